@@ -1,0 +1,24 @@
+//! A distribution: what answers for a set of host names.
+
+use crate::behavior::Behavior;
+use crate::origin::Origin;
+use std::sync::Arc;
+
+/// `[[distribution]]`.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    /// `E` and 13 upper-case letters or digits; made from the aliases when absent.
+    pub id: String,
+    /// `d….cloudfront.net`; made from the id when absent. Part of every cache key.
+    pub domain_name: String,
+    /// Lower case; `*.` only in front. No alias stands in two distributions.
+    pub aliases: Vec<String>,
+    /// Without a leading slash; applies to the exact path `/` only.
+    pub default_root_object: Option<String>,
+    /// At least one, ids unique.
+    pub origins: Vec<Arc<Origin>>,
+    /// In the order of the file; the first whose pattern matches wins.
+    pub behaviors: Vec<Arc<Behavior>>,
+    /// When none of [`Distribution::behaviors`] matches.
+    pub default_behavior: Arc<Behavior>,
+}

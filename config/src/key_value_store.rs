@@ -1,0 +1,12 @@
+//! CloudFront KeyValueStore.
+
+use std::path::PathBuf;
+
+/// `[[key_value_store]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyValueStore {
+    /// `[a-zA-Z0-9-_]{1,64}`
+    pub name: String,
+    /// CloudFront's import file, `{"data":[{"key","value"}]}`, absolute; it exists and is within CloudFront's limits.
+    pub source: PathBuf,
+}

@@ -1,0 +1,33 @@
+//! Lambda@Edge functions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[[lambda]]`: a function that runs in execution environments of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lambda {
+    /// `[a-zA-Z0-9-_]{1,64}`
+    pub name: String,
+    /// Which runtime drives it.
+    pub runtime: LambdaRuntime,
+    /// `module.function`.
+    pub handler: String,
+    /// The deployment package: an absolute, existing folder.
+    pub code: PathBuf,
+    /// 128 to 10,240, default 128.
+    pub memory_mb: u32,
+    /// Of one call, 1 to 30 s, default 5 s.
+    pub timeout: Duration,
+    /// Execution environments at the most; default 8.
+    pub concurrency_max: usize,
+}
+
+/// `runtime`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LambdaRuntime {
+    /// `python3` or `python3.X`: the interpreter of that name on `PATH`.
+    Python {
+        /// `python3`, `python3.12`
+        interpreter: String,
+    },
+}

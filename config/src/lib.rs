@@ -1,0 +1,50 @@
+//! The configuration language of Homefront: one TOML file describes a node.
+//!
+//! [`load`] reads a file and gives either a [`Config`] that cannot be wrong or a [`Report`] of every error in it, each with
+//! file, line, column, excerpt and a way out. This crate knows no network, no clock and no async.
+
+pub mod association;
+pub mod behavior;
+pub mod distribution;
+pub mod experiment;
+pub mod function;
+pub mod jwt;
+pub mod key_value_store;
+pub mod lambda;
+pub mod limits;
+pub mod listener;
+pub mod log;
+pub mod origin;
+pub mod path_pattern;
+pub mod policy;
+
+use std::sync::Arc;
+
+pub use behavior::Behavior;
+pub use distribution::Distribution;
+pub use experiment::Experiment;
+pub use function::Function;
+pub use jwt::Jwt;
+pub use key_value_store::KeyValueStore;
+pub use lambda::Lambda;
+pub use listener::Listen;
+pub use log::Log;
+pub use origin::Origin;
+pub use path_pattern::PathPattern;
+
+/// A whole node, valid by construction: every reference is resolved, every path is absolute, every number is in its range.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Viewer ports.
+    pub listen: Listen,
+    /// Bytes of bodies and headers the memory tier may hold (`[cache] memory`).
+    pub cache_memory_bytes_max: u64,
+    /// Where access and function logs go.
+    pub log: Log,
+    /// At least one.
+    pub distributions: Vec<Arc<Distribution>>,
+    /// Every `[[function]]`, used or not.
+    pub functions: Vec<Arc<Function>>,
+    /// Every `[[lambda]]`, used or not.
+    pub lambdas: Vec<Arc<Lambda>>,
+}
