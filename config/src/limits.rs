@@ -26,3 +26,5 @@ pub const KVS_FILE_BYTES_MAX: u64 = 5 * 1_048_576;
 pub const CACHED_OBJECT_BYTES_MAX: u64 = 64 * 1_048_576;
 /// Bytes of one line of an access log field. CloudFront publishes none.
 pub const LOG_FIELD_BYTES_MAX: usize = 8_192;
+/// Characters of a path pattern. CloudFront: 255.
+pub const PATH_PATTERN_CHARS_MAX: usize = 255;

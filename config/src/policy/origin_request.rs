@@ -30,4 +30,11 @@ pub enum HeaderSelection {
     AllowList(Vec<String>),
     /// `{ all_except = ["a"] }`
     AllExcept(Vec<String>),
+    /// The managed policy `AllViewerExceptHostHeader`: the viewer's except some, and these of CloudFront's own.
+    AllExceptAnd {
+        /// Not taken from the viewer.
+        except: Vec<String>,
+        /// Added by the node.
+        cloudfront: Vec<String>,
+    },
 }
