@@ -1,1 +1,6 @@
-//! skeleton
+//! Homefront: a CloudFront-compatible edge node.
+
+mod cookie;
+pub mod page;
+pub mod request_id;
+pub mod split;
