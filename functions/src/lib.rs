@@ -8,6 +8,7 @@ pub mod edge_code;
 pub mod failure;
 pub mod function_log;
 pub mod message;
+pub mod process;
 pub mod rules;
 
 pub use edge_code::EdgeCode;

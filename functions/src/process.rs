@@ -1,0 +1,62 @@
+//! Child processes that cannot outlive the node: how they are started, limited, watched and ended.
+//!
+//! Both kinds of edge code run in such processes: CloudFront Functions in workers of our own binary, Lambda@Edge functions
+//! in the runtime they name. Linux only: it rests on process groups, parent-death signals and pidfds (Linux 5.3).
+
+mod child;
+mod exit;
+mod spawner;
+pub mod sweeper;
+
+pub use child::Child;
+pub use exit::Exit;
+pub use spawner::Spawner;
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+/// What to start. The child leads a session of its own, sees only [`Launch::environment`], stdin, stdout and stderr, and
+/// can gain no privileges.
+#[derive(Debug)]
+pub struct Launch {
+    /// A path, or a name that is looked up on the `PATH` of [`Launch::environment`].
+    pub program: PathBuf,
+    /// After the program's name.
+    pub arguments: Vec<OsString>,
+    /// All of it: nothing of the node's own environment is passed on.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The working folder.
+    pub folder: PathBuf,
+    /// File descriptor 0 of the child; `None` = `/dev/null`.
+    pub stdin: Option<OwnedFd>,
+    /// Resource limits.
+    pub limits: Limits,
+    /// Added to the node's nice value: 0 to 19.
+    pub nice: i32,
+    /// Whether the program may start processes of its own.
+    pub descendants: Descendants,
+}
+
+/// Resource limits of one child; soft and hard alike. `None` leaves the node's own. Core dumps are always off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `RLIMIT_AS`: bytes of address space.
+    pub address_space_bytes_max: Option<u64>,
+    /// `RLIMIT_NOFILE`: open files.
+    pub open_files_max: Option<u64>,
+    /// `RLIMIT_NPROC`: processes and threads of the *user*, not of this child. Linux ignores it for root.
+    pub user_processes_max: Option<u64>,
+    /// `RLIMIT_FSIZE`: bytes of any file it writes.
+    pub file_bytes_max: Option<u64>,
+}
+
+/// What a child may leave behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descendants {
+    /// It cannot start processes; its process group is killed all the same.
+    None,
+    /// It may. Those that left its process group are found by a mark in their environment and killed too, also when the node
+    /// itself is killed.
+    Swept,
+}

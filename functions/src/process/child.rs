@@ -1,0 +1,290 @@
+//! A running child: its output, its end, and the ways to bring that about.
+
+use super::{Exit, Spawner, sweeper};
+use parking_lot::Mutex;
+use rustix::process::{Pid, PidfdFlags, Signal};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+
+/// A running process and everything in its process group. Dropping it kills them; they are reaped in any case.
+#[derive(Debug)]
+pub struct Child {
+    /// What it prints; take it to read it.
+    pub stdout: Option<pipe::Receiver>,
+    /// What it complains; take it to read it.
+    pub stderr: Option<pipe::Receiver>,
+    group: Arc<Group>,
+    exit: watch::Receiver<Option<Exit>>,
+}
+
+/// The process group of a child, which has the child's own number.
+#[derive(Debug)]
+struct Group {
+    leader: Pid,
+    /// Set before the leader is reaped: from then on the number may belong to a stranger.
+    reaped: Mutex<bool>,
+    mark: Option<String>,
+    /// The thread that forked must live as long as the child.
+    _spawner: Spawner,
+}
+
+/// Kills and reaps, whatever becomes of the task that holds it.
+struct Leash {
+    process: std::process::Child,
+    group: Arc<Group>,
+    exit: watch::Sender<Option<Exit>>,
+}
+
+impl Child {
+    pub(super) fn adopt(mut process: std::process::Child, mark: Option<String>, spawner: Spawner) -> io::Result<Self> {
+        let leader = Pid::from_child(&process);
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        let group = Arc::new(Group { leader, reaped: Mutex::new(false), mark, _spawner: spawner });
+        let (exit_sender, exit) = watch::channel(None);
+        // From here on an early return kills and reaps the child.
+        let leash = Leash { process, group: group.clone(), exit: exit_sender };
+        let pidfd = rustix::process::pidfd_open(leader, PidfdFlags::empty())?;
+        #[allow(unsafe_code, reason = "tokio has no safe constructor for a pidfd")]
+        // SAFETY: an `OwnedFd` gives out the same open descriptor until it is dropped, and `AsyncFd` owns it.
+        let pidfd = unsafe { AsyncFd::register(pidfd) }?;
+        let stdout = stdout.map(pipe::Receiver::from_owned_fd).transpose()?;
+        let stderr = stderr.map(pipe::Receiver::from_owned_fd).transpose()?;
+        tokio::spawn(supervise(leash, pidfd));
+        Ok(Self { stdout, stderr, group, exit })
+    }
+
+    /// The process id; the process group and the session have the same number.
+    pub fn id(&self) -> u32 {
+        self.group.leader.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Kills it and its group at once. Nothing happens when it is gone already.
+    pub fn kill(&self) {
+        self.group.signal(Signal::KILL);
+    }
+
+    /// Asks the whole group to end with SIGTERM and kills what is still there after `grace`.
+    pub async fn terminate(&self, grace: Duration) -> Exit {
+        self.group.signal(Signal::TERM);
+        if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
+            return exit;
+        }
+        self.kill();
+        self.wait().await
+    }
+
+    /// Returns when it has ended, its group is killed and it is reaped. May be called and cancelled at will.
+    pub async fn wait(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit);
+        // The sender goes only with the runtime, after killing the child.
+        ended.unwrap_or_else(|| ExitStatus::from_raw(libc::SIGKILL).into())
+    }
+
+    /// How it ended, when it has.
+    pub fn exit(&self) -> Option<Exit> {
+        *self.exit.borrow()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        let reaped = self.reaped.lock();
+        if !*reaped {
+            // ESRCH: everyone in it has ended.
+            let _ = rustix::process::kill_process_group(self.leader, signal);
+        }
+    }
+}
+
+async fn supervise(mut leash: Leash, pidfd: AsyncFd<OwnedFd>) {
+    // An error would mean that the runtime is going down; the leash kills then.
+    let _ = pidfd.readable().await;
+    // The leader is a zombie, so its number, which is also its group's, cannot have been given to anyone else.
+    leash.group.signal(Signal::KILL);
+    if let Some(mark) = leash.group.mark.clone() {
+        let _ = tokio::task::spawn_blocking(move || sweeper::sweep(&mark)).await;
+    }
+    leash.reap();
+}
+
+impl Leash {
+    fn reap(&mut self) {
+        let mut reaped = self.group.reaped.lock();
+        if *reaped {
+            return;
+        }
+        *reaped = true;
+        let exit = self.process.wait().ok().map(Exit::from);
+        drop(reaped);
+        if exit.is_some() {
+            self.exit.send_replace(exit);
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.group.signal(Signal::KILL);
+        self.reap();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::process::{Child, Descendants, Launch, Limits, Spawner};
+    use rustix::process::{Pid, test_kill_process};
+    use std::time::Duration;
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn shell(script: &str) -> Launch {
+        Launch {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("GREETING".into(), "hello".into())],
+            folder: "/".into(),
+            stdin: None,
+            limits: Limits::default(),
+            nice: 0,
+            descendants: Descendants::Swept,
+        }
+    }
+
+    async fn spawn(launch: Launch) -> Child {
+        Spawner::start(None).unwrap().spawn(launch).await.unwrap()
+    }
+
+    async fn output(launch: Launch) -> String {
+        let mut child = spawn(launch).await;
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
+        assert!(child.wait().await.success(), "{text}");
+        text
+    }
+
+    /// Reads `count` process ids, one a line.
+    async fn ids(child: &mut Child, count: usize) -> Vec<Pid> {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let line = lines.next_line().await.unwrap().unwrap();
+            ids.push(Pid::from_raw(line.trim().parse().unwrap()).unwrap());
+        }
+        ids
+    }
+
+    /// Whether it is gone, or a zombie that the machine's init has yet to reap.
+    fn is_dead(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        test_kill_process(pid).is_err() || stat.contains(") Z ")
+    }
+
+    async fn until_dead(ids: &[Pid]) {
+        let all = async {
+            while !ids.iter().all(|pid| is_dead(*pid)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LONG, all).await.expect("they die");
+    }
+
+    #[tokio::test]
+    async fn a_child_sees_only_the_environment_and_the_folder_it_is_given() {
+        assert_eq!(
+            output(shell("pwd; echo $GREETING; echo ${CARGO_MANIFEST_DIR:-nothing}")).await,
+            "/\nhello\nnothing\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_child_has_no_files_but_the_standard_three() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+        assert_eq!(output(shell("exec ls /proc/self/fd")).await, "0\n1\n2\n3\n", "3 is the folder ls reads");
+    }
+
+    #[tokio::test]
+    async fn limits_and_niceness_are_set() {
+        let limits = Limits { open_files_max: Some(40), file_bytes_max: Some(512), ..Limits::default() };
+        let launch = Launch { limits, nice: 3, ..shell("ulimit -n; ulimit -f; ulimit -c; nice") };
+        let mine = rustix::process::getpriority_process(None).unwrap();
+        assert_eq!(output(launch).await, format!("40\n1\n0\n{}\n", (mine + 3).min(19)));
+    }
+
+    #[tokio::test]
+    async fn the_address_space_is_limited() {
+        let limits = Limits { address_space_bytes_max: Some(64 << 20), ..Limits::default() };
+        let launch = Launch { limits, ..shell("head -c 200000000 /dev/zero | tail -c 100000000 | wc -c || exit 9") };
+        let mut child = spawn(launch).await;
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
+        assert_eq!(text.trim(), "0", "tail cannot hold 100 MB");
+    }
+
+    #[tokio::test]
+    async fn an_exit_is_told_as_often_as_it_is_asked_for() {
+        let child = spawn(shell("exit 129")).await;
+        assert_eq!(child.wait().await.to_string(), "exit status 129");
+        assert_eq!(child.wait().await.code(), Some(129));
+        assert_eq!(child.exit().unwrap().to_string(), "exit status 129");
+        assert!(test_kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap()).is_err(), "it is reaped");
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_an_error() {
+        let launch = Launch { program: "/nowhere/at/all".into(), ..shell("") };
+        let error = Spawner::start(None).unwrap().spawn(launch).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_is_told_to_end_can_say_good_bye() {
+        let mut child = spawn(shell("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 1; done")).await;
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next_line().await.unwrap().unwrap(), "up");
+        assert_eq!(child.terminate(LONG).await.to_string(), "exit status 7");
+        assert_eq!(lines.next_line().await.unwrap().unwrap(), "bye");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_does_not_listen_is_killed() {
+        let mut child = spawn(shell("trap '' TERM; echo $$; while :; do sleep 1000; done")).await;
+        ids(&mut child, 1).await;
+        assert_eq!(child.terminate(Duration::from_millis(1)).await.to_string(), "signal: killed");
+    }
+
+    #[tokio::test]
+    async fn everything_a_child_started_dies_with_it() {
+        let strays = "sleep 1000 & echo $!; setsid sh -c 'echo $$; sleep 1000 & wait' & echo $$; wait";
+        let mut child = spawn(shell(strays)).await;
+        let tree = ids(&mut child, 3).await;
+        child.kill();
+        assert_eq!(child.wait().await.to_string(), "signal: killed");
+        until_dead(&tree).await;
+    }
+
+    #[tokio::test]
+    async fn a_dropped_child_dies() {
+        let mut child = spawn(shell("echo $$; exec sleep 1000")).await;
+        let tree = ids(&mut child, 1).await;
+        drop(child);
+        until_dead(&tree).await;
+    }
+}

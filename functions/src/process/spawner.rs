@@ -1,0 +1,136 @@
+//! The one thread that starts every child.
+//!
+//! Linux ties a parent-death signal to the *thread* that forked: were a child started from a thread of tokio's blocking
+//! pool, it would die when that thread is retired. This thread lives as long as any child does.
+
+use super::sweeper::{self, Mark};
+use super::{Child, Descendants, Launch, Limits};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
+use tokio::sync::oneshot;
+
+/// Starts processes. Cheap to clone; when the last clone and the last [`Child`] are gone, its thread ends.
+#[derive(Debug, Clone)]
+pub struct Spawner {
+    orders: mpsc::Sender<Order>,
+    mark: Arc<Mark>,
+}
+
+#[derive(Debug)]
+struct Order {
+    launch: Launch,
+    mark: Option<String>,
+    started: oneshot::Sender<io::Result<std::process::Child>>,
+}
+
+impl Spawner {
+    /// Starts the thread. `executable` is our own binary, which runs [`sweeper::run`] when started as
+    /// `<executable> process-sweeper`: that process kills what [`Descendants::Swept`] children leave behind when the node is
+    /// killed. `None` does without: direct children still die with the node, their strays do not.
+    pub fn start(executable: Option<PathBuf>) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel::<Order>();
+        let mark = Mark::random();
+        let node_mark = mark.clone();
+        std::thread::Builder::new().name("process-spawner".to_owned()).spawn(move || {
+            let mut sweeper = None;
+            for order in inbox {
+                let swept = order.launch.descendants == Descendants::Swept;
+                if let (true, None, Some(executable)) = (swept, &sweeper, &executable) {
+                    sweeper = sweeper::start(executable, &node_mark)
+                        .inspect_err(|error| {
+                            tracing::warn!(%error, "no sweeper: what Lambda functions start can outlive a killed node");
+                        })
+                        .ok();
+                }
+                if let Err(Ok(mut unwanted)) = order.started.send(start(order.launch, order.mark)) {
+                    let _ = unwanted.kill();
+                    let _ = unwanted.wait();
+                }
+            }
+        })?;
+        Ok(Self { orders, mark: Arc::new(mark) })
+    }
+
+    /// Starts a child; returns when its program runs. Needs a tokio runtime.
+    pub async fn spawn(&self, launch: Launch) -> io::Result<Child> {
+        let mark = (launch.descendants == Descendants::Swept).then(|| self.mark.child());
+        let (started, answer) = oneshot::channel();
+        let gone = || io::Error::other("the thread that starts processes is gone");
+        self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
+        let process = answer.await.map_err(|_| gone())??;
+        Child::adopt(process, mark, self.clone())
+    }
+}
+
+fn start(launch: Launch, mark: Option<String>) -> io::Result<std::process::Child> {
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.arguments).env_clear().current_dir(&launch.folder);
+    command.envs(launch.environment);
+    if let Some(mark) = mark {
+        command.env(sweeper::VARIABLE, mark);
+    }
+    command.stdin(launch.stdin.map_or_else(Stdio::null, Stdio::from));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let node = rustix::process::getpid();
+    let (limits, nice) = (launch.limits, launch.nice);
+    #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
+    // SAFETY: `confine` makes system calls only; it neither allocates nor takes locks, as a child forked from a process with
+    // threads must not.
+    unsafe {
+        command.pre_exec(move || confine(node, limits, nice));
+    }
+    command.spawn()
+}
+
+/// Runs in the child, between fork and exec.
+fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != Some(node) {
+        // The node died before the signal was asked for, so it will never come.
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    rustix::thread::set_no_new_privs(true)?;
+    limit(Resource::Core, Some(0))?;
+    limit(Resource::Nofile, limits.open_files_max)?;
+    limit(Resource::Nproc, limits.user_processes_max)?;
+    limit(Resource::Fsize, limits.file_bytes_max)?;
+    limit(Resource::As, limits.address_space_bytes_max)?;
+    if nice != 0 {
+        rustix::process::nice(nice)?;
+    }
+    close_other_files()
+}
+
+fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {
+    let Some(max) = max else { return Ok(()) };
+    // A limit can be lowered by anyone and raised by nobody: where the node itself has less, less it is.
+    let most = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX).min(max);
+    rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    Ok(())
+}
+
+/// Marks everything above stderr close-on-exec: closing at once would break the pipe over which a failed exec is reported.
+fn close_other_files() -> io::Result<()> {
+    const FIRST: libc::c_uint = 3;
+    #[allow(unsafe_code, reason = "no safe crate of ours has close_range")]
+    // SAFETY: it takes three integers and touches no memory; descriptors are only marked.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 {
+        return Ok(());
+    }
+    // Linux before 5.11. What Rust opens is close-on-exec already; this is for what the node inherited.
+    const INHERITED_MAX: libc::c_int = 1_024;
+    for file in 3..INHERITED_MAX {
+        #[allow(unsafe_code, reason = "the descriptor may not be open, which no safe type can say")]
+        // SAFETY: it takes integers only; EBADF is the expected answer for most.
+        unsafe {
+            libc::fcntl(file, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+    }
+    Ok(())
+}

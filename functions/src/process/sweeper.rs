@@ -1,0 +1,103 @@
+//! Finds and kills what a child left behind outside its process group: daemons, new sessions, double forks.
+//!
+//! Every child that may start processes carries a mark in its environment, which its descendants inherit. The sweeper is a
+//! process of our own binary that does nothing until the node is gone, however it went, and then kills all that is marked.
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The environment variable that holds the mark.
+pub const VARIABLE: &str = "HOMEFRONT_CHILD";
+
+/// The hidden subcommand that [`run`] serves.
+pub const SUBCOMMAND: &str = "process-sweeper";
+
+/// Rounds of looking at all processes: a process that forks while it is looked at is found in the next.
+const ROUNDS_MAX: usize = 16;
+
+/// The mark of all children of one [`Spawner`](super::Spawner): `<random>.`, and for one child `<random>.<number>.`.
+#[derive(Debug)]
+pub(super) struct Mark {
+    node: String,
+    children: AtomicU64,
+}
+
+impl Mark {
+    pub(super) fn random() -> Self {
+        Self { node: format!("{}.", uuid::Uuid::new_v4().simple()), children: AtomicU64::new(0) }
+    }
+
+    pub(super) fn child(&self) -> String {
+        format!("{}{}.", self.node, self.children.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Clone for Mark {
+    fn clone(&self) -> Self {
+        Self { node: self.node.clone(), children: AtomicU64::new(0) }
+    }
+}
+
+/// The running sweeper: dropping it, as the death of the node does, sets it to work. See [`Descendants::Swept`](super::Descendants).
+#[derive(Debug)]
+pub(super) struct Sweeper {
+    process: std::process::Child,
+}
+
+pub(super) fn start(executable: &Path, mark: &Mark) -> io::Result<Sweeper> {
+    let mut command = Command::new(executable);
+    command.arg(SUBCOMMAND).arg(&mark.node).env_clear().current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // In a group of its own, so that Ctrl-C on the node's terminal does not take it along.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    Ok(Sweeper { process: command.spawn()? })
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// `homefront process-sweeper MARK`: waits until stdin ends, which is when the node is gone, and kills what is marked.
+pub fn run(mark: &str) -> ExitCode {
+    let mut nothing = [0; 64];
+    let mut node = io::stdin().lock();
+    while matches!(node.read(&mut nothing), Ok(1..)) {}
+    sweep(mark);
+    ExitCode::SUCCESS
+}
+
+/// Kills every process whose environment starts its mark with `mark`.
+pub(super) fn sweep(mark: &str) {
+    // An empty mark would be everyone's.
+    if mark.len() < 2 {
+        return;
+    }
+    let needle = format!("{VARIABLE}={mark}").into_bytes();
+    for _ in 0..ROUNDS_MAX {
+        if kill_marked(&needle) == 0 {
+            return;
+        }
+    }
+}
+
+fn kill_marked(needle: &[u8]) -> usize {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mut killed = 0;
+    for pid in ids.filter_map(Pid::from_raw) {
+        // The pidfd is taken before the look, so that the number cannot pass to a stranger in between.
+        let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        let Ok(environment) = std::fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { continue };
+        let marked = environment.split(|&byte| byte == 0).any(|variable| variable.starts_with(needle));
+        if marked && rustix::process::pidfd_send_signal(&process, Signal::KILL).is_ok() {
+            killed += 1;
+        }
+    }
+    killed
+}
