@@ -1,7 +1,7 @@
 //! All loaded edge code of a node, by name: started at boot, stopped with the node.
 
 use crate::function_log::FunctionLog;
-use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{EventContext, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use homefront_config::{Config, Function, Lambda};
 use std::path::PathBuf;
 
@@ -71,12 +71,13 @@ impl EdgeCode {
         Verdict::Continue(ResponseEdit::default())
     }
 
-    /// Lambda@Edge on origin request; `request` is what is about to go to the origin.
+    /// Lambda@Edge on origin request; `request` is what is about to go to the origin, over `protocol`.
     pub async fn lambda_origin_request(
         &self,
         _lambda: &Lambda,
         _context: &EventContext,
         _origin: &homefront_config::Origin,
+        _protocol: OriginProtocol,
         _request: &Request,
     ) -> Verdict<RequestEdit> {
         Verdict::Continue(RequestEdit::default())
@@ -88,6 +89,7 @@ impl EdgeCode {
         _lambda: &Lambda,
         _context: &EventContext,
         _origin: &homefront_config::Origin,
+        _protocol: OriginProtocol,
         _request: &Request,
         _response: &Response,
     ) -> Verdict<ResponseEdit> {

@@ -73,3 +73,12 @@ pub struct EventContext {
     /// The TCP peer.
     pub viewer_ip: std::net::IpAddr,
 }
+
+/// How the origin of an event is spoken to: what its protocol policy came to for this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginProtocol {
+    /// `http`
+    Http,
+    /// `https`
+    Https,
+}
