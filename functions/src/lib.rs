@@ -7,9 +7,11 @@
 pub mod edge_code;
 pub mod failure;
 pub mod function_log;
+pub mod js;
 pub mod message;
 pub mod process;
 pub mod rules;
+pub mod test_function;
 
 pub use edge_code::EdgeCode;
 pub use failure::{Failure, FailureKind};

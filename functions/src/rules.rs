@@ -1,1 +1,218 @@
-//! What a hook may change: read-only and disallowed headers for each event, sizes, statuses, CloudFront's sentences.
+//! What a hook may change, for both products: read-only and disallowed headers, valid names, values, paths and query strings.
+//!
+//! The lists are those of the Developer Guide's "Restrictions on edge functions". All comparisons ignore case.
+
+/// The events a hook can run on; each has its own read-only headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// CloudFront Functions, viewer request.
+    FunctionViewerRequest,
+    /// CloudFront Functions, viewer response.
+    FunctionViewerResponse,
+    /// Lambda@Edge, viewer request.
+    LambdaViewerRequest,
+    /// Lambda@Edge, origin request.
+    LambdaOriginRequest,
+    /// Lambda@Edge, origin response.
+    LambdaOriginResponse,
+    /// Lambda@Edge, viewer response.
+    LambdaViewerResponse,
+}
+
+/// CloudFront's sentence for a changed read-only header, as its error page has it for a CloudFront Function.
+pub const SENTENCE_READ_ONLY_HEADER: &str =
+    "The CloudFront function tried to add, delete, or change a read-only header.";
+
+/// CloudFront's sentence for an upper-case name in `response.headers` of a CloudFront Function.
+pub const SENTENCE_HEADER_NAME_CASE: &str =
+    "The CloudFront function returned an invalid value: response.headers must have header names in lower case.";
+
+/// Names a function never sees and may not add. A trailing `*` stands for any rest.
+const DISALLOWED: [&str; 31] = [
+    "client-cert",
+    "client-cert-chain",
+    "cloudfront-viewer-cert-pem",
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "trailer",
+    "upgrade",
+    "x-accel-buffering",
+    "x-accel-charset",
+    "x-accel-limit-rate",
+    "x-accel-redirect",
+    "x-amz-cf-*",
+    "x-amzn-auth",
+    "x-amzn-cf-billing",
+    "x-amzn-cf-id",
+    "x-amzn-cf-xff",
+    "x-amzn-errortype",
+    "x-amzn-fle-profile",
+    "x-amzn-header-count",
+    "x-amzn-header-order",
+    "x-amzn-lambda-integration-tag",
+    "x-amzn-requestid",
+    "x-cache",
+    "x-edge-*",
+    "x-forwarded-proto",
+    "x-real-ip",
+    // HTTP/2's and HTTP/3's pseudo headers are no headers to a function.
+    ":*",
+];
+
+const VIEWER_REQUEST_READ_ONLY: [&str; 5] = ["cdn-loop", "content-length", "host", "transfer-encoding", "via"];
+
+const ORIGIN_REQUEST_READ_ONLY: [&str; 9] = [
+    "accept-encoding",
+    "cdn-loop",
+    "content-length",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "transfer-encoding",
+    "via",
+];
+
+const ORIGIN_RESPONSE_READ_ONLY: [&str; 2] = ["transfer-encoding", "via"];
+
+const FUNCTION_VIEWER_RESPONSE_READ_ONLY: [&str; 2] = ["via", "warning"];
+
+const LAMBDA_VIEWER_RESPONSE_READ_ONLY: [&str; 5] =
+    ["content-encoding", "content-length", "transfer-encoding", "via", "warning"];
+
+/// Whether a header of that name is hidden from functions, and refused when one adds it.
+pub fn disallowed(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
+    DISALLOWED.iter().any(|listed| match listed.strip_suffix('*') {
+        Some(prefix) => name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())),
+        None => name.eq_ignore_ascii_case(listed.as_bytes()),
+    })
+}
+
+/// Whether a function on `event` may see a header of that name but neither add, change nor delete it.
+pub fn read_only(event: Event, name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
+    read_only_names(event).iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()))
+}
+
+/// The read-only headers of an event, in lower case.
+pub fn read_only_names(event: Event) -> &'static [&'static str] {
+    match event {
+        Event::FunctionViewerRequest | Event::LambdaViewerRequest => &VIEWER_REQUEST_READ_ONLY,
+        Event::LambdaOriginRequest => &ORIGIN_REQUEST_READ_ONLY,
+        Event::LambdaOriginResponse => &ORIGIN_RESPONSE_READ_ONLY,
+        Event::FunctionViewerResponse => &FUNCTION_VIEWER_RESPONSE_READ_ONLY,
+        Event::LambdaViewerResponse => &LAMBDA_VIEWER_RESPONSE_READ_ONLY,
+    }
+}
+
+/// Whether `name` is a token of RFC 9110 §5.6.2, or such a token with bytes beyond ASCII, which CloudFront lets through.
+pub fn header_name_valid(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte) || *byte >= 0x80)
+}
+
+/// Whether `value` has no control character except the tab: what keeps a value from becoming a second header line.
+pub fn header_value_valid(value: impl AsRef<[u8]>) -> bool {
+    value.as_ref().iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
+}
+
+/// Whether a hook may set this path: it starts with `/` and has no query, fragment, space or control character.
+pub fn uri_valid(uri: impl AsRef<[u8]>) -> bool {
+    let uri = uri.as_ref();
+    uri.first() == Some(&b'/') && uri.iter().all(|byte| *byte > b' ' && *byte != 0x7f && *byte != b'#' && *byte != b'?')
+}
+
+/// Whether a hook may set this query string: no spaces, control characters or `#`.
+pub fn querystring_valid(querystring: impl AsRef<[u8]>) -> bool {
+    querystring.as_ref().iter().all(|byte| *byte > b' ' && *byte != 0x7f && *byte != b'#')
+}
+
+/// The name as CloudFront sends it: the first letter of each word between dashes in upper case, the rest as it is.
+pub fn wire_name(name: &str) -> String {
+    let mut word_starts = true;
+    let mut wire = String::with_capacity(name.len());
+    for character in name.chars() {
+        wire.push(if word_starts { character.to_ascii_uppercase() } else { character });
+        word_starts = character == '-';
+    }
+    wire
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disallowed_names_match_without_case_and_by_prefix() {
+        for name in
+            ["Connection", "X-Amz-Cf-Id", "x-amz-cf-", "X-EDGE-foo", "X-Forwarded-Proto", "Client-Cert", ":path"]
+        {
+            assert!(disallowed(name), "{name}");
+        }
+        for name in ["x-amz-cf", "x-amzn-trace-id", "x-forwarded-for", "client-certificate", "host", "", "x-edg"] {
+            assert!(!disallowed(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn read_only_names_differ_by_event() {
+        assert!(read_only(Event::FunctionViewerRequest, "Host"));
+        assert!(read_only(Event::FunctionViewerRequest, "CDN-Loop"));
+        assert!(!read_only(Event::LambdaOriginRequest, "host"));
+        assert!(read_only(Event::LambdaOriginRequest, "Accept-Encoding"));
+        assert!(!read_only(Event::FunctionViewerResponse, "Content-Encoding"));
+        assert!(read_only(Event::LambdaViewerResponse, "Content-Encoding"));
+        assert!(read_only(Event::FunctionViewerResponse, "Warning"));
+        assert!(!read_only(Event::LambdaOriginResponse, "Warning"));
+    }
+
+    #[test]
+    fn header_values_with_line_ends_are_refused() {
+        assert!(header_value_valid("text/html; charset=utf-8\tx"));
+        assert!(header_value_valid("\u{e9}"));
+        for value in ["a\r\nSet-Cookie: b=c", "a\n", "\0", "\x7f"] {
+            assert!(!header_value_valid(value), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn header_names_are_tokens() {
+        assert!(header_name_valid("x-a_b.c~1"));
+        assert!(header_name_valid("t\u{e8}st"));
+        for name in ["", "a b", "a:", "a\r\nb", "a\"", "(a)"] {
+            assert!(!header_name_valid(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn paths_start_with_a_slash_and_carry_no_query() {
+        assert!(uri_valid("/"));
+        assert!(uri_valid("/a%20b/\u{e9}"));
+        for uri in ["", "a", "/a b", "/a?b", "/a#b", "/a\r\n", "https://x/"] {
+            assert!(!uri_valid(uri), "{uri:?}");
+        }
+    }
+
+    #[test]
+    fn query_strings_have_no_space_control_or_fragment() {
+        assert!(querystring_valid("a=1&b=%20?&c=\u{e9}"));
+        assert!(querystring_valid(""));
+        for query in ["a b", "a#b", "a\tb", "a\n"] {
+            assert!(!querystring_valid(query), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_name_start_in_upper_case_on_the_wire() {
+        assert_eq!(wire_name("example-header-name"), "Example-Header-Name");
+        assert_eq!(wire_name("x--a-"), "X--A-");
+        assert_eq!(wire_name("tÈst-header"), "TÈst-Header");
+        assert_eq!(wire_name("ètag"), "ètag");
+    }
+}
