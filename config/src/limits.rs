@@ -28,3 +28,27 @@ pub const CACHED_OBJECT_BYTES_MAX: u64 = 64 * 1_048_576;
 pub const LOG_FIELD_BYTES_MAX: usize = 8_192;
 /// Characters of a path pattern. CloudFront: 255.
 pub const PATH_PATTERN_CHARS_MAX: usize = 255;
+/// Bytes of log lines that wait for one log's writer; beyond it lines are dropped and counted. CloudFront: none, best effort.
+pub const LOG_QUEUE_BYTES_MAX: usize = 16 * 1_048_576;
+/// Log lines that wait for one log's writer. CloudFront: none, best effort.
+pub const LOG_QUEUE_LINES_MAX: usize = 16_384;
+/// Bytes of a JSON Web Token. CloudFront has no native check; its limit on the request's head holds as well.
+pub const JWT_BYTES_MAX: usize = 16_384;
+/// Bytes of a request header made of a claim; a longer claim gives none.
+pub const CLAIM_HEADER_BYTES_MAX: usize = 4_096;
+/// Bytes of a JSON Web Key Set, and of any other file of keys.
+pub const JWKS_BYTES_MAX: usize = 262_144;
+/// Keys of a JSON Web Key Set.
+pub const JWKS_KEYS_MAX: usize = 64;
+/// Seconds a fetch of a key set may take, from connect to the last byte.
+pub const JWKS_FETCH_TIMEOUT_S: u64 = 5;
+/// Seconds until a key set is fetched again, though its `max-age` is shorter.
+pub const JWKS_REFRESH_S_MIN: u64 = 60;
+/// Seconds until a key set is fetched again, though its `max-age` is longer: so long a withdrawn key may live on.
+pub const JWKS_REFRESH_S_MAX: u64 = 3_600;
+/// Seconds until a key set without `max-age` is fetched again.
+pub const JWKS_REFRESH_S_DEFAULT: u64 = 600;
+/// Seconds until a failed fetch of a key set is tried again.
+pub const JWKS_RETRY_S: u64 = 30;
+/// Seconds between two fetches of a key set that tokens with unknown keys caused.
+pub const JWKS_DEMAND_INTERVAL_S: u64 = 10;

@@ -1,0 +1,5 @@
+//! What a node tells about the requests it served.
+
+pub mod access_log;
+mod log_sink;
+pub mod log_writer;
