@@ -1,6 +1,9 @@
 //! Homefront: a CloudFront-compatible edge node.
 
+pub mod cache;
+pub mod clock;
 mod cookie;
+pub mod forward;
 pub mod guard;
 pub mod observe;
 pub mod page;

@@ -1,0 +1,263 @@
+//! What of a viewer's request goes to the origin: headers, cookies and query strings.
+//!
+//! Developer Guide, "Control origin requests", "How origin request policies and cache policies work together", "How
+//! CloudFront processes and forwards requests to your custom origin". What the cache policy keys is always forwarded; the
+//! origin request policy adds to it.
+
+use crate::cache::{accept_encoding, cookies, query};
+use homefront_config::policy::Selection;
+use homefront_config::policy::cache::CachePolicy;
+use homefront_config::policy::origin_request::{HeaderSelection, OriginRequestPolicy};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
+
+mod device;
+mod viewer;
+
+pub use viewer::{
+    CLOUDFRONT_HEADERS_ABSENT, Scheme, TlsHandshake, ViewerFacts, ViewerTls, cloudfront_headers, is_cloudfront_header,
+};
+
+/// All that decides about the headers of an origin request.
+#[derive(Debug, Clone, Copy)]
+pub struct OriginRequest<'a> {
+    /// The viewer's headers, after the viewer-request function.
+    pub viewer: &'a HeaderMap,
+    /// What is known of the viewer beside its headers.
+    pub facts: &'a ViewerFacts<'a>,
+    /// What [`cloudfront_headers`] gave for this request, before the viewer-request function.
+    pub cloudfront: &'a [(&'static str, HeaderValue)],
+    /// Of the behavior.
+    pub cache_policy: &'a CachePolicy,
+    /// Of the behavior.
+    pub origin_request_policy: Option<&'a OriginRequestPolicy>,
+    /// `Host`, unless a policy forwards the viewer's.
+    pub origin_host: &'a str,
+    /// Of the origin; each replaces a viewer's header of its name.
+    pub custom_headers: &'a [(String, String)],
+}
+
+/// Removed whatever the policies say. `x-edge-*`, `proxy-*` and CloudFront's own names are removed by their prefix.
+const NEVER_FORWARDED: [&str; 10] = [
+    "connection",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "x-amz-cf-id",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Forwarded whatever the policies say: they frame or describe the body, or are a request about the response itself.
+const ALWAYS_FORWARDED: [&str; 15] = [
+    "cache-control",
+    "content-encoding",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "max-forwards",
+    "pragma",
+    "range",
+    "request-range",
+    "transfer-encoding",
+];
+
+/// The headers of the origin request, names in wire case. They replace the viewer's: what is not here is not sent.
+pub fn origin_headers(request: &OriginRequest<'_>) -> Vec<(Cow<'static, str>, HeaderValue)> {
+    let mut sent = Vec::with_capacity(request.viewer.len() + request.custom_headers.len() + 8);
+    let mut send = |name: &'static str, value: HeaderValue| sent.push((Cow::Borrowed(name), value));
+
+    send("Host", host(request));
+    if let Some(agent) = user_agent(request) {
+        send("User-Agent", agent);
+    }
+    if let Some(encodings) = encodings(request) {
+        send("Accept-Encoding", encodings);
+    }
+    if let Some(cookies) = cookie_header(request) {
+        send("Cookie", cookies);
+    }
+    if request.facts.websocket {
+        send("Connection", HeaderValue::from_static("Upgrade"));
+        send("Upgrade", HeaderValue::from_static("websocket"));
+    } else {
+        send("Connection", HeaderValue::from_static("Keep-Alive"));
+    }
+    if let Some(via) = via(request) {
+        send("Via", via);
+    }
+    if let Some(forwarded_for) = forwarded_for(request) {
+        send("X-Forwarded-For", forwarded_for);
+    }
+    if let Ok(id) = HeaderValue::from_str(request.facts.request_id) {
+        send("X-Amz-Cf-Id", id);
+    }
+    for (name, value) in request.cloudfront {
+        send(name, value.clone());
+    }
+    let nominated = nominated(request.viewer);
+    for (name, value) in request.viewer {
+        if passes(request, name) && !nominated.contains(name) {
+            sent.push((wire_name(name), value.clone()));
+        }
+    }
+    replace_with_custom(&mut sent, request.custom_headers);
+    sent
+}
+
+/// The query string of the origin request, bytes and order kept; `None` when nothing is left.
+pub fn origin_query<'a>(
+    query: Option<&'a str>,
+    cache_policy: &CachePolicy,
+    origin_request_policy: Option<&OriginRequestPolicy>,
+) -> Option<Cow<'a, str>> {
+    let added = origin_request_policy.map_or(&Selection::None, |policy| &policy.query_strings);
+    query::select(query, |name| both_take(&cache_policy.query_strings, added, name))
+}
+
+/// The two policies together: their union, but of two block lists what neither blocks.
+fn both_take(keyed: &Selection, added: &Selection, name: &[u8]) -> bool {
+    match (keyed, added) {
+        (Selection::AllExcept(_), Selection::AllExcept(_)) => keyed.takes(name) && added.takes(name),
+        _ => keyed.takes(name) || added.takes(name),
+    }
+}
+
+/// A header's name as origins see it: `x-forwarded-for` as `X-Forwarded-For`.
+pub fn wire_name(name: &HeaderName) -> Cow<'static, str> {
+    let mut start = true;
+    let mut upper = |c: char| {
+        let upper = if start { c.to_ascii_uppercase() } else { c };
+        start = c == '-';
+        upper
+    };
+    Cow::Owned(name.as_str().chars().map(&mut upper).collect())
+}
+
+/// Whether an ordinary header of the viewer is forwarded under its own name and value.
+fn passes(request: &OriginRequest<'_>, name: &HeaderName) -> bool {
+    let text = name.as_str();
+    let made_above = [
+        header::HOST,
+        header::USER_AGENT,
+        header::ACCEPT_ENCODING,
+        header::COOKIE,
+        header::VIA,
+        HeaderName::from_static("x-forwarded-for"),
+    ];
+    if made_above.contains(name)
+        || NEVER_FORWARDED.contains(&text)
+        || is_cloudfront_header(name)
+        || text.starts_with("proxy-")
+        || text.starts_with("x-edge-")
+    {
+        return false;
+    }
+    if name == header::AUTHORIZATION {
+        return forwards_authorization(request);
+    }
+    ALWAYS_FORWARDED.contains(&text) || listed(request, text)
+}
+
+/// Whether a policy takes the viewer's header `name` (lower case).
+fn listed(request: &OriginRequest<'_>, name: &str) -> bool {
+    let has = |names: &[String]| names.iter().any(|other| other == name);
+    has(&request.cache_policy.headers)
+        || request.origin_request_policy.is_some_and(|policy| match &policy.headers {
+            HeaderSelection::None => false,
+            HeaderSelection::AllViewer | HeaderSelection::AllViewerAnd(_) => true,
+            HeaderSelection::AllowList(names) => has(names),
+            HeaderSelection::AllExcept(names) => !has(names),
+        })
+}
+
+/// Kept for the methods that change something; for those that may be cached only when keyed, or when all headers go.
+fn forwards_authorization(request: &OriginRequest<'_>) -> bool {
+    let cacheable = match request.facts.method.as_str() {
+        "GET" | "HEAD" => true,
+        "OPTIONS" => request.facts.caches_options,
+        _ => false,
+    };
+    let alone =
+        matches!(request.origin_request_policy.map(|policy| &policy.headers), Some(HeaderSelection::AllowList(_)));
+    !cacheable
+        || request.cache_policy.headers.iter().any(|name| name == "authorization")
+        || (!alone && listed(request, "authorization"))
+}
+
+fn host(request: &OriginRequest<'_>) -> HeaderValue {
+    let viewers = request.viewer.get(header::HOST).filter(|_| listed(request, "host"));
+    viewers.cloned().unwrap_or_else(|| {
+        HeaderValue::from_str(request.origin_host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
+    })
+}
+
+fn user_agent(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    if listed(request, "user-agent") {
+        request.viewer.get(header::USER_AGENT).cloned()
+    } else {
+        Some(HeaderValue::from_static("Amazon CloudFront"))
+    }
+}
+
+fn encodings(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    let normal = accept_encoding::normalise(request.cache_policy, request.viewer, request.facts.version);
+    if normal == accept_encoding::AcceptEncoding::Ordinary {
+        let viewers = request.viewer.get_all(header::ACCEPT_ENCODING);
+        return if listed(request, "accept-encoding") { join(viewers, b", ", None) } else { None };
+    }
+    normal.to_origin().map(HeaderValue::from_static)
+}
+
+fn cookie_header(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    let keyed = &request.cache_policy.cookies;
+    let added = request.origin_request_policy.map_or(&Selection::None, |policy| &policy.cookies);
+    if *keyed == Selection::None && *added == Selection::None {
+        return None;
+    }
+    cookies::header(&cookies::select(request.viewer, |name| both_take(keyed, added, name)))
+}
+
+fn via(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    let hop = format!("{} {} (CloudFront)", request.facts.http_version(), request.facts.via_host);
+    join(request.viewer.get_all(header::VIA), b", ", Some(&hop))
+}
+
+fn forwarded_for(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    let peer = request.facts.address.ip().to_canonical().to_string();
+    join(request.viewer.get_all("x-forwarded-for"), b",", Some(&peer))
+}
+
+/// The values of one header and `last` in one line.
+fn join(values: header::GetAll<'_, HeaderValue>, separator: &[u8], last: Option<&str>) -> Option<HeaderValue> {
+    let all: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).chain(last.map(str::as_bytes)).collect();
+    (!all.is_empty()).then(|| HeaderValue::from_bytes(&all.join(separator)).ok()).flatten()
+}
+
+/// The headers a viewer's Connection names: they were meant for us (RFC 9110 §7.6.1).
+fn nominated(viewer: &HeaderMap) -> Vec<HeaderName> {
+    let tokens = viewer.get_all(header::CONNECTION).into_iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
+    tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok()).filter(is_nominable).collect()
+}
+
+/// What frames the body cannot be taken away by naming it.
+fn is_nominable(name: &HeaderName) -> bool {
+    ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST].contains(name)
+}
+
+fn replace_with_custom(sent: &mut Vec<(Cow<'static, str>, HeaderValue)>, custom: &[(String, String)]) {
+    sent.retain(|(name, _)| !custom.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
+    for (name, value) in custom {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            sent.push((Cow::Owned(name.clone()), value));
+        }
+    }
+}
