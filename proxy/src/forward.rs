@@ -175,7 +175,7 @@ fn listed(request: &OriginRequest<'_>, name: &str) -> bool {
             HeaderSelection::None => false,
             HeaderSelection::AllViewer | HeaderSelection::AllViewerAnd(_) => true,
             HeaderSelection::AllowList(names) => has(names),
-            HeaderSelection::AllExcept(names) => !has(names),
+            HeaderSelection::AllExcept(except) | HeaderSelection::AllExceptAnd { except, .. } => !has(except),
         })
 }
 

@@ -127,28 +127,17 @@ pub fn cloudfront_headers(
     cache_policy: &CachePolicy,
     origin_request_policy: Option<&OriginRequestPolicy>,
 ) -> Vec<(&'static str, HeaderValue)> {
-    let added = origin_request_policy.map(|policy| &policy.headers);
-    if cache_policy.headers.is_empty()
-        && matches!(added, None | Some(HeaderSelection::None | HeaderSelection::AllViewer))
-    {
+    let added: &[String] = match origin_request_policy.map(|policy| &policy.headers) {
+        Some(HeaderSelection::AllowList(names) | HeaderSelection::AllViewerAnd(names)) => names,
+        Some(HeaderSelection::AllExceptAnd { cloudfront, .. }) => cloudfront,
+        None | Some(HeaderSelection::None | HeaderSelection::AllViewer | HeaderSelection::AllExcept(_)) => &[],
+    };
+    if cache_policy.headers.is_empty() && added.is_empty() {
         return Vec::new();
     }
-    let wanted = |name: &str| {
-        let has = |names: &[String]| names.iter().any(|other| other.eq_ignore_ascii_case(name));
-        has(&cache_policy.headers)
-            || match added {
-                None | Some(HeaderSelection::None | HeaderSelection::AllViewer) => false,
-                Some(HeaderSelection::AllowList(names) | HeaderSelection::AllViewerAnd(names)) => has(names),
-                Some(HeaderSelection::AllExcept(names)) => !has(names) && goes_with_all_except(name),
-            }
-    };
+    let wanted = |name: &str| cache_policy.headers.iter().chain(added).any(|other| other.eq_ignore_ascii_case(name));
     let made = MADE.iter().filter(|(name, _)| wanted(name));
     made.filter_map(|(name, make)| Some((*name, make(viewer, facts)?))).collect()
-}
-
-/// `AllViewerExceptHostHeader` also brings the protocol, HTTP version, TLS, device and location headers.
-fn goes_with_all_except(name: &str) -> bool {
-    !["CloudFront-Viewer-Address", "CloudFront-Viewer-Header-Count", "CloudFront-Viewer-Header-Order"].contains(&name)
 }
 
 fn forwarded_proto(_: &HeaderMap, facts: &ViewerFacts<'_>) -> Option<HeaderValue> {
