@@ -3,6 +3,13 @@
 //! [`load`] reads a file and gives either a [`Config`] that cannot be wrong or a [`Report`] of every error in it, each with
 //! file, line, column, excerpt and a way out. This crate knows no network, no clock and no async.
 
+mod build;
+mod language;
+mod load;
+mod quick;
+mod raw;
+mod report;
+
 pub mod association;
 pub mod behavior;
 pub mod distribution;
@@ -28,9 +35,12 @@ pub use jwt::Jwt;
 pub use key_value_store::KeyValueStore;
 pub use lambda::Lambda;
 pub use listener::Listen;
+pub use load::{load, parse};
 pub use log::Log;
 pub use origin::Origin;
 pub use path_pattern::PathPattern;
+pub use quick::{OriginUrlError, quick};
+pub use report::{Problem, Report, Warning};
 
 /// A whole node, valid by construction: every reference is resolved, every path is absolute, every number is in its range.
 #[derive(Debug, Clone)]

@@ -52,3 +52,65 @@ pub const JWKS_REFRESH_S_DEFAULT: u64 = 600;
 pub const JWKS_RETRY_S: u64 = 30;
 /// Seconds between two fetches of a key set that tokens with unknown keys caused.
 pub const JWKS_DEMAND_INTERVAL_S: u64 = 10;
+/// Bytes of the configuration file.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 4 * 1_048_576;
+/// Bytes of a file that holds one secret.
+pub const SECRET_BYTES_MAX: u64 = 65_536;
+/// Bytes of a PEM file or a JWKS file.
+pub const KEY_FILE_BYTES_MAX: u64 = 1_048_576;
+/// Aliases of a distribution. CloudFront's quota: 100.
+pub const ALIASES_QUOTA: usize = 100;
+/// Origins of a distribution. CloudFront's quota: 100.
+pub const ORIGINS_QUOTA: usize = 100;
+/// Behaviors of a distribution, the default one included. CloudFront's quota: 75.
+pub const BEHAVIORS_QUOTA: usize = 75;
+/// Characters of `default_root_object`. CloudFront: 255.
+pub const DEFAULT_ROOT_OBJECT_CHARS_MAX: usize = 255;
+/// Characters of an origin's `path`. CloudFront: 255.
+pub const ORIGIN_PATH_CHARS_MAX: usize = 255;
+/// Custom headers of all origins of a distribution. CloudFront's quota: 30.
+pub const CUSTOM_HEADERS_QUOTA: usize = 30;
+/// Characters of a custom header's name. CloudFront: 256.
+pub const CUSTOM_HEADER_NAME_CHARS_MAX: usize = 256;
+/// Characters of a custom header's value. CloudFront: 1,783.
+pub const CUSTOM_HEADER_VALUE_CHARS_MAX: usize = 1_783;
+/// Characters of all custom headers of an origin, names and values. CloudFront: 10,240.
+pub const CUSTOM_HEADERS_CHARS_MAX: usize = 10_240;
+/// Attempts to connect to an origin. CloudFront: 1 to 3.
+pub const CONNECTION_ATTEMPTS_MAX: u64 = 3;
+/// Seconds of one attempt to connect. CloudFront: 1 to 10.
+pub const CONNECTION_TIMEOUT_S_MAX: u64 = 10;
+/// Seconds to an origin's first byte and between packets. CloudFront: 1 to 120.
+pub const READ_TIMEOUT_S_MAX: u64 = 120;
+/// Seconds an idle origin connection is kept. CloudFront: 1 to 300.
+pub const KEEPALIVE_TIMEOUT_S_MAX: u64 = 300;
+/// Seconds of a whole origin response. CloudFront publishes none; ours is a day.
+pub const RESPONSE_COMPLETION_TIMEOUT_S_MAX: u64 = 86_400;
+/// Seconds of a TTL. CloudFront: 100 years.
+pub const TTL_S_MAX: u64 = 3_153_600_000;
+/// Headers, cookies or query strings that a policy lists. CloudFront's quota: 10 of each.
+pub const POLICY_NAMES_QUOTA: usize = 10;
+/// Characters of the names in one list of a policy. CloudFront's quota: 1,024.
+pub const POLICY_NAMES_CHARS_QUOTA: usize = 1_024;
+/// Characters of a policy's name. CloudFront: 128.
+pub const POLICY_NAME_CHARS_MAX: usize = 128;
+/// Milliseconds a call of a CloudFront Function may be given. CloudFront publishes none.
+pub const FUNCTION_BUDGET_MS_MAX: u64 = 10_000;
+/// MB of one Lambda execution environment, at least. Lambda: 128.
+pub const LAMBDA_MEMORY_MB_MIN: u64 = 128;
+/// MB of one Lambda execution environment, at most. Lambda: 10,240.
+pub const LAMBDA_MEMORY_MB_MAX: u64 = 10_240;
+/// Seconds of one Lambda@Edge call. CloudFront: 30.
+pub const LAMBDA_TIMEOUT_S_MAX: u64 = 30;
+/// Execution environments of one Lambda@Edge function. Lambda's quota: 1,000 a region.
+pub const LAMBDA_CONCURRENCY_MAX: u64 = 1_000;
+/// Seconds of tolerance for a token's times.
+pub const JWT_CLOCK_SKEW_S_MAX: u64 = 600;
+/// Places a token is looked for in.
+pub const JWT_TOKEN_SOURCES_MAX: usize = 8;
+/// Claims given to origins as headers.
+pub const JWT_CLAIM_HEADERS_MAX: usize = 32;
+/// Variants of an experiment.
+pub const VARIANTS_MAX: usize = 32;
+/// The weight of a variant.
+pub const VARIANT_WEIGHT_MAX: u64 = 1_000_000;

@@ -138,8 +138,7 @@ enum Headers {
     Only(&'static [&'static str]),
 }
 
-const USE_ORIGIN_HEADERS: &[&str] =
-    &["host", "origin", "x-http-method", "x-http-method-override", "x-method-override"];
+const USE_ORIGIN_HEADERS: &[&str] = &["host", "origin", "x-http-method", "x-http-method-override", "x-method-override"];
 const AMPLIFY_DEFAULT_HEADERS: &[&str] = &["accept", "authorization", "cloudfront-viewer-country", "host"];
 
 /// One row of [`CACHE`], in the order of the documented table's columns.

@@ -1,0 +1,87 @@
+//! CloudFront's words that this version does not honour yet: refused like any unknown word, but with the reason.
+
+/// Why a key of CloudFront's vocabulary is not one of ours.
+pub(crate) fn reason(table: &str, key: &str) -> Option<String> {
+    let elsewhere = KEYS.iter().find(|(tables, names, _)| tables.contains(&table) && names.contains(&key));
+    match elsewhere {
+        Some((_, _, reason)) => Some((*reason).to_owned()),
+        None if LATER.contains(&key) => Some(format!("Homefront does not support `{key}` yet")),
+        None => None,
+    }
+}
+
+/// Why a word of CloudFront's vocabulary is not one of ours.
+pub(crate) fn word(word: &str) -> Option<String> {
+    let later = word.starts_with("nodejs") || ["provided", "provided.al2023", "cloudfront-realtime"].contains(&word);
+    later.then(|| format!("Homefront does not support {word:?} yet"))
+}
+
+/// Keys of later versions, by CloudFront's names in snake_case.
+const LATER: &[&str] = &[
+    "admin",
+    "disk",
+    "web_acl",
+    "geo_restriction",
+    "cache_tag_header",
+    "cache_profile",
+    "s3",
+    "origin_group",
+    "compress",
+    "response_headers_policy",
+    "trusted_key_groups",
+    "trusted_signers",
+    "include_body",
+    "custom_error_response",
+    "custom_error_responses",
+    "minimum_protocol_version",
+    "public_key",
+    "key_group",
+    "http_version",
+    "price_class",
+    "origin_shield",
+    "origin_access_control",
+    "origin_ssl_protocols",
+    "is_ipv6_enabled",
+    "ip_address_type",
+    "smooth_streaming",
+    "field_level_encryption",
+    "realtime_log_config",
+    "grpc",
+    "forwarded_values",
+    "staging",
+    "continuous_deployment_policy",
+    "viewer_mtls",
+    "origin_mtls",
+    "vpc_origin",
+    "restrictions",
+    "logging",
+    "environment",
+];
+
+type Reason = (&'static [&'static str], &'static [&'static str], &'static str);
+
+/// Keys that stand in the wrong table or under another name.
+const KEYS: &[Reason] = &[
+    (
+        &["viewer_request", "viewer_response"],
+        &["lambda"],
+        "Homefront runs Lambda@Edge functions on origin_request and origin_response only; \
+         on viewer events use a CloudFront Function: `{ function = \"…\" }`",
+    ),
+    (
+        &["origin_request", "origin_response"],
+        &["function"],
+        "CloudFront runs CloudFront Functions on viewer events only; on origin events use a Lambda@Edge function: \
+         `{ lambda = \"…\" }`",
+    ),
+    (
+        &["distribution.default_behavior"],
+        &["path_pattern"],
+        "the default behavior takes what no `[[distribution.behavior]]` matches; its pattern is always `*`",
+    ),
+    (
+        &["distribution.default_behavior", "distribution.behavior"],
+        &["min_ttl_s", "default_ttl_s", "max_ttl_s"],
+        "lifetimes belong to a `[[cache_policy]]`",
+    ),
+];

@@ -1,0 +1,132 @@
+//! What a pass over a file carries along: where paths start, the environment, and every problem found so far.
+
+use super::{At, Node, Shape, expand};
+use crate::report::{Problem, reason};
+use miette::Severity;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::de::DeValue;
+
+/// Jaro-Winkler likeness from which a name is offered as what was meant.
+const LIKENESS_MIN: f64 = 0.8;
+
+/// One pass over one file.
+pub(crate) struct Reading<'a> {
+    base: &'a Path,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(base: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { base, env, problems: Vec::new() }
+    }
+
+    /// Errors and warnings, each in the order of the file.
+    pub(crate) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
+        self.problems.sort_by_key(Problem::start);
+        self.problems.into_iter().partition(Problem::is_error)
+    }
+
+    /// Notes an error.
+    pub(crate) fn error(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
+        self.note(Problem::new(Severity::Error, span, message))
+    }
+
+    /// Notes a warning.
+    pub(crate) fn warn(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
+        self.note(Problem::new(Severity::Warning, span, message))
+    }
+
+    fn note(&mut self, problem: Problem) -> &mut Problem {
+        self.problems.push(problem);
+        self.problems.last_mut().expect("just pushed")
+    }
+
+    /// Notes that a value has another type than its key takes.
+    pub(crate) fn wrong_type(&mut self, node: &Node<'_>, expected: &Shape) {
+        let found = match node.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.error(node.span(), format!("expected {expected}, found {found}"));
+    }
+
+    /// The string behind a key, `${…}` expanded.
+    pub(crate) fn text(&mut self, node: &Node<'_>, expected: &Shape) -> Option<String> {
+        let DeValue::String(text) = node.get_ref() else {
+            self.wrong_type(node, expected);
+            return None;
+        };
+        match expand::expand(text, self.env) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let hint = error.hint();
+                self.error(node.span(), error.to_string()).hint(hint);
+                None
+            }
+        }
+    }
+
+    /// The name of those given that was probably meant.
+    pub(crate) fn nearest<'n>(&self, meant: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        names
+            .map(|name| (strsim::jaro_winkler(&meant.to_lowercase(), &name.to_lowercase()), name))
+            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| name)
+    }
+
+    /// A path of the file, made absolute: relative ones start at the file's folder.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The bytes of a file that must be there; `what` as in "cannot read the certificate".
+    pub(crate) fn file(&mut self, path: &At<PathBuf>, what: &str, bytes_max: u64) -> Option<Vec<u8>> {
+        let cannot = |why: &str| format!("cannot read the {what} {}: {why}", path.value.display());
+        let length = match fs::metadata(&path.value) {
+            Ok(found) if found.is_file() => found.len(),
+            Ok(_) => {
+                self.error(path.span.clone(), cannot("it is not a file"));
+                return None;
+            }
+            Err(error) => {
+                self.error(path.span.clone(), cannot(&reason(&error))).hint(RELATIVE);
+                return None;
+            }
+        };
+        if length > bytes_max {
+            let message = format!("the {what} {} has {length} bytes; the limit is {bytes_max}", path.value.display());
+            self.error(path.span.clone(), message);
+            return None;
+        }
+        match fs::read(&path.value) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.error(path.span.clone(), cannot(&reason(&error)));
+                None
+            }
+        }
+    }
+
+    /// Whether a folder is there; if not, that is noted.
+    pub(crate) fn folder(&mut self, path: &At<PathBuf>, what: &str) -> bool {
+        let why = match fs::metadata(&path.value) {
+            Ok(found) if found.is_dir() => return true,
+            Ok(_) => "it is not a folder".to_owned(),
+            Err(error) => reason(&error),
+        };
+        let message = format!("cannot use the {what} {}: {why}", path.value.display());
+        self.error(path.span.clone(), message).hint(RELATIVE);
+        false
+    }
+}
+
+const RELATIVE: &str = "relative paths start at the folder of the configuration file";

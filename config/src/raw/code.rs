@@ -1,0 +1,57 @@
+//! `[[function]]`, `[[lambda]]`, `[[key_value_store]]`: the code a distribution runs, and what it reads.
+
+use crate::function::{FunctionRuntime, Isolation};
+use crate::language::scalar::{Int, Name, Text};
+use crate::language::table::table;
+use crate::limits::{
+    FUNCTION_BUDGET_MS_MAX, LAMBDA_CONCURRENCY_MAX, LAMBDA_MEMORY_MB_MAX, LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_MAX,
+};
+use std::path::PathBuf;
+
+table! {
+    /// A CloudFront Function: JavaScript on a viewer event.
+    Function "function" {
+        /// What behaviors call it: 1 to 64 of `A-Z a-z 0-9 - _`.
+        name: Name, required;
+        /// Which of CloudFront's runtimes.
+        runtime: FunctionRuntime, default "\"cloudfront-js-2.0\"";
+        /// The source file, at most 10 KB.
+        code: PathBuf, required;
+        /// The `[[key_value_store]]` that `cf.kvs()` reads. Needs `cloudfront-js-2.0`.
+        key_value_store: Text, optional;
+        /// Where the engine runs: in a worker process, or in the proxy's own thread, which is faster and which nothing guards.
+        isolation: Isolation, default "\"process\"";
+        /// Wall time in milliseconds after which a call is killed.
+        budget_ms: Int<1, FUNCTION_BUDGET_MS_MAX>, default "50";
+    }
+}
+
+table! {
+    /// A Lambda@Edge function, run in execution environments of its own.
+    Lambda "lambda" {
+        /// What behaviors call it: 1 to 64 of `A-Z a-z 0-9 - _`.
+        name: Name, required;
+        /// `python3` or `python3.X`: the interpreter of that name on `PATH`.
+        runtime: Text, required;
+        /// The module's path and the function, as in `authorize.lambda_handler`.
+        handler: Text, required;
+        /// The deployment package: a folder, its dependencies inside.
+        code: PathBuf, required;
+        /// Memory of one execution environment, in MB.
+        memory_mb: Int<LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX>, default "128";
+        /// Time of one call, in seconds.
+        timeout_s: Int<1, LAMBDA_TIMEOUT_S_MAX>, default "5";
+        /// Execution environments at the most.
+        concurrency_max: Int<1, LAMBDA_CONCURRENCY_MAX>, default "8";
+    }
+}
+
+table! {
+    /// A CloudFront KeyValueStore.
+    KeyValueStore "key_value_store" {
+        /// What functions call it: 1 to 64 of `A-Z a-z 0-9 - _`.
+        name: Name, required;
+        /// CloudFront's import file: `{"data":[{"key":"…","value":"…"}]}`, at most 5 MB.
+        source: PathBuf, required;
+    }
+}

@@ -1,0 +1,72 @@
+//! The words of the language's choices.
+
+use crate::behavior::ViewerProtocolPolicy;
+use crate::function::{FunctionRuntime, Isolation};
+use crate::jwt::JwtAlgorithm;
+use crate::language::choice::choice;
+use crate::log::AccessLogFormat;
+use crate::origin::OriginProtocolPolicy;
+
+choice! { AccessLogFormat {
+    "cloudfront-standard" => AccessLogFormat::CloudfrontStandard,
+    "json" => AccessLogFormat::Json,
+} }
+
+choice! { ViewerProtocolPolicy {
+    "allow-all" => ViewerProtocolPolicy::AllowAll,
+    "https-only" => ViewerProtocolPolicy::HttpsOnly,
+    "redirect-to-https" => ViewerProtocolPolicy::RedirectToHttps,
+} }
+
+choice! { OriginProtocolPolicy {
+    "http-only" => OriginProtocolPolicy::HttpOnly,
+    "https-only" => OriginProtocolPolicy::HttpsOnly,
+    "match-viewer" => OriginProtocolPolicy::MatchViewer,
+} }
+
+choice! { FunctionRuntime {
+    "cloudfront-js-1.0" => FunctionRuntime::CloudfrontJs1_0,
+    "cloudfront-js-2.0" => FunctionRuntime::CloudfrontJs2_0,
+} }
+
+choice! { Isolation {
+    "process" => Isolation::Process,
+    "inline" => Isolation::Inline,
+} }
+
+choice! { JwtAlgorithm {
+    "HS256" => JwtAlgorithm::HS256,
+    "HS384" => JwtAlgorithm::HS384,
+    "HS512" => JwtAlgorithm::HS512,
+    "RS256" => JwtAlgorithm::RS256,
+    "RS384" => JwtAlgorithm::RS384,
+    "RS512" => JwtAlgorithm::RS512,
+    "PS256" => JwtAlgorithm::PS256,
+    "PS384" => JwtAlgorithm::PS384,
+    "PS512" => JwtAlgorithm::PS512,
+    "ES256" => JwtAlgorithm::ES256,
+    "ES384" => JwtAlgorithm::ES384,
+    "EdDSA" => JwtAlgorithm::EdDSA,
+} }
+
+/// A method CloudFront lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Options,
+    Put,
+    Post,
+    Patch,
+    Delete,
+}
+
+choice! { Method {
+    "GET" => Method::Get,
+    "HEAD" => Method::Head,
+    "OPTIONS" => Method::Options,
+    "PUT" => Method::Put,
+    "POST" => Method::Post,
+    "PATCH" => Method::Patch,
+    "DELETE" => Method::Delete,
+} }

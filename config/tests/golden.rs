@@ -1,0 +1,63 @@
+//! Golden tests of the language: each file of `tests/golden` holds an input, a rule, and what comes of it: the configuration,
+//! preceded by its warnings, or the whole error text.
+//!
+//! `UPDATE=1 cargo test -p homefront-config --test golden` writes what comes out now; read the diff before committing it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const RULE: &str = "\n----------\n";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "ORIGIN_HOST" => Some("app.internal".to_owned()),
+        "VERIFY" => Some("from-the-environment".to_owned()),
+        _ => None,
+    }
+}
+
+fn outcome(input: &str) -> String {
+    let text = match homefront_config::parse("site.toml", input, &folder(), &environment) {
+        Ok((config, warnings)) => {
+            let warnings = warnings.iter().fold(String::new(), |mut text, warning| {
+                let _ = writeln!(text, "{warning}");
+                text
+            });
+            format!("{warnings}{config:#?}")
+        }
+        Err(report) => report.to_string(),
+    };
+    let text = text.replace(folder().to_str().unwrap(), "[folder]");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_golden_file_comes_out_as_written() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut wrong = Vec::new();
+    let mut files: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "golden"));
+    files.sort();
+    assert!(files.len() > 2, "the golden files are gone");
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let (input, expected) = text.split_once(RULE).unwrap_or((&text, ""));
+        let actual = outcome(input);
+        if update {
+            fs::write(&path, format!("{input}{RULE}{actual}\n")).unwrap();
+        } else if actual != expected.trim_end() {
+            wrong.push(format!("{}\n--- expected\n{expected}\n--- actual\n{actual}\n", path.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\nif this is meant: UPDATE=1 cargo test -p homefront-config --test golden",
+        wrong.join("\n")
+    );
+}
