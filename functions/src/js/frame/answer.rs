@@ -1,0 +1,293 @@
+//! Frames from a worker to the node. Whoever took a worker over writes them, so they are checked as strictly as anything
+//! a viewer sends.
+
+use super::fields::{put_length, put_response};
+use super::{Fields, FrameError, put_bytes, put_frame, put_option};
+use crate::js::{CallResult, LoadError, Outcome};
+use crate::rules::{header_name_valid, header_value_valid, querystring_valid, uri_valid};
+use crate::test_function::TestResult;
+use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, Response, ResponseEdit, Verdict};
+use bytes::Bytes;
+use homefront_config::limits::{FUNCTION_ANSWER_BYTES_MAX, FUNCTION_BODY_BYTES_MAX, FUNCTION_LOG_BYTES_MAX};
+
+const READY: u8 = 1;
+const LOADED: u8 = 2;
+const CALLED: u8 = 3;
+const TESTED: u8 = 4;
+
+const CONTINUE: u8 = 0;
+const RESPOND: u8 = 1;
+const FAIL: u8 = 2;
+
+/// What a worker says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It has locked itself in and takes orders.
+    Ready(Sandbox),
+    /// To `Load`: the function's number, and whether it compiles.
+    Loaded(u32, Result<(), LoadError>),
+    /// To `Call`: the call's id and what came of it.
+    Called(u64, CallResult),
+    /// To `Test`; the error is about the event object.
+    Tested(Result<TestResult, String>),
+}
+
+/// What holds a worker in beside its process: each is what the kernel granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sandbox {
+    /// System calls beyond computing, memory and the two sockets are refused.
+    pub seccomp: bool,
+    /// Files and TCP are out of reach.
+    pub landlock: bool,
+}
+
+impl Answer {
+    /// Appends one frame. `false`: it would be beyond `FUNCTION_ANSWER_BYTES_MAX`, and nothing was appended.
+    pub fn put(&self, out: &mut Vec<u8>) -> bool {
+        put_frame(out, FUNCTION_ANSWER_BYTES_MAX, |out| match self {
+            Self::Ready(sandbox) => out.extend([READY, u8::from(sandbox.seccomp), u8::from(sandbox.landlock)]),
+            Self::Loaded(function, result) => {
+                out.push(LOADED);
+                out.extend_from_slice(&function.to_le_bytes());
+                put_option(out, result.as_ref().err(), |out, error| {
+                    put_bytes(out, error.message.as_bytes());
+                    put_option(out, error.line, |out, line| out.extend_from_slice(&line.to_le_bytes()));
+                });
+            }
+            Self::Called(id, result) => {
+                out.push(CALLED);
+                out.extend_from_slice(&id.to_le_bytes());
+                out.extend_from_slice(&result.cpu_us.to_le_bytes());
+                put_texts(out, &result.logs);
+                put_outcome(out, &result.outcome);
+            }
+            Self::Tested(result) => {
+                out.push(TESTED);
+                put_tested(out, result);
+            }
+        })
+    }
+
+    /// The answer a frame holds.
+    pub fn take(frame: &[u8]) -> Result<Self, FrameError> {
+        let mut fields = Fields::new(frame);
+        let answer = match fields.u8()? {
+            READY => Self::Ready(Sandbox { seccomp: fields.u8()? == 1, landlock: fields.u8()? == 1 }),
+            LOADED => {
+                let function = fields.u32()?;
+                let error = fields.option(|fields| {
+                    Ok(LoadError { message: fields.text()?.to_owned(), line: fields.option(Fields::u32)? })
+                })?;
+                Self::Loaded(function, error.map_or(Ok(()), Err))
+            }
+            CALLED => {
+                let (id, cpu_us) = (fields.u64()?, fields.u64()?);
+                let logs = take_texts(&mut fields, FUNCTION_LOG_BYTES_MAX)?;
+                Self::Called(id, CallResult { outcome: take_outcome(&mut fields)?, logs, cpu_us })
+            }
+            TESTED => Self::Tested(take_tested(&mut fields)?),
+            _ => return Err(FrameError::Impossible("answer")),
+        };
+        fields.end()?;
+        Ok(answer)
+    }
+}
+
+fn put_texts(out: &mut Vec<u8>, texts: &[String]) {
+    put_length(out, texts.len());
+    for text in texts {
+        put_bytes(out, text.as_bytes());
+    }
+}
+
+fn take_texts(fields: &mut Fields<'_>, bytes_max: usize) -> Result<Vec<String>, FrameError> {
+    let count = fields.count(4)?;
+    let mut texts = Vec::with_capacity(count);
+    let mut bytes = 0;
+    for _ in 0..count {
+        let text = fields.text()?;
+        bytes += text.len();
+        if bytes > bytes_max {
+            return Err(FrameError::Impossible("log"));
+        }
+        texts.push(text.to_owned());
+    }
+    Ok(texts)
+}
+
+fn put_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+    match outcome {
+        Outcome::Request(verdict) => {
+            out.push(0);
+            put_verdict(out, verdict, |out, edit| {
+                put_option(out, edit.uri.as_deref(), put_bytes);
+                put_option(out, edit.querystring.as_deref(), put_bytes);
+                put_edits(out, &edit.headers);
+            });
+        }
+        Outcome::Response(verdict) => {
+            out.push(1);
+            put_verdict(out, verdict, |out, edit| {
+                put_option(out, edit.status, |out, status| out.extend_from_slice(&status.to_le_bytes()));
+                put_option(out, edit.status_description.as_deref().map(str::as_bytes), put_bytes);
+                put_edits(out, &edit.headers);
+                put_option(out, edit.body.as_deref(), put_bytes);
+            });
+        }
+    }
+}
+
+fn take_outcome(fields: &mut Fields<'_>) -> Result<Outcome, FrameError> {
+    Ok(match fields.u8()? {
+        0 => Outcome::Request(take_verdict(fields, |fields| {
+            Ok(RequestEdit {
+                uri: checked(take_body(fields)?, "uri", |uri| uri_valid(uri))?,
+                querystring: checked(take_body(fields)?, "query string", |query| querystring_valid(query))?,
+                headers: take_edits(fields)?,
+            })
+        })?),
+        1 => Outcome::Response(take_verdict(fields, |fields| {
+            Ok(ResponseEdit {
+                status: checked(fields.option(Fields::u16)?, "status", |status| status_valid(*status))?,
+                status_description: checked(take_text(fields)?, "reason phrase", |text| header_value_valid(text))?,
+                headers: take_edits(fields)?,
+                body: checked(take_body(fields)?, "body", |body| body.len() <= FUNCTION_BODY_BYTES_MAX)?,
+            })
+        })?),
+        _ => return Err(FrameError::Impossible("outcome")),
+    })
+}
+
+fn put_verdict<Edit>(out: &mut Vec<u8>, verdict: &Verdict<Edit>, put_edit: impl FnOnce(&mut Vec<u8>, &Edit)) {
+    match verdict {
+        Verdict::Continue(edit) => {
+            out.push(CONTINUE);
+            put_edit(out, edit);
+        }
+        Verdict::Respond(response) => {
+            out.push(RESPOND);
+            put_response(out, response);
+        }
+        Verdict::Fail(failure) => {
+            out.push(FAIL);
+            put_failure(out, failure);
+        }
+    }
+}
+
+fn take_verdict<Edit>(
+    fields: &mut Fields<'_>,
+    take_edit: impl FnOnce(&mut Fields<'_>) -> Result<Edit, FrameError>,
+) -> Result<Verdict<Edit>, FrameError> {
+    Ok(match fields.u8()? {
+        CONTINUE => Verdict::Continue(take_edit(fields)?),
+        RESPOND => Verdict::Respond(take_generated(fields)?),
+        FAIL => Verdict::Fail(take_failure(fields)?),
+        _ => return Err(FrameError::Impossible("verdict")),
+    })
+}
+
+fn take_generated(fields: &mut Fields<'_>) -> Result<Response, FrameError> {
+    let response = fields.response()?;
+    let lines_valid =
+        response.headers.iter().all(|(name, value)| header_name_valid(name) && header_value_valid(value));
+    let body_bytes = response.body.as_ref().map_or(0, Bytes::len);
+    let phrase_valid = response.status_description.as_ref().is_none_or(header_value_valid);
+    if status_valid(response.status) && lines_valid && phrase_valid && body_bytes <= FUNCTION_BODY_BYTES_MAX {
+        Ok(response)
+    } else {
+        Err(FrameError::Impossible("response"))
+    }
+}
+
+fn put_edits(out: &mut Vec<u8>, edits: &[HeaderEdit]) {
+    put_length(out, edits.len());
+    for edit in edits {
+        put_bytes(out, edit.name.as_bytes());
+        put_length(out, edit.values.len());
+        for value in &edit.values {
+            put_bytes(out, value);
+        }
+    }
+}
+
+fn take_edits(fields: &mut Fields<'_>) -> Result<Vec<HeaderEdit>, FrameError> {
+    let count = fields.count(8)?;
+    let mut edits = Vec::with_capacity(count);
+    for _ in 0..count {
+        let name = fields.text()?;
+        let count = fields.count(4)?;
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            values.push(Bytes::copy_from_slice(fields.bytes()?));
+        }
+        if !header_name_valid(name) || !values.iter().all(header_value_valid) {
+            return Err(FrameError::Impossible("header"));
+        }
+        edits.push(HeaderEdit { name: name.to_owned(), values });
+    }
+    Ok(edits)
+}
+
+const KINDS: [FailureKind; 3] =
+    [FailureKind::FunctionExecution, FailureKind::FunctionValidation, FailureKind::FunctionThrottled];
+
+fn put_failure(out: &mut Vec<u8>, failure: &Failure) {
+    let kind = KINDS.iter().position(|kind| *kind == failure.kind).unwrap_or(0);
+    out.push(kind as u8);
+    put_option(out, failure.sentence.as_deref().map(str::as_bytes), put_bytes);
+    put_bytes(out, failure.detail.as_bytes());
+}
+
+fn take_failure(fields: &mut Fields<'_>) -> Result<Failure, FrameError> {
+    let kind = *KINDS.get(usize::from(fields.u8()?)).ok_or(FrameError::Impossible("kind of failure"))?;
+    let sentence = take_text(fields)?.map(Into::into);
+    Ok(Failure { kind, sentence, detail: fields.text()?.to_owned() })
+}
+
+fn put_tested(out: &mut Vec<u8>, result: &Result<TestResult, String>) {
+    match result {
+        Ok(result) => {
+            out.push(0);
+            put_bytes(out, result.function_output.as_bytes());
+            put_texts(out, &result.logs);
+            put_bytes(out, result.error_message.as_bytes());
+            out.push(result.compute_utilization);
+            put_option(out, result.failure.as_ref(), put_failure);
+        }
+        Err(error) => {
+            out.push(1);
+            put_bytes(out, error.as_bytes());
+        }
+    }
+}
+
+fn take_tested(fields: &mut Fields<'_>) -> Result<Result<TestResult, String>, FrameError> {
+    Ok(match fields.u8()? {
+        0 => Ok(TestResult {
+            function_output: fields.text()?.to_owned(),
+            logs: take_texts(fields, FUNCTION_LOG_BYTES_MAX)?,
+            error_message: fields.text()?.to_owned(),
+            compute_utilization: fields.u8()?,
+            failure: fields.option(take_failure)?,
+        }),
+        1 => Err(fields.text()?.to_owned()),
+        _ => return Err(FrameError::Impossible("test result")),
+    })
+}
+
+fn take_text(fields: &mut Fields<'_>) -> Result<Option<String>, FrameError> {
+    fields.option(|fields| Ok(fields.text()?.to_owned()))
+}
+
+fn take_body(fields: &mut Fields<'_>) -> Result<Option<Bytes>, FrameError> {
+    fields.option(|fields| Ok(Bytes::copy_from_slice(fields.bytes()?)))
+}
+
+fn checked<T>(value: Option<T>, what: &'static str, valid: impl FnOnce(&T) -> bool) -> Result<Option<T>, FrameError> {
+    if value.as_ref().is_none_or(valid) { Ok(value) } else { Err(FrameError::Impossible(what)) }
+}
+
+fn status_valid(status: u16) -> bool {
+    (100..=599).contains(&status)
+}
