@@ -114,3 +114,31 @@ pub const JWT_CLAIM_HEADERS_MAX: usize = 32;
 pub const VARIANTS_MAX: usize = 32;
 /// The weight of a variant.
 pub const VARIANT_WEIGHT_MAX: u64 = 1_000_000;
+/// Bytes of one frame from the node to a function worker: a store of 5 MB with its keys is the largest.
+pub const FUNCTION_ORDER_BYTES_MAX: usize = 16 * 1_048_576;
+/// Bytes of one frame from a function worker: a body, headers and a log, or a test result.
+pub const FUNCTION_ANSWER_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes a function worker may use for functions, stores and what they compute. CloudFront: 2 MB for one function.
+pub const FUNCTION_WORKER_MEMORY_BYTES_MAX: u64 = 256 * 1_048_576;
+/// Bytes of stack reserved, not used, for the engine: JavaScript that nests too deep must end as an error, not as a crash.
+pub const FUNCTION_WORKER_STACK_BYTES: usize = 1_073_741_824;
+/// Calls after which a worker collects garbage even when it has no idle moment.
+pub const FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX: u32 = 256;
+/// Added to the node's nice value for function workers: under load the traffic of others goes first.
+pub const FUNCTION_WORKER_NICE: i32 = 2;
+/// Calls that wait in the functions' pool of one distribution; one more is throttled.
+pub const FUNCTION_QUEUE_CALLS_MAX: usize = 4_096;
+/// Calls given to one worker ahead of their turn, so that it does not wait for the node between two.
+pub const FUNCTION_WORKER_CALLS_MAX: usize = 4;
+/// Milliseconds a call may wait for a worker before it is throttled.
+pub const FUNCTION_QUEUE_WAIT_MS_MAX: u64 = 10_000;
+/// Milliseconds in which a worker must have compiled one function.
+pub const FUNCTION_LOAD_MS_MAX: u64 = 10_000;
+/// Workers a function may kill within [`FUNCTION_DEATHS_WINDOW_MS`] before it is throttled.
+pub const FUNCTION_DEATHS_MAX: usize = 10;
+/// See [`FUNCTION_DEATHS_MAX`].
+pub const FUNCTION_DEATHS_WINDOW_MS: u64 = 10_000;
+/// Milliseconds a function that kills its workers is throttled. CloudFront: minutes.
+pub const FUNCTION_THROTTLE_MS: u64 = 30_000;
+/// Bytes of one line a worker prints on stderr that reach the node's log.
+pub const FUNCTION_WORKER_STDERR_LINE_BYTES_MAX: usize = 1_024;

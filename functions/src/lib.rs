@@ -11,6 +11,7 @@ pub mod js;
 pub mod message;
 pub mod process;
 pub mod rules;
+pub mod subcommand;
 pub mod test_function;
 
 pub use edge_code::EdgeCode;

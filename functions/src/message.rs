@@ -84,6 +84,26 @@ impl Headers {
     pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
         self.values(name).next()
     }
+
+    /// The flat form: all bytes, and of each line the length of its name and of its value.
+    pub(crate) fn flat(&self) -> (&[u8], impl ExactSizeIterator<Item = [u32; 2]>) {
+        let lines =
+            self.lines.iter().map(|line| [line.value_start - line.name_start, line.end - line.value_start]);
+        (&self.bytes, lines)
+    }
+
+    /// From the flat form; `None` when the lengths do not add up to the bytes.
+    pub(crate) fn from_flat(bytes: Vec<u8>, lengths: &[[u32; 2]]) -> Option<Self> {
+        let mut lines = Vec::with_capacity(lengths.len());
+        let mut name_start = 0_u32;
+        for [name, value] in lengths {
+            let value_start = name_start.checked_add(*name)?;
+            let end = value_start.checked_add(*value)?;
+            lines.push(Line { name_start, value_start, end });
+            name_start = end;
+        }
+        (name_start as usize == bytes.len()).then_some(Self { bytes, lines })
+    }
 }
 
 impl std::fmt::Debug for Headers {

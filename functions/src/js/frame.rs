@@ -10,7 +10,7 @@ mod fields;
 mod order;
 
 pub use answer::{Answer, Sandbox};
-pub use order::{Decoder, Order, OrderedCall};
+pub use order::{Decoder, Order, OrderedCall, OrderedLoad};
 pub(super) use fields::{Fields, put_bytes, put_option};
 
 /// Why bytes are not a frame. The connection cannot be used any further.

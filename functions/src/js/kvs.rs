@@ -33,6 +33,11 @@ impl Snapshot {
         self.entries.get(key).map(AsRef::as_ref)
     }
 
+    /// All keys and values, in no order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
     /// How many keys.
     pub fn len(&self) -> usize {
         self.entries.len()

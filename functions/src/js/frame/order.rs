@@ -19,8 +19,8 @@ const TEST: u8 = 4;
 pub enum Order {
     /// A store's entries; a number that is known already is replaced for all functions that read it.
     Store(u32, Snapshot),
-    /// Compile a function; functions are numbered in the order in which they are loaded, from 0.
-    Load(OrderedLoad),
+    /// Compile a function and know it by this number.
+    Load(u32, OrderedLoad),
     /// Call a function.
     Call(Box<OrderedCall>),
     /// Run a function once on an event object, as TestFunction does.
@@ -116,9 +116,10 @@ impl Order {
     }
 
     /// See [`Order::Load`].
-    pub fn put_load(out: &mut Vec<u8>, load: &OrderedLoad) -> bool {
+    pub fn put_load(out: &mut Vec<u8>, number: u32, load: &OrderedLoad) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
             out.push(LOAD);
+            out.extend_from_slice(&number.to_le_bytes());
             put_source(out, load);
         })
     }
@@ -206,7 +207,7 @@ impl Decoder {
         let mut fields = Fields::new(frame);
         let order = match fields.u8()? {
             STORE => Order::Store(fields.u32()?, take_store(&mut fields)?),
-            LOAD => Order::Load(take_source(&mut fields)?),
+            LOAD => Order::Load(fields.u32()?, take_source(&mut fields)?),
             CALL => Order::Call(Box::new(self.call(&mut fields)?)),
             TEST => Order::Test {
                 load: take_source(&mut fields)?,

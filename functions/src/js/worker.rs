@@ -1,0 +1,221 @@
+//! A function worker: the process in which the JavaScript of one distribution runs, `homefront function-worker`.
+//!
+//! boa cannot be interrupted, has no memory limit, and aborts on a failed allocation or an exhausted native stack. So the
+//! engine runs here, where the worst a function can do is to end a process that can do nothing but compute. Orders come in
+//! and answers go out over file descriptor 0, a socket; every answer is written before the next call begins, which is how the
+//! node knows which call a worker is in.
+
+mod sandbox;
+
+use super::frame::{Answer, Decoder, FrameError, Inbox, Order, OrderedCall, OrderedLoad};
+use super::kvs::Snapshot;
+use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
+use crate::test_function::{TestResult, test_function};
+use crate::{Failure, FailureKind, Verdict};
+use homefront_config::limits::{
+    FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_ORDER_BYTES_MAX, FUNCTION_WORKER_STACK_BYTES,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{read, retry_on_intr, write};
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The hidden subcommand that [`run`] serves.
+pub const SUBCOMMAND: &str = "function-worker";
+
+/// How long nothing must come before garbage is collected.
+const IDLE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
+/// What Rust's own runtime ends with after a panic.
+const EXIT_PANIC: u8 = 101;
+
+/// The whole life of a worker. Call it before anything else in `main`: it wants no thread, file or signal handler of the
+/// node. It returns when the node closes the socket.
+pub fn run() -> ExitCode {
+    let mut stack_bytes = FUNCTION_WORKER_STACK_BYTES;
+    let engine = loop {
+        let builder = std::thread::Builder::new().name("engine".to_owned()).stack_size(stack_bytes);
+        match builder.spawn(|| serve(io::stdin().as_fd())) {
+            Ok(engine) => break engine,
+            Err(error) if stack_bytes <= FUNCTION_WORKER_STACK_BYTES / 64 => {
+                return complain(&format!("cannot reserve {stack_bytes} bytes of stack: {error}"));
+            }
+            // Strict overcommit, or a small container: deep recursion dies earlier, everything else is the same.
+            Err(_) => stack_bytes /= 2,
+        }
+    };
+    match engine.join() {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => complain(&error.to_string()),
+        Err(_) => ExitCode::from(EXIT_PANIC),
+    }
+}
+
+fn complain(what: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{what}");
+    ExitCode::FAILURE
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error("the node sent {0}")]
+    Frame(#[from] FrameError),
+    #[error("cannot talk to the node: {0}")]
+    Socket(#[from] rustix::io::Errno),
+}
+
+fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
+    const READ_BYTES: usize = 65_536;
+    // Made before the sandbox closes, in case an allocator or the engine wants to look at the machine.
+    let mut worker = Worker::default();
+    let mut received = vec![0; READ_BYTES];
+    let mut inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
+    let mut out = Vec::new();
+    Answer::Ready(sandbox::close()).put(&mut out);
+    send(socket, &mut out)?;
+    loop {
+        while let Some(frame) = inbox.next_frame()? {
+            let order = worker.decoder.order(frame)?;
+            if let Some(answer) = worker.obey(order) {
+                put_bounded(&answer, &mut out);
+                send(socket, &mut out)?;
+            }
+            worker.collect_when_due();
+        }
+        worker.collect_when_idle(socket)?;
+        match retry_on_intr(|| read(socket, &mut received))? {
+            0 => return Ok(()),
+            bytes => inbox.push(&received[..bytes]),
+        }
+    }
+}
+
+fn send(socket: BorrowedFd<'_>, out: &mut Vec<u8>) -> Result<(), WorkerError> {
+    let mut rest = out.as_slice();
+    while !rest.is_empty() {
+        let written = retry_on_intr(|| write(socket, rest))?;
+        rest = &rest[written..];
+    }
+    out.clear();
+    Ok(())
+}
+
+/// An answer beyond the bound becomes the failure it is.
+fn put_bounded(answer: &Answer, out: &mut Vec<u8>) {
+    if answer.put(out) {
+        return;
+    }
+    let detail = "the function gave more than fits into an answer";
+    let smaller = match answer {
+        Answer::Called(id, result) => Answer::Called(*id, failed(&result.outcome, detail, result.cpu_us)),
+        _ => Answer::Tested(Err(detail.to_owned())),
+    };
+    smaller.put(out);
+}
+
+fn failed(outcome: &Outcome, detail: &str, cpu_us: u64) -> CallResult {
+    let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail: detail.to_owned() };
+    let outcome = match outcome {
+        Outcome::Request(_) => Outcome::Request(Verdict::Fail(failure)),
+        Outcome::Response(_) => Outcome::Response(Verdict::Fail(failure)),
+    };
+    CallResult { outcome, logs: Vec::new(), cpu_us }
+}
+
+#[derive(Default)]
+struct Worker {
+    engine: Engine,
+    decoder: Decoder,
+    functions: HashMap<u32, Loaded>,
+    stores: HashMap<u32, Arc<Snapshot>>,
+    calls_since_collection: u32,
+}
+
+struct Loaded {
+    id: FunctionId,
+    store: Option<u32>,
+}
+
+impl Worker {
+    /// A panic of the engine leaves it in no state to go on: the process ends, and the node sees which call did it.
+    fn obey(&mut self, order: Order) -> Option<Answer> {
+        if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| self.obey_or_panic(order))) {
+            return answer;
+        }
+        std::process::exit(EXIT_PANIC.into())
+    }
+
+    fn obey_or_panic(&mut self, order: Order) -> Option<Answer> {
+        match order {
+            Order::Store(number, store) => {
+                self.replace_store(number, store);
+                None
+            }
+            Order::Load(number, load) => Some(Answer::Loaded(number, self.load(number, load))),
+            Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
+            Order::Test { load, event_json, now_ms } => Some(Answer::Tested(self.test(load, &event_json, now_ms))),
+        }
+    }
+
+    fn replace_store(&mut self, number: u32, store: Snapshot) {
+        let store = Arc::new(store);
+        for function in self.functions.values().filter(|function| function.store == Some(number)) {
+            self.engine.replace_store(function.id, store.clone());
+        }
+        self.stores.insert(number, store);
+    }
+
+    fn source(&self, load: OrderedLoad) -> FunctionSource {
+        let store = load.store.and_then(|number| self.stores.get(&number).cloned());
+        FunctionSource { name: load.name, runtime: load.runtime, code: load.code, store }
+    }
+
+    fn load(&mut self, number: u32, load: OrderedLoad) -> Result<(), LoadError> {
+        let store = load.store;
+        let id = self.engine.load(self.source(load))?;
+        self.functions.insert(number, Loaded { id, store });
+        Ok(())
+    }
+
+    fn call(&mut self, call: &OrderedCall) -> CallResult {
+        self.calls_since_collection += 1;
+        let Some(function) = self.functions.get(&call.function) else {
+            let nothing = match call.call().event_type {
+                EventType::ViewerRequest => Outcome::Request(Verdict::Continue(crate::RequestEdit::default())),
+                EventType::ViewerResponse => Outcome::Response(Verdict::Continue(crate::ResponseEdit::default())),
+            };
+            return failed(&nothing, "the function is not loaded", 0);
+        };
+        self.engine.call(function.id, &call.call())
+    }
+
+    fn test(&mut self, load: OrderedLoad, event_json: &[u8], now_ms: u64) -> Result<TestResult, String> {
+        test_function(self.source(load), event_json, now_ms).map_err(|error| error.to_string())
+    }
+
+    fn collect_when_due(&mut self) {
+        if self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX {
+            self.collect();
+        }
+    }
+
+    /// Collecting between calls is what keeps collections out of calls; the best moment is when nobody waits.
+    fn collect_when_idle(&mut self, socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
+        if self.calls_since_collection > 0 {
+            let mut readable = [PollFd::new(&socket, PollFlags::IN)];
+            if retry_on_intr(|| poll(&mut readable, Some(&IDLE)))? == 0 {
+                self.collect();
+            }
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self) {
+        self.engine.collect_garbage();
+        self.calls_since_collection = 0;
+    }
+}

@@ -1,0 +1,117 @@
+//! What a worker gives up before it runs anyone's code: files, sockets, processes, and memory beyond its share.
+
+use crate::js::frame::Sandbox;
+use homefront_config::limits::FUNCTION_WORKER_MEMORY_BYTES_MAX;
+use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope};
+use rustix::process::{Resource, Rlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+use std::io::{self, Write as _};
+
+/// System calls that reach beyond this process's own memory not at all.
+const ALLOWED: &[libc::c_long] = &[
+    // The two ends of the socket, and stderr.
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_recvfrom,
+    libc::SYS_sendto,
+    libc::SYS_ppoll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_close,
+    // Memory; `mmap` has conditions of its own.
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    // Clocks and randomness.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrandom,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    // What the two threads need of each other, and of themselves to end.
+    libc::SYS_futex,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_membarrier,
+    libc::SYS_rseq,
+    libc::SYS_set_robust_list,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_getrusage,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// Locks the process in. Each lock that the kernel does not have is said on stderr, which the node logs.
+pub(super) fn close() -> Sandbox {
+    limit_memory().unwrap_or_else(|error| say(&format!("the memory of this worker is not limited: {error}")));
+    let landlock = restrict_files().unwrap_or_else(|error| {
+        say(&format!("landlock refused: {error}"));
+        false
+    });
+    let seccomp = restrict_calls().map_err(|error| say(&format!("seccomp refused: {error}"))).is_ok();
+    Sandbox { seccomp, landlock }
+}
+
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
+/// What is mapped now, the reserved stack included, and [`FUNCTION_WORKER_MEMORY_BYTES_MAX`] more.
+fn limit_memory() -> io::Result<()> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|pages| pages.parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/statm has another form"))?;
+    let bytes = pages * rustix::param::page_size() as u64 + FUNCTION_WORKER_MEMORY_BYTES_MAX;
+    rustix::process::setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
+    Ok(())
+}
+
+/// Whether the kernel has landlock. No rule is added, so nothing is allowed.
+fn restrict_files() -> Result<bool, landlock::RulesetError> {
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .handle_access(AccessNet::from_all(ABI::V5))?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?
+        .no_new_privs(true)
+        .restrict_self()?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+/// Everything that is not listed answers EPERM. Not a kill: a C library or an architecture that needs one call more should
+/// cost one error, not every worker.
+fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
+    let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> =
+        ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    let argument = |index, mask: libc::c_int, value: libc::c_int| {
+        let mask = SeccompCmpOp::MaskedEq(mask as u64);
+        SeccompCondition::new(index, SeccompCmpArgLen::Dword, mask, value as u64)
+    };
+    const PROTECTION: u8 = 2;
+    const FLAGS: u8 = 3;
+    // Memory of our own that cannot become code.
+    let anonymous = argument(FLAGS, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
+    let data = || argument(PROTECTION, libc::PROT_EXEC, 0);
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![anonymous, data()?])?]);
+    rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![data()?])?]);
+    let refuse = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
+    let program: BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter_all_threads(&program)?;
+    Ok(())
+}
