@@ -18,10 +18,13 @@ use super::keys::{JwksError, KeySet};
 
 /// Nothing can be fetched from the URL, whatever its server does.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot prepare to fetch {url}: {source}")]
-pub struct ClientError {
-    url: String,
-    source: reqwest::Error,
+pub enum ClientError {
+    /// Another scheme, or no URL.
+    #[error("`{0}` is no http or https URL")]
+    NotAUrl(String),
+    /// The HTTP client, mostly its certificates, cannot be set up.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
 }
 
 /// A fetch that gave no key set.
@@ -95,7 +98,7 @@ impl Pace {
 /// A key set behind a URL.
 #[derive(Debug)]
 pub struct Jwks {
-    url: String,
+    url: reqwest::Url,
     client: reqwest::Client,
     pace: Pace,
     current: ArcSwap<Current>,
@@ -110,6 +113,8 @@ impl Jwks {
     }
 
     fn with_pace(url: &str, pace: Pace) -> Result<Self, ClientError> {
+        let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = parsed.ok_or_else(|| ClientError::NotAUrl(url.to_owned()))?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("homefront/", env!("CARGO_PKG_VERSION")))
             .timeout(Duration::from_secs(limits::JWKS_FETCH_TIMEOUT_S))
@@ -118,8 +123,8 @@ impl Jwks {
             // Fetches are minutes apart, and a connection kept open would be dead when it is needed.
             .pool_max_idle_per_host(0)
             .build()
-            .map_err(|source| ClientError { url: url.to_owned(), source })?;
-        Ok(Self { url: url.to_owned(), client, pace, current: ArcSwap::default(), turn: Arc::default() })
+            .map_err(ClientError::Client)?;
+        Ok(Self { url, client, pace, current: ArcSwap::default(), turn: Arc::default() })
     }
 
     /// The set in force.
@@ -151,7 +156,7 @@ impl Jwks {
             return;
         }
         if !self.pace.allows(*turn, now) {
-            debug!(url = self.url, "an unknown key was named again; the key set was fetched a moment ago");
+            debug!(url = %self.url, "an unknown key was named again; the key set was fetched a moment ago");
             return;
         }
         *turn = Some(now);
@@ -161,7 +166,7 @@ impl Jwks {
             drop(turn);
         });
         if let Err(error) = fetch.await {
-            warn!(url = self.url, %error, "the fetch of a key set ended early");
+            warn!(url = %self.url, %error, "the fetch of a key set ended early");
         }
     }
 
@@ -171,19 +176,19 @@ impl Jwks {
         match self.fetch().await {
             Ok((keys, wait)) => {
                 if keys.len() == 0 {
-                    warn!(url = self.url, "the key set holds no key that verifies signatures: every token is refused");
+                    warn!(url = %self.url, "the key set holds no key that verifies signatures: every token is refused");
                 } else if generation == 0 {
-                    info!(url = self.url, keys = keys.len(), "fetched the key set");
+                    info!(url = %self.url, keys = keys.len(), "fetched the key set");
                 }
                 self.current.store(Arc::new(Current { keys, generation: generation + 1 }));
                 wait
             }
             Err(error) if generation == 0 => {
-                warn!(url = self.url, %error, "cannot fetch the key set: requests with a token get 503 until it is there");
+                warn!(url = %self.url, %error, "cannot fetch the key set: requests with a token get 503 until it is there");
                 self.pace.retry
             }
             Err(error) => {
-                warn!(url = self.url, %error, "cannot refresh the key set: the last good one stays in force");
+                warn!(url = %self.url, %error, "cannot refresh the key set: the last good one stays in force");
                 self.pace.retry
             }
         }
@@ -191,7 +196,7 @@ impl Jwks {
 
     async fn fetch(&self) -> Result<(KeySet, Duration), FetchError> {
         let without_url = |error: reqwest::Error| FetchError::Http(error.without_url());
-        let mut response = self.client.get(&self.url).send().await.map_err(without_url)?;
+        let mut response = self.client.get(self.url.clone()).send().await.map_err(without_url)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }

@@ -4,6 +4,8 @@ mod claims;
 pub mod jwks;
 pub mod jwt;
 mod keys;
+#[cfg(test)]
+mod test_keys;
 mod token;
 
 use std::collections::HashMap;
