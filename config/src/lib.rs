@@ -4,6 +4,7 @@
 //! file, line, column, excerpt and a way out. This crate knows no network, no clock and no async.
 
 mod build;
+mod excerpt;
 mod language;
 mod load;
 mod quick;
@@ -24,6 +25,8 @@ pub mod log;
 pub mod origin;
 pub mod path_pattern;
 pub mod policy;
+pub mod reference;
+pub mod schema;
 
 use std::sync::Arc;
 

@@ -2,12 +2,14 @@
 
 use crate::Config;
 use crate::build;
+use crate::excerpt::Source;
 use crate::language::{Node, Reading, Value};
 use crate::limits::CONFIG_FILE_BYTES_MAX;
 use crate::raw::Root;
 use crate::report::{Problem, Report, Warning};
-use miette::{NamedSource, Severity};
+use miette::Severity;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, absolute};
 use std::sync::Arc;
 use toml::Spanned;
@@ -35,7 +37,7 @@ pub fn parse(
     base: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Config, Vec<Warning>), Report> {
-    let source = Arc::new(NamedSource::new(name, text.to_owned()));
+    let source = Arc::new(Source::new(name, text));
     let attached = |mut problems: Vec<Problem>| {
         problems.iter_mut().for_each(|problem| problem.attach(&source));
         problems
@@ -43,12 +45,7 @@ pub fn parse(
     let (document, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
         // What is left of a broken file is guesswork: its keys are judged when it can be read.
-        let problems = syntax.iter().map(|error| {
-            let end = text.len();
-            let span = error.span().map_or(0..0, |span| span.start.min(end)..span.end.min(end));
-            Problem::new(Severity::Error, span, format!("this is not TOML: {}", error.message()))
-        });
-        return Err(Report::new(name, attached(problems.collect()), Vec::new()));
+        return Err(Report::new(name, attached(syntax_problems(text, &syntax))));
     }
     let span = document.span();
     let root: Node<'_> = Spanned::new(span, DeValue::Table(document.into_inner()));
@@ -57,6 +54,29 @@ pub fn parse(
     let (errors, warnings) = reading.finish();
     match config {
         Some(config) if errors.is_empty() => Ok((config, attached(warnings).into_iter().map(Warning::new).collect())),
-        _ => Err(Report::new(name, attached(errors), attached(warnings))),
+        // Warnings wait: what is not used may be used by what could not be read.
+        _ => Err(Report::new(name, attached(errors))),
+    }
+}
+
+/// The first error of each line: the others on it follow from the first.
+fn syntax_problems(text: &str, errors: &[toml::de::Error]) -> Vec<Problem> {
+    let place = |error: &toml::de::Error| visible(text, error.span().unwrap_or_default());
+    let line = |at: usize| text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+    let mut found: Vec<_> = errors.iter().map(|error| (place(error), error.message())).collect();
+    found.sort_by_key(|(span, _)| span.start);
+    found.dedup_by_key(|(span, _)| line(span.start));
+    let problem = |(span, message)| Problem::new(Severity::Error, span, format!("this is not TOML: {message}"));
+    found.into_iter().map(problem).collect()
+}
+
+/// A span with something in it to point at: at the end of a line, its last character.
+fn visible(text: &str, span: Range<usize>) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let (start, end) = (span.start.min(bytes.len()), span.end.min(bytes.len()));
+    let at_end = bytes.get(start).is_none_or(|b| *b == b'\n');
+    match text.get(..start).and_then(|before| before.chars().next_back()) {
+        Some(last) if at_end && last != '\n' => start - last.len_utf8()..start,
+        _ => start..end.max(start),
     }
 }

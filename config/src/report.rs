@@ -1,6 +1,7 @@
 //! What a person reads when a file is wrong: every problem at once, each with place, excerpt and a way out.
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use crate::excerpt::Source;
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -15,7 +16,6 @@ const WIDTH: usize = 120;
 pub struct Report {
     file: String,
     problems: Vec<Problem>,
-    warnings: Vec<Warning>,
 }
 
 /// Something that works, but hardly as meant.
@@ -29,15 +29,15 @@ pub struct Problem {
     message: String,
     hint: Option<String>,
     severity: Severity,
-    file: Option<Arc<NamedSource<String>>>,
+    file: Option<Arc<Source>>,
     span: Range<usize>,
     label: Option<String>,
     related: Option<(Range<usize>, String)>,
 }
 
 impl Report {
-    pub(crate) fn new(file: &str, problems: Vec<Problem>, warnings: Vec<Problem>) -> Self {
-        Self { file: file.to_owned(), problems, warnings: warnings.into_iter().map(Warning).collect() }
+    pub(crate) fn new(file: &str, problems: Vec<Problem>) -> Self {
+        Self { file: file.to_owned(), problems }
     }
 
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
@@ -46,17 +46,12 @@ impl Report {
         if error.kind() == io::ErrorKind::NotFound {
             problem.hint("give the path of a TOML file; `homefront serve --origin URL` needs none");
         }
-        Self::new(&file, vec![problem], Vec::new())
+        Self::new(&file, vec![problem])
     }
 
     /// Every error, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
-    }
-
-    /// What else there is to say about the file.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
     }
 }
 
@@ -83,7 +78,7 @@ impl Problem {
         self
     }
 
-    pub(crate) fn attach(&mut self, source: &Arc<NamedSource<String>>) {
+    pub(crate) fn attach(&mut self, source: &Arc<Source>) {
         self.file = Some(Arc::clone(source));
     }
 
@@ -91,8 +86,8 @@ impl Problem {
         self.severity == Severity::Error
     }
 
-    pub(crate) fn start(&self) -> usize {
-        self.span.start
+    pub(crate) fn span(&self) -> &Range<usize> {
+        &self.span
     }
 
     /// What is wrong, in one sentence.
@@ -107,9 +102,7 @@ impl Problem {
 
     /// Line and column, both from 1; `None` when the file could not be read at all.
     pub fn place(&self) -> Option<(usize, usize)> {
-        let source = self.file.as_ref()?;
-        let contents = source.read_span(&(self.span.start, 0).into(), 0, 0).ok()?;
-        Some((contents.line() + 1, contents.column() + 1))
+        self.file.as_ref().map(|source| source.place(self.span.start))
     }
 }
 
@@ -145,18 +138,16 @@ impl Diagnostic for Problem {
 fn render(problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_width(WIDTH)
-        .with_context_lines(0)
+        .with_context_lines(1)
         .without_syntax_highlighting()
         .render_report(f, problem)
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for warning in &self.warnings {
-            render(&warning.0, f)?;
-        }
         for problem in &self.problems {
             render(problem, f)?;
+            writeln!(f)?;
         }
         match self.problems.len() {
             1 => write!(f, "1 error in {}", self.file),

@@ -150,6 +150,7 @@ fn set(list: &At<Vec<At<Method>>>) -> Vec<Method> {
 fn allowed(list: &At<Vec<At<Method>>>, reading: &mut Reading<'_>) -> Option<AllowedMethods> {
     use Method::{Delete, Get, Head, Options, Patch, Post, Put};
     match set(list).as_slice() {
+        _ if reading.is_broken(&list.span) => None,
         [Get, Head] => Some(AllowedMethods::GetHead),
         [Get, Head, Options] => Some(AllowedMethods::GetHeadOptions),
         [Get, Head, Options, Put, Post, Patch, Delete] => Some(AllowedMethods::All),
@@ -170,6 +171,7 @@ fn cached(
 ) -> Option<CachedMethods> {
     use Method::{Get, Head, Options};
     match set(list).as_slice() {
+        _ if reading.is_broken(&list.span) => None,
         [Get, Head] => Some(CachedMethods::GetHead),
         [Get, Head, Options] if allowed == Some(AllowedMethods::GetHead) => {
             let message = "OPTIONS is cached, but not allowed";

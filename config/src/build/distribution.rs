@@ -55,9 +55,14 @@ fn distribution(
     let made = || At { value: id_from(&aliases, at), span: span.clone() };
     let id = raw.id.map_or_else(made, |id| given_id(id, reading));
     note_taken("distributions have the id", &id, &mut taken.ids, reading);
-    let made = || id.at(domain_name(&id.value));
-    let domain = raw.domain_name.map_or_else(made, |name| given_domain_name(name, reading));
-    note_taken("distributions have the domain name", &domain, &mut taken.domain_names, reading);
+    let domain = match raw.domain_name {
+        Some(name) => {
+            let name = given_domain_name(name, reading);
+            note_taken("distributions have the domain name", &name, &mut taken.domain_names, reading);
+            name
+        }
+        None => id.at(domain_name(&id.value)),
+    };
     let default_root_object = raw.default_root_object.map(|object| root_object(object, reading));
 
     let (ids, origins) = origins(raw.origin, reading);
@@ -163,7 +168,7 @@ fn origins(
     let Some(list) = raw else { return (vec![None], None) };
     if list.value.is_empty() {
         reading.error(list.span, "the distribution has no origin");
-        return (Vec::new(), None);
+        return (vec![None], None);
     }
     if let Some(over) = list.value.get(ORIGINS_QUOTA) {
         let message =

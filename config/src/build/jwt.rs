@@ -141,6 +141,9 @@ fn algorithms(
     keys: Option<&JwtKeys>,
     reading: &mut Reading<'_>,
 ) -> Option<Vec<JwtAlgorithm>> {
+    if reading.is_broken(&list.span) {
+        return None;
+    }
     let Some(first) = list.value.first() else {
         reading.error(list.span, "no algorithm is allowed, so no token can be valid");
         return None;

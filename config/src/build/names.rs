@@ -27,7 +27,7 @@ impl<T> Names<T> {
         let Some(name) = name else { return };
         if let Some(first) = self.rows.iter().find(|row| row.name.value == name.value) {
             reading
-                .error(name.span, format!("two {}s are called {:?}", self.kind, name.value))
+                .error(name.span, format!("the {} {:?} is defined twice", self.kind, name.value))
                 .label("again here")
                 .related(first.name.span.clone(), "first here");
             return;

@@ -25,7 +25,7 @@ impl<'a> Reading<'a> {
 
     /// Errors and warnings, each in the order of the file.
     pub(crate) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
-        self.problems.sort_by_key(Problem::start);
+        self.problems.sort_by_key(|problem| problem.span().start);
         self.problems.into_iter().partition(Problem::is_error)
     }
 
@@ -42,6 +42,12 @@ impl<'a> Reading<'a> {
     fn note(&mut self, problem: Problem) -> &mut Problem {
         self.problems.push(problem);
         self.problems.last_mut().expect("just pushed")
+    }
+
+    /// Whether an error was noted inside of a value: what is left of it is not what was meant.
+    pub(crate) fn is_broken(&self, span: &Range<usize>) -> bool {
+        let inside = |at: &Range<usize>| span.start <= at.start && at.end <= span.end;
+        self.problems.iter().any(|problem| problem.is_error() && inside(problem.span()))
     }
 
     /// Notes that a value has another type than its key takes.

@@ -54,11 +54,14 @@ impl Value for Port {
     }
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        let Int(value) = Int::<0, { i64::MAX as u64 }>::read(node, reading)?;
-        match u16::try_from(value) {
+        let DeValue::Integer(integer) = node.get_ref() else {
+            reading.wrong_type(node, &Self::shape());
+            return None;
+        };
+        match u16::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(port @ (80 | 443 | 1024..)) => Some(Self(port)),
             _ => {
-                let message = format!("an origin cannot listen on port {value}");
+                let message = format!("an origin cannot listen on port {integer}");
                 reading.error(node.span(), message).hint("CloudFront takes 80, 443 and 1024 to 65535");
                 None
             }
@@ -196,7 +199,7 @@ pub(crate) struct Secret(pub(crate) String);
 
 table! {
     /// A secret kept out of the configuration file.
-    SecretFile "file" {
+    SecretFile "{ file }" {
         /// The file whose text, less one trailing line end, is the value.
         file: PathBuf, required;
     }

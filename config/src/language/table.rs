@@ -89,13 +89,15 @@ impl<'n, 'i> Rows<'n, 'i> {
             return None;
         };
         let described = shape();
+        let mut meant = Vec::new();
         for key in table.keys() {
             if !described.fields.iter().any(|field| field.key == key.get_ref().as_ref()) {
-                unknown_key(&described, key.get_ref(), key.span(), reading);
+                meant.extend(unknown_key(&described, key.get_ref(), key.span(), reading));
             }
         }
         for field in described.fields.iter().filter(|field| field.presence == Presence::Required) {
-            if !table.contains_key(field.key) {
+            // A required key that is misspelt is one problem, not two.
+            if !table.contains_key(field.key) && !meant.contains(&field.key) {
                 missing_key(&described, field, node.span(), reading);
             }
         }
@@ -108,9 +110,14 @@ impl<'n, 'i> Rows<'n, 'i> {
     }
 }
 
-fn unknown_key(table: &super::Table, key: &str, span: Range<usize>, reading: &mut Reading<'_>) {
+/// Notes it; gives the key that was meant, if there is one.
+fn unknown_key(table: &super::Table, key: &str, span: Range<usize>, reading: &mut Reading<'_>) -> Option<&'static str> {
     let keys = table.fields.iter().map(|field| field.key);
-    let hint = match (later::reason(table.name, key), reading.nearest(key, keys.clone())) {
+    let near = match table.fields.as_slice() {
+        [only] => Some(only.key),
+        _ => reading.nearest(key, keys.clone()),
+    };
+    let hint = match (later::reason(table.name, key), near) {
         (Some(reason), _) => reason,
         (None, Some(near)) => format!("did you mean `{near}`?"),
         (None, None) => {
@@ -119,6 +126,7 @@ fn unknown_key(table: &super::Table, key: &str, span: Range<usize>, reading: &mu
     };
     let place = if table.name.is_empty() { "at the top level".to_owned() } else { format!("in `{}`", table.name) };
     reading.error(span, format!("unknown key `{key}` {place}")).hint(hint);
+    near
 }
 
 fn missing_key(table: &super::Table, field: &Field, span: Range<usize>, reading: &mut Reading<'_>) {

@@ -45,7 +45,7 @@ table! {
 
 table! {
     /// All names but some.
-    AllExcept "all_except" {
+    AllExcept "{ all_except }" {
         /// The names left out.
         all_except: Vec<At<Text>>, required;
     }
