@@ -37,7 +37,7 @@ fn outcome(input: &str) -> String {
         Err(report) => report.to_string(),
     };
     let text = text.replace(folder().to_str().unwrap(), "[folder]");
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 #[test]
