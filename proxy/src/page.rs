@@ -253,7 +253,7 @@ mod tests {
         let page = Redirect::TemporaryRedirect.page();
         assert_eq!(page.len(), 167 + 2 * ("Temporary Redirect".len() - "Moved Permanently".len()));
         assert_eq!(Redirect::TemporaryRedirect.status(), 307);
-        assert_eq!(page.iter().filter(|&&b| b == b'\n').count(), 7);
+        assert_eq!(page.split(|&b| b == b'\n').count(), 8);
         assert!(page.ends_with(b"</html>\r\n"));
     }
 

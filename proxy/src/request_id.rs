@@ -27,13 +27,14 @@ impl RequestId {
     /// The one these bytes make.
     pub fn from_bytes(bytes: [u8; RANDOM_BYTES]) -> Self {
         let mut id = [0; REQUEST_ID_CHARS];
-        URL_SAFE.encode_slice(bytes, &mut id).expect("40 bytes are 56 characters of base64");
+        let chars = URL_SAFE.encode_slice(bytes, &mut id);
+        debug_assert_eq!(chars, Ok(REQUEST_ID_CHARS), "40 bytes are 56 characters of base64");
         Self(id)
     }
 
     /// As it stands on the wire.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("base64 is ASCII")
+        std::str::from_utf8(&self.0).unwrap_or_default() // base64 is ASCII
     }
 }
 
@@ -64,8 +65,9 @@ impl NodeName {
     /// without telling the host's name.
     pub fn new(host: &str, pop: &str) -> Self {
         let digest = Sha256::digest(host.as_bytes());
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { via: format!("1.1 {hex}.cloudfront.net (CloudFront)"), pop: pop.to_owned() }
+        let (name, _) = digest.split_at(16);
+        let name = name.iter().fold(0_u128, |name, &byte| name << 8 | u128::from(byte));
+        Self { via: format!("1.1 {name:032x}.cloudfront.net (CloudFront)"), pop: pop.to_owned() }
     }
 
     /// This machine, by its host name.

@@ -51,8 +51,8 @@ fn a_signed_token_passes_when_its_claims_hold() {
         jwt.issuer = Some("https://issuer.example/".into());
         jwt.audience = vec!["other".into(), "app".into()];
     });
-    let verified = verifier.verify(&bearer(&hs256(&claims())), Some("a=1"), now()).unwrap();
-    assert_eq!(verified, Verified { headers_to_remove: vec![], headers_to_set: vec![], query: QueryEdit::Keep });
+    let passed = verifier.verify(&bearer(&hs256(&claims())), Some("a=1"), now()).unwrap();
+    assert_eq!(passed, Verified { headers_to_remove: vec![], headers_to_set: vec![], query: QueryEdit::Keep });
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn tokens_that_are_none_are_refused() {
         (hs256_with_header(&json!({ "alg": "HS256", "crit": ["exp"] })), "it has critical extensions"),
         (hs256(&json!("a string")), "its claims"),
     ] {
-        assert_eq!(reason(&verifier, &token), Some(Reason::Malformed(what)), "{:.60}", token);
+        assert_eq!(reason(&verifier, &token), Some(Reason::Malformed(what)), "{token:.60}");
     }
 }
 
@@ -252,10 +252,10 @@ fn claims_become_headers_and_the_viewers_own_are_removed() {
     for forged in ["x-user", "x_user", "x-admin", "x_admin", "x-users", "x-other"] {
         headers.append(forged, HeaderValue::from_static("root"));
     }
-    let verified = verifier.verify(&headers, None, now()).unwrap();
-    let removed: Vec<_> = verified.headers_to_remove.iter().map(HeaderName::as_str).collect();
+    let passed = verifier.verify(&headers, None, now()).unwrap();
+    let removed: Vec<_> = passed.headers_to_remove.iter().map(HeaderName::as_str).collect();
     assert_eq!(removed, ["x-user", "x_user", "x-admin", "x_admin"]);
-    let set: Vec<_> = verified.headers_to_set.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let set: Vec<_> = passed.headers_to_set.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let wanted: [(&str, &[u8]); 4] =
         [("x-user", b"ada"), ("x-roles", b"editor,7,true"), ("x-age", b"36"), ("x-nick", "Åda".as_bytes())];
     assert_eq!(set, wanted, "x-admin is gone: the token has no such claim");
@@ -281,8 +281,8 @@ fn a_claim_that_cannot_be_told_exactly_gives_no_header() {
     ] {
         let mut claims = claims();
         claims["sub"] = claim.clone();
-        let verified = verifier.verify(&bearer(&hs256(&claims)), None, now()).unwrap();
-        assert_eq!(verified.headers_to_set, [], "{claim:.40}");
+        let passed = verifier.verify(&bearer(&hs256(&claims)), None, now()).unwrap();
+        assert_eq!(passed.headers_to_set, [], "{claim:.40}");
     }
 }
 

@@ -44,6 +44,6 @@ impl Verifiers {
         let mut tasks: JoinSet<()> =
             self.0.values().filter_map(|verifier| verifier.jwks()).map(|jwks| jwks.clone().keep_fresh()).collect();
         while tasks.join_next().await.is_some() {}
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

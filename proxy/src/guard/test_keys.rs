@@ -62,6 +62,6 @@ pub(super) fn jwt(keys: JwtKeys, algorithms: &[JwtAlgorithm]) -> Jwt {
         audience: Vec::new(),
         token_from: vec![TokenSource::Header("authorization".to_owned())],
         claims_to_headers: Vec::new(),
-        clock_skew: Duration::from_secs(60),
+        clock_skew: Duration::from_mins(1),
     }
 }

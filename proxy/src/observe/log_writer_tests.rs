@@ -43,9 +43,10 @@ struct Holder {
 }
 
 fn held(lines_max: usize) -> (LogWriter, Holder) {
-    let ((begin, begun), (permit, permits)) = (mpsc::channel(), mpsc::channel());
+    let (on_begin, begun) = mpsc::channel();
+    let (permit, permits) = mpsc::channel();
     let written = Arc::new(Mutex::new(Vec::new()));
-    let sink = Sink::Test(TestSink(Box::new(Held { begun: begin, permits, written: written.clone() })));
+    let sink = Sink::Test(TestSink(Box::new(Held { begun: on_begin, permits, written: written.clone() })));
     (LogWriter::start(sink, lines_max).unwrap(), Holder { begun, permit, written })
 }
 
