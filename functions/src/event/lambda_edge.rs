@@ -1,0 +1,192 @@
+//! The event JSON of Lambda@Edge's origin events, in the order of keys that the Developer Guide prints.
+//!
+//! A function sees text: bytes that are not UTF-8 are read as ISO-8859-1. What it leaves alone goes on byte for byte, see
+//! [`result`].
+
+mod headers;
+pub mod result;
+
+use crate::{EventContext, Headers, OriginProtocol, Request, Response};
+use bytes::Bytes;
+use homefront_config::origin::{CustomOrigin, Origin, OriginKind};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// An event, serialised once, with the places of the parts that a function may hand back.
+#[derive(Debug, Clone)]
+pub struct Event {
+    json: Bytes,
+    subject: Range<usize>,
+    origin: Range<usize>,
+}
+
+impl Event {
+    /// The whole event: what the function is called with.
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// The JSON of `cf.request` in a request event, of `cf.response` in a response event.
+    fn subject(&self) -> &[u8] {
+        &self.json[self.subject.clone()]
+    }
+
+    /// The JSON of `cf.request.origin`.
+    fn origin(&self) -> &[u8] {
+        &self.json[self.origin.clone()]
+    }
+}
+
+/// The event of `origin-request`: `request` is what is about to go to `origin`.
+pub fn origin_request(context: &EventContext, origin: &Origin, protocol: OriginProtocol, request: &Request) -> Event {
+    let mut out = Vec::with_capacity(1_536);
+    config(&mut out, context, "origin-request");
+    let (subject, origin) = request_object(&mut out, context, origin, protocol, request);
+    out.extend_from_slice(b"}}]}");
+    Event { json: out.into(), subject, origin }
+}
+
+/// The event of `origin-response`: what `origin` answered to `request`. The body is never shown to a function.
+pub fn origin_response(
+    context: &EventContext,
+    origin: &Origin,
+    protocol: OriginProtocol,
+    request: &Request,
+    response: &Response,
+) -> Event {
+    let mut out = Vec::with_capacity(2_048);
+    config(&mut out, context, "origin-response");
+    let (_, origin) = request_object(&mut out, context, origin, protocol, request);
+    out.extend_from_slice(br#","response":"#);
+    let start = out.len();
+    out.extend_from_slice(br#"{"headers":"#);
+    headers::write(&mut out, &response.headers);
+    out.extend_from_slice(br#","status":"#);
+    string(&mut out, &response.status.to_string());
+    out.extend_from_slice(br#","statusDescription":"#);
+    string(&mut out, &status_description(response));
+    out.push(b'}');
+    let subject = start..out.len();
+    out.extend_from_slice(b"}}]}");
+    Event { json: out.into(), subject, origin }
+}
+
+fn config(out: &mut Vec<u8>, context: &EventContext, event_type: &str) {
+    out.extend_from_slice(br#"{"Records":[{"cf":{"config":{"distributionDomainName":"#);
+    string(out, &context.distribution_domain_name);
+    out.extend_from_slice(br#","distributionId":"#);
+    string(out, &context.distribution_id);
+    out.extend_from_slice(br#","eventType":"#);
+    string(out, event_type);
+    out.extend_from_slice(br#","requestId":"#);
+    string(out, &context.request_id);
+    out.extend_from_slice(br#"},"request":"#);
+}
+
+/// Writes `cf.request`; gives its place and that of its origin block.
+fn request_object(
+    out: &mut Vec<u8>,
+    context: &EventContext,
+    origin: &Origin,
+    protocol: OriginProtocol,
+    request: &Request,
+) -> (Range<usize>, Range<usize>) {
+    let start = out.len();
+    out.extend_from_slice(br#"{"clientIp":"#);
+    string(out, &context.viewer_ip.to_string());
+    out.extend_from_slice(br#","headers":"#);
+    headers::write(out, &request.headers);
+    out.extend_from_slice(br#","method":"#);
+    string(out, &request.method);
+    out.extend_from_slice(br#","origin":"#);
+    let origin_start = out.len();
+    origin_object(out, origin, protocol);
+    let origin_place = origin_start..out.len();
+    out.extend_from_slice(br#","querystring":"#);
+    string(out, &text(request.querystring.as_deref().unwrap_or_default()));
+    out.extend_from_slice(br#","uri":"#);
+    string(out, &text(&request.uri));
+    out.push(b'}');
+    (start..out.len(), origin_place)
+}
+
+fn origin_object(out: &mut Vec<u8>, origin: &Origin, protocol: OriginProtocol) {
+    let custom_headers: Headers = origin.custom_headers.iter().map(|(name, value)| (name, value)).collect();
+    match &origin.kind {
+        OriginKind::Custom(custom) => {
+            out.extend_from_slice(br#"{"custom":{"customHeaders":"#);
+            headers::write_all(out, &custom_headers);
+            custom_fields(out, custom, &origin.path, protocol);
+        }
+        OriginKind::Directory { .. } => {
+            out.extend_from_slice(br#"{"s3":{"authMethod":"none","customHeaders":"#);
+            headers::write_all(out, &custom_headers);
+            out.extend_from_slice(br#","domainName":"#);
+            string(out, &directory_domain_name(origin));
+            out.extend_from_slice(br#","path":"#);
+            string(out, &origin.path);
+            out.extend_from_slice(br#","region":"us-east-1"}}"#);
+        }
+    }
+}
+
+fn custom_fields(out: &mut Vec<u8>, custom: &CustomOrigin, path: &str, protocol: OriginProtocol) {
+    let (port, scheme) = match protocol {
+        OriginProtocol::Http => (custom.http_port, "http"),
+        OriginProtocol::Https => (custom.https_port, "https"),
+    };
+    out.extend_from_slice(br#","domainName":"#);
+    string(out, &custom.domain_name);
+    out.extend_from_slice(br#","keepaliveTimeout":"#);
+    number(out, custom.keepalive_timeout.as_secs());
+    out.extend_from_slice(br#","path":"#);
+    string(out, path);
+    out.extend_from_slice(br#","port":"#);
+    number(out, port.into());
+    out.extend_from_slice(br#","protocol":"#);
+    string(out, scheme);
+    out.extend_from_slice(br#","readTimeout":"#);
+    number(out, custom.read_timeout.as_secs());
+    out.extend_from_slice(br#","responseCompletionTimeout":"#);
+    // 0 is CloudFront's way to say that there is none.
+    number(out, custom.response_completion_timeout.map_or(0, |timeout| timeout.as_secs()));
+    // CloudFront's names end at 1.2; older versions are never spoken.
+    out.extend_from_slice(br#","sslProtocols":["TLSv1.2"]}}"#);
+}
+
+/// A folder is served as a bucket is, so it gets the name a bucket of that id would have.
+fn directory_domain_name(origin: &Origin) -> String {
+    format!("{}.s3.amazonaws.com", origin.id.to_ascii_lowercase())
+}
+
+/// The reason phrase a function sees.
+fn status_description(response: &Response) -> Cow<'_, str> {
+    match &response.status_description {
+        Some(description) => Cow::Borrowed(description),
+        None => http::StatusCode::from_u16(response.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or_default()
+            .into(),
+    }
+}
+
+/// UTF-8 as it is, anything else read as ISO-8859-1.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => bytes.iter().copied().map(char::from).collect::<String>().into(),
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string is JSON, and a Vec takes it");
+}
+
+fn number(out: &mut Vec<u8>, number: u64) {
+    serde_json::to_writer(out, &number).expect("a number is JSON, and a Vec takes it");
+}
+
+#[cfg(test)]
+#[path = "lambda_edge/tests.rs"]
+mod tests;

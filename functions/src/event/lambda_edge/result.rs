@@ -1,0 +1,266 @@
+//! What a Lambda@Edge function gave back, judged by CloudFront's rules and turned into edits.
+//!
+//! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
+//! known, and a detail in the form of CloudFront's validation log.
+
+use super::{Event, headers, status_description, text};
+use crate::rules::{self, Event as Trigger};
+use crate::{Failure, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
+
+const SENTENCE_NOT_PARSABLE: &str =
+    "The Lambda function returned invalid json: The json output is not parsable";
+const SENTENCE_NOT_AN_OBJECT: &str =
+    "The Lambda function returned invalid JSON: The JSON output must be an object type.";
+const SENTENCE_BODY: &str =
+    "The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.";
+
+const STATUSES: RangeInclusive<u16> = 200..=599;
+const NO_CONTENT: u16 = 204;
+
+/// A refusal. `detail` is what CloudFront writes to its validation log.
+pub(super) fn invalid(sentence: Option<&'static str>, detail: String) -> Failure {
+    Failure {
+        kind: FailureKind::LambdaValidation,
+        sentence: sentence.map(Into::into),
+        detail: format!("Validation error: {detail}"),
+    }
+}
+
+fn refused(what: impl std::fmt::Display) -> Failure {
+    invalid(None, format!("Lambda function result failed validation, {what}."))
+}
+
+/// Judges what a function returned for [`origin_request`](super::origin_request): a request, or a response of its own.
+pub fn origin_request(event: &Event, request: &Request, result: &[u8]) -> Verdict<RequestEdit> {
+    if result == event.subject() {
+        return Verdict::Continue(RequestEdit::default());
+    }
+    let judged = object(result).and_then(|object| {
+        if object.contains_key("status") {
+            generated(&object).map(Verdict::Respond)
+        } else {
+            request_edit(event, request, &object).map(Verdict::Continue)
+        }
+    });
+    judged.unwrap_or_else(Verdict::Fail)
+}
+
+/// Judges what a function returned for [`origin_response`](super::origin_response).
+pub fn origin_response(event: &Event, response: &Response, result: &[u8]) -> Verdict<ResponseEdit> {
+    if result == event.subject() {
+        return Verdict::Continue(ResponseEdit::default());
+    }
+    let judged = object(result).and_then(|object| response_edit(response, &object));
+    judged.map_or_else(Verdict::Fail, Verdict::Continue)
+}
+
+fn object(result: &[u8]) -> Result<Map<String, Value>, Failure> {
+    match serde_json::from_slice(result) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(invalid(
+            Some(SENTENCE_NOT_AN_OBJECT),
+            "The Lambda function returned invalid JSON, the JSON output must be an object type.".to_owned(),
+        )),
+        Err(error) => Err(invalid(
+            Some(SENTENCE_NOT_PARSABLE),
+            format!("The Lambda function returned invalid json, the json output is not parsable: {error}."),
+        )),
+    }
+}
+
+fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>) -> Result<RequestEdit, Failure> {
+    let (Some(uri), Some(headers)) = (returned.get("uri"), returned.get("headers")) else {
+        return Err(not_the_subject(returned, "request", "neither a request (uri, headers) nor a response (status)"));
+    };
+    unchanged(returned, "method", &request.method)?;
+    if let Some(body) = returned.get("body") {
+        let what = "the function returned request.body, which this association does not include";
+        return Err(invalid(
+            Some(SENTENCE_BODY),
+            format!("Lambda function result failed validation, {what} (type {}).", type_name(body)),
+        ));
+    }
+    same_origin(event, returned)?;
+    let (old_uri, old_query) = (text(&request.uri), text(request.querystring.as_deref().unwrap_or_default()));
+    let uri = uri.as_str().ok_or_else(|| refused("uri is not a string"))?;
+    let query = match returned.get("querystring") {
+        None => "",
+        Some(query) => query.as_str().ok_or_else(|| refused("querystring is not a string"))?,
+    };
+    let uri_edit = (uri != old_uri).then_some(uri);
+    let query_edit = (query != old_query).then_some(query);
+    if uri_edit.is_some_and(|uri| !rules::uri_valid(uri)) {
+        return Err(refused(format_args!("uri {uri:?} does not start with a slash, or has a space, a control character, ? or #")));
+    }
+    if query_edit.is_some_and(|query| !rules::querystring_valid(query)) {
+        return Err(refused(format_args!("querystring {query:?} has a space, a control character or #")));
+    }
+    if (uri_edit.is_some() || query_edit.is_some()) && uri.len() + query.len() >= URL_BYTES_MAX {
+        return Err(refused(format_args!("uri and querystring together have {URL_BYTES_MAX} bytes or more")));
+    }
+    Ok(RequestEdit {
+        uri: uri_edit.map(|uri| Bytes::copy_from_slice(uri.as_bytes())),
+        querystring: query_edit.map(|query| Bytes::copy_from_slice(query.as_bytes())),
+        headers: headers::edits(Trigger::LambdaOriginRequest, &request.headers, headers)?,
+    })
+}
+
+fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failure> {
+    let Some(origin) = returned.get("origin") else { return Ok(()) };
+    let shown: Value = serde_json::from_slice(event.origin()).map_err(|error| refused(error))?;
+    if *origin == shown {
+        return Ok(());
+    }
+    Err(refused("the function changed request.origin: choosing an origin in origin-request is not supported by this version"))
+}
+
+fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<(), Failure> {
+    match returned.get(field) {
+        Some(value) if value.as_str() != Some(shown) => {
+            Err(refused(format_args!("the function tried to change the read-only field {field}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn generated(returned: &Map<String, Value>) -> Result<Response, Failure> {
+    let status = status(returned)?;
+    let headers = match returned.get("headers") {
+        None => Headers::default(),
+        Some(headers) => headers::generated(Trigger::LambdaOriginRequest, headers)?,
+    };
+    let body = body(returned)?.unwrap_or_default();
+    check_size(headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
+    no_body_without_content(status, &body)?;
+    Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
+}
+
+fn response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
+    if !returned.contains_key("status") {
+        return Err(not_the_subject(returned, "response", "no response: it has no status"));
+    }
+    // An origin may answer with a status that no function may set; left alone, it passes.
+    let shown = response.status.to_string();
+    let status = match returned.get("status") {
+        Some(Value::String(status)) if *status == shown => response.status,
+        _ => status(returned)?,
+    };
+    let description = description(returned)?.filter(|description| *description != status_description(response));
+    let no_headers = Value::Object(Map::new());
+    let map = returned.get("headers").unwrap_or(&no_headers);
+    let headers = headers::edits(Trigger::LambdaOriginResponse, &response.headers, map)?;
+    let mut body = body(returned)?;
+    if let Some(body) = &body {
+        check_size(headers.iter().map(edit_bytes).sum(), body)?;
+        no_body_without_content(status, body)?;
+    }
+    if status == NO_CONTENT && status != response.status {
+        body = Some(Bytes::new());
+    }
+    Ok(ResponseEdit {
+        status: (status != response.status).then_some(status),
+        status_description: description,
+        headers,
+        body,
+    })
+}
+
+fn edit_bytes(edit: &crate::HeaderEdit) -> usize {
+    edit.values.iter().map(|value| edit.name.len() + value.len()).sum()
+}
+
+fn status(returned: &Map<String, Value>) -> Result<u16, Failure> {
+    let value = returned.get("status").unwrap_or(&Value::Null);
+    let status = match value {
+        Value::String(digits) if digits.len() == 3 => digits.parse().ok(),
+        Value::Number(number) => number.as_u64().and_then(|number| u16::try_from(number).ok()),
+        _ => None,
+    };
+    status
+        .filter(|status| STATUSES.contains(status))
+        .ok_or_else(|| refused(format_args!("status {} is not one of 200 to 599", shortened(value))))
+}
+
+fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure> {
+    let Some(value) = returned.get("statusDescription") else { return Ok(None) };
+    let description = value.as_str().ok_or_else(|| refused("statusDescription is not a string"))?;
+    if !rules::header_value_valid(description) {
+        return Err(refused("statusDescription has a control character"));
+    }
+    Ok(Some(description.to_owned()))
+}
+
+/// The body, decoded; `None` when the function said nothing about it.
+fn body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
+    let encoded = match returned.get("bodyEncoding") {
+        None => false,
+        Some(Value::String(encoding)) if encoding == "text" => false,
+        Some(Value::String(encoding)) if encoding == "base64" => true,
+        Some(other) => return Err(refused(format_args!("bodyEncoding {} is neither text nor base64", shortened(other)))),
+    };
+    let Some(body) = returned.get("body") else { return Ok(None) };
+    let Some(body) = body.as_str() else {
+        let detail = format!("Lambda function result failed validation, the body is not a string but {}.", type_name(body));
+        return Err(invalid(Some(SENTENCE_BODY), detail));
+    };
+    if !encoded {
+        return Ok(Some(Bytes::copy_from_slice(body.as_bytes())));
+    }
+    let decoded = STANDARD.decode(body).map_err(|error| refused(format_args!("the body is not base64: {error}")))?;
+    Ok(Some(decoded.into()))
+}
+
+fn check_size(head_bytes: usize, body: &Bytes) -> Result<(), Failure> {
+    let bytes = head_bytes + body.len();
+    if bytes <= LAMBDA_ORIGIN_RESPONSE_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "Lambda function result failed validation, headers and body have {bytes} bytes, the maximum is \
+         {LAMBDA_ORIGIN_RESPONSE_BYTES_MAX}."
+    );
+    Err(invalid(Some(SENTENCE_BODY), detail))
+}
+
+fn no_body_without_content(status: u16, body: &Bytes) -> Result<(), Failure> {
+    if status == NO_CONTENT && !body.is_empty() {
+        return Err(refused("a response with status 204 has a body"));
+    }
+    Ok(())
+}
+
+fn not_the_subject(returned: &Map<String, Value>, subject: &str, what: &str) -> Failure {
+    let hint = if returned.contains_key("Records") {
+        format!(" (it is the whole event: return event['Records'][0]['cf']['{subject}'])")
+    } else {
+        String::new()
+    };
+    refused(format_args!("the function returned {what}{hint}"))
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A value for a message: whatever a function returned, the line stays short.
+fn shortened(value: &Value) -> String {
+    const CHARACTERS_MAX: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
