@@ -5,6 +5,7 @@
 //! its own, or [`Verdict::Fail`] with CloudFront's reason. This crate does not know the proxy it runs in.
 
 pub mod edge_code;
+pub mod event;
 pub mod failure;
 pub mod function_log;
 pub mod js;

@@ -30,6 +30,9 @@ pub struct Launch {
     pub folder: PathBuf,
     /// File descriptor 0 of the child; `None` = `/dev/null`.
     pub stdin: Option<OwnedFd>,
+    /// File descriptors 1 and 2 of the child, one for both so that what it writes keeps its order; `None` = a pipe for each,
+    /// which [`Child::stdout`] and [`Child::stderr`] read.
+    pub output: Option<OwnedFd>,
     /// Resource limits.
     pub limits: Limits,
     /// Added to the node's nice value: 0 to 19.
@@ -43,6 +46,9 @@ pub struct Launch {
 pub struct Limits {
     /// `RLIMIT_AS`: bytes of address space.
     pub address_space_bytes_max: Option<u64>,
+    /// `RLIMIT_DATA`: bytes of heap and other private writable memory, used or not; address space that is merely reserved and
+    /// mapped files do not count.
+    pub data_bytes_max: Option<u64>,
     /// `RLIMIT_NOFILE`: open files.
     pub open_files_max: Option<u64>,
     /// `RLIMIT_NPROC`: processes and threads of the *user*, not of this child. Linux ignores it for root.

@@ -1,1 +1,124 @@
-//! skeleton
+//! The Python worker of Homefront: the loop of the Lambda Runtime API as an extension module for whichever `python3` loads it.
+//!
+//! The interpreter imports it from its file and calls `run()`. Events become Python objects straight from the bytes on the
+//! wire and results become bytes the same way, so that a call costs little more than the handler itself.
+
+mod http;
+mod read;
+mod write;
+
+use http::{Client, Next};
+use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyModule};
+use std::env;
+
+/// `pyproject`-less: loaded by path, named by its `PyInit_` symbol.
+#[pymodule(name = "homefront_python")]
+mod homefront_python {
+    #[pymodule_export]
+    use super::run;
+}
+
+/// Imports the handler and answers events until the node goes away or the process is told to end.
+#[pyfunction]
+fn run(py: Python<'_>) -> PyResult<()> {
+    let address = variable("AWS_LAMBDA_RUNTIME_API")?;
+    let runtime = PyModule::from_code(
+        py,
+        const { c_str(concat!(include_str!("runtime.py"), "\0")) },
+        c"<homefront>",
+        c"homefront_runtime",
+    )?;
+    runtime.setattr("__file__", "<homefront>")?;
+    let mut client = py.detach(|| Client::connect(&address))?;
+    let handler = match runtime.call_method1("load", (variable("_HANDLER").unwrap_or_default(),)) {
+        Ok(handler) => handler,
+        Err(error) if error.is_instance_of::<PyException>(py) => return init_failed(py, &runtime, &mut client, &error),
+        Err(error) => return Err(error),
+    };
+    loop {
+        let next = py.detach(|| client.next())?;
+        let id = next.request_id.clone();
+        let answer = answer(py, &runtime, &handler, next)?;
+        py.detach(|| match &answer {
+            Answer::Result(body) => client.post_response(&id, "application/json", body),
+            Answer::Raw(body) => client.post_response(&id, "application/unknown", body),
+            Answer::Error { error_type, body } => client.post_error(&id, error_type, body),
+        })?;
+    }
+}
+
+enum Answer {
+    Result(Vec<u8>),
+    /// A handler that returns `bytes` posts them as they are.
+    Raw(Vec<u8>),
+    Error {
+        error_type: String,
+        body: Vec<u8>,
+    },
+}
+
+/// Calls the handler. `Err` is what must end the process: `SystemExit` and its like.
+fn answer(py: Python<'_>, runtime: &Bound<'_, PyModule>, handler: &Bound<'_, PyAny>, next: Next) -> PyResult<Answer> {
+    let Next { request_id, deadline_ms, function_arn, body } = next;
+    let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn))?;
+    let called = read::object(py, &body)
+        .map_err(|error| fault(runtime, "Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))
+        .and_then(|event| {
+            drop(body);
+            handler.call1((event, context))
+        });
+    let result = called.and_then(|result| {
+        if let Ok(bytes) = result.cast::<PyBytes>() {
+            return Ok(Answer::Raw(bytes.as_bytes().to_vec()));
+        }
+        write::bytes(&result).map(Answer::Result).map_err(|error| {
+            let message = format!("Unable to marshal response: {}", error.value(py));
+            fault(runtime, "Runtime.MarshalError", &message)
+        })
+    });
+    match result {
+        Ok(answer) => Ok(answer),
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            let (error_type, body) = describe(runtime, "error_object", &error)?;
+            Ok(Answer::Error { error_type, body })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn init_failed(py: Python<'_>, runtime: &Bound<'_, PyModule>, client: &mut Client, error: &PyErr) -> PyResult<()> {
+    let (error_type, body) = describe(runtime, "init_error_object", error)?;
+    py.detach(|| client.post_init_error(&error_type, &body))?;
+    Err(pyo3::exceptions::PySystemExit::new_err(1))
+}
+
+fn describe(runtime: &Bound<'_, PyModule>, function: &str, error: &PyErr) -> PyResult<(String, Vec<u8>)> {
+    let py = runtime.py();
+    let value = error.value(py);
+    if let Some(trace) = error.traceback(py) {
+        value.setattr("__traceback__", trace)?;
+    }
+    let object = runtime.call_method1(function, (value,))?;
+    Ok((object.get_item("errorType")?.extract()?, write::bytes(&object)?))
+}
+
+fn fault(runtime: &Bound<'_, PyModule>, error_type: &str, message: &str) -> PyErr {
+    match runtime.call_method1("Fault", (error_type, message)) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+fn variable(name: &str) -> PyResult<String> {
+    env::var(name).map_err(|error| PyRuntimeError::new_err(format!("{name}: {error}")))
+}
+
+const fn c_str(text: &str) -> &std::ffi::CStr {
+    match std::ffi::CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("runtime.py has a NUL"),
+    }
+}

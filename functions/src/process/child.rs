@@ -2,7 +2,7 @@
 
 use super::{Exit, Spawner, sweeper};
 use parking_lot::Mutex;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -69,6 +69,23 @@ impl Child {
     /// Kills it and its group at once. Nothing happens when it is gone already.
     pub fn kill(&self) {
         self.group.signal(Signal::KILL);
+    }
+
+    /// Stops it and its group where they are, until [`Child::resume`]. It can still be killed.
+    pub fn suspend(&self) {
+        self.group.signal(Signal::STOP);
+    }
+
+    /// Lets it and its group go on.
+    pub fn resume(&self) {
+        self.group.signal(Signal::CONT);
+    }
+
+    /// Whether it still runs, as the kernel knows it now: [`Child::exit`] learns of an end a moment later.
+    pub fn is_running(&self) -> bool {
+        let reaped = self.group.reaped.lock();
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !*reaped && matches!(rustix::process::waitid(WaitId::Pid(self.group.leader), look), Ok(None))
     }
 
     /// Asks the whole group to end with SIGTERM and kills what is still there after `grace`.
@@ -161,6 +178,7 @@ mod tests {
             environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("GREETING".into(), "hello".into())],
             folder: "/".into(),
             stdin: None,
+            output: None,
             limits: Limits::default(),
             nice: 0,
             descendants: Descendants::Swept,
@@ -236,6 +254,48 @@ mod tests {
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
         assert_eq!(text.trim(), "0", "tail cannot hold 100 MB");
+    }
+
+    #[tokio::test]
+    async fn the_data_it_may_hold_is_limited() {
+        let limits = Limits { data_bytes_max: Some(32 << 20), ..Limits::default() };
+        let launch = Launch { limits, ..shell("head -c 100000000 /dev/zero | tail -c 80000000 | wc -c || exit 9") };
+        assert_eq!(output(launch).await.trim(), "0", "tail cannot hold 80 MB");
+    }
+
+    #[tokio::test]
+    async fn both_outputs_keep_their_order_when_they_are_one() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let launch = Launch { output: Some(writer.into()), ..shell("echo 1; echo 2 >&2; echo 3; echo 4 >&2") };
+        let child = spawn(launch).await;
+        let text = tokio::task::spawn_blocking(|| std::io::read_to_string(reader)).await.unwrap().unwrap();
+        assert!(child.wait().await.success());
+        assert_eq!(text, "1\n2\n3\n4\n");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_child_goes_on_when_told_and_can_be_killed() {
+        let mut child = spawn(shell("echo up; read line <&1 || true; exec sleep 1000")).await;
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next_line().await.unwrap().unwrap(), "up");
+        let state = |child: &Child| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+            stat.rsplit(") ").next().unwrap().as_bytes()[0]
+        };
+        let until = async |wanted: bool| {
+            while (state(&child) == b'T') != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        child.suspend();
+        tokio::time::timeout(LONG, until(true)).await.expect("it stops");
+        child.resume();
+        tokio::time::timeout(LONG, until(false)).await.expect("it goes on");
+        assert!(child.is_running());
+        child.suspend();
+        child.kill();
+        assert_eq!(child.wait().await.to_string(), "signal: killed");
+        assert!(!child.is_running());
     }
 
     #[tokio::test]

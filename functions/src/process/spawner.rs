@@ -74,7 +74,10 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<std::process::Child
         command.env(sweeper::VARIABLE, mark);
     }
     command.stdin(launch.stdin.map_or_else(Stdio::null, Stdio::from));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    match launch.output {
+        Some(output) => command.stdout(output.try_clone()?).stderr(output),
+        None => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+    };
     let node = rustix::process::getpid();
     let (limits, nice) = (launch.limits, launch.nice);
     #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
@@ -100,6 +103,7 @@ fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
     limit(Resource::Nproc, limits.user_processes_max)?;
     limit(Resource::Fsize, limits.file_bytes_max)?;
     limit(Resource::As, limits.address_space_bytes_max)?;
+    limit(Resource::Data, limits.data_bytes_max)?;
     if nice != 0 {
         rustix::process::nice(nice)?;
     }

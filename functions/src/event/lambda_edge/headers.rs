@@ -1,6 +1,6 @@
 //! Header lines as Lambda@Edge's map of arrays, and back.
 
-use super::result::invalid;
+use super::result::{invalid, shortened};
 use super::{string, text};
 use crate::rules::{self, Event};
 use crate::{Failure, HeaderEdit, Headers};
@@ -13,8 +13,7 @@ const SENTENCE_DISALLOWED: &str =
     "The Lambda function result failed validation: The function tried to add a blacklisted header.";
 const SENTENCE_READ_ONLY: &str =
     "The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.";
-const SENTENCE_NOT_AN_ARRAY: &str =
-    "The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.";
+const SENTENCE_NOT_AN_ARRAY: &str = "The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.";
 
 /// Bytes a header line takes on the wire beside its name and value: colon, space, CR, LF.
 const LINE_FRAME_BYTES: usize = 4;
@@ -79,8 +78,7 @@ fn groups(headers: &Headers, shown: impl Fn(&[u8]) -> bool) -> Vec<Group<'_>> {
 pub(super) fn edits(event: Event, original: &Headers, map: &Value) -> Result<Vec<HeaderEdit>, Failure> {
     let returned = parse(map)?;
     let groups = groups(original, |name| !rules::disallowed(name));
-    let by_name: HashMap<&str, &Group<'_>> =
-        groups.iter().map(|group| (group.name_lower.as_str(), group)).collect();
+    let by_name: HashMap<&str, &Group<'_>> = groups.iter().map(|group| (group.name_lower.as_str(), group)).collect();
     let mut kept = HashSet::with_capacity(groups.len());
     let mut edits = Vec::new();
     for header in returned.iter().filter(|header| !header.values.is_empty()) {
@@ -130,12 +128,28 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
     if same_values && same_name {
         return Ok(None);
     }
-    // A value that stood there before goes on with its own bytes, which may not be UTF-8.
-    let bytes = |value: &String| match lines.iter().find(|(_, old)| text(old) == value.as_str()) {
-        Some((_, old)) => Bytes::copy_from_slice(old),
-        None => Bytes::copy_from_slice(value.as_bytes()),
-    };
-    Ok(Some(HeaderEdit { values: header.values.iter().map(bytes).collect(), name }))
+    if original.is_none() && !rules::header_name_valid(&header.name_lower) {
+        return Err(invalid_header(format_args!("headerName : {}", header.name_lower.escape_debug())));
+    }
+    let mut values = Vec::with_capacity(header.values.len());
+    for value in &header.values {
+        // A value that stood there before goes on with its own bytes, which may not be UTF-8.
+        if let Some((_, old)) = lines.iter().find(|(_, old)| text(old) == value.as_str()) {
+            values.push(Bytes::copy_from_slice(old));
+            continue;
+        }
+        if let Some(byte) = value.bytes().find(|byte| !rules::header_value_valid([*byte])) {
+            let what = format_args!("invalid character : '%{byte:02X}' in header value, headerName : {name}");
+            return Err(invalid_header(what));
+        }
+        values.push(Bytes::copy_from_slice(value.as_bytes()));
+    }
+    Ok(Some(HeaderEdit { values, name }))
+}
+
+fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {
+    let detail = format!("Lambda function result validation failed, the function returned an invalid header, {what}.");
+    invalid(None, detail)
 }
 
 fn writable(event: Event, name_lower: &str, verb: &str, name: &str) -> Result<(), Failure> {
@@ -152,7 +166,10 @@ fn writable(event: Event, name_lower: &str, verb: &str, name: &str) -> Result<()
 
 fn parse(map: &Value) -> Result<Vec<Returned>, Failure> {
     let Value::Object(map) = map else {
-        return Err(invalid(None, "The Lambda function result failed validation, headers is not an object.".to_owned()));
+        return Err(invalid(
+            None,
+            "The Lambda function result failed validation, headers is not an object.".to_owned(),
+        ));
     };
     let mut places: HashMap<String, usize> = HashMap::with_capacity(map.len());
     let mut headers: Vec<Returned> = Vec::with_capacity(map.len());
@@ -191,16 +208,21 @@ fn read_entry(name: &str, entry: &Value, header: &mut Returned) -> Result<(), Fa
         }
         Some(key) => {
             let detail = format!(
-                "Lambda function result failed validation, the function returned an invalid header, key {key} is not \
-                 the name of its entry, headerName : {name}."
+                "Lambda function result failed validation, the function returned an invalid header, key {} is not \
+                 the name of its entry, headerName : {name}.",
+                shortened(key)
             );
             return Err(invalid(None, detail));
         }
     }
     match entry.get("value") {
-        Some(Value::String(value)) => push_value(name, value, header),
+        Some(Value::String(value)) => {
+            header.values.push(value.clone());
+            Ok(())
+        }
         Some(Value::Array(values)) if values.iter().all(Value::is_string) => {
-            values.iter().filter_map(Value::as_str).try_for_each(|value| push_value(name, value, header))
+            header.values.extend(values.iter().filter_map(Value::as_str).map(str::to_owned));
+            Ok(())
         }
         _ => Err(invalid(
             Some(SENTENCE_NOT_AN_ARRAY),
@@ -211,26 +233,6 @@ fn read_entry(name: &str, entry: &Value, header: &mut Returned) -> Result<(), Fa
             ),
         )),
     }
-}
-
-fn push_value(name: &str, value: &str, header: &mut Returned) -> Result<(), Failure> {
-    if !rules::header_name_valid(name) {
-        let detail = format!(
-            "Lambda function result validation failed, the function returned an invalid header, headerName : {}.",
-            name.escape_debug()
-        );
-        return Err(invalid(None, detail));
-    }
-    let control = |byte: &u8| !rules::header_value_valid([*byte]);
-    if let Some(byte) = value.as_bytes().iter().find(|byte| control(byte)) {
-        let detail = format!(
-            "Lambda function result validation failed, the function returned an invalid header, invalid character : \
-             '%{byte:02X}' in header value, headerName : {name}."
-        );
-        return Err(invalid(None, detail));
-    }
-    header.values.push(value.to_owned());
-    Ok(())
 }
 
 fn not_an_array(name: &str) -> String {

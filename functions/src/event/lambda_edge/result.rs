@@ -13,12 +13,10 @@ use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
-const SENTENCE_NOT_PARSABLE: &str =
-    "The Lambda function returned invalid json: The json output is not parsable";
+const SENTENCE_NOT_PARSABLE: &str = "The Lambda function returned invalid json: The json output is not parsable";
 const SENTENCE_NOT_AN_OBJECT: &str =
     "The Lambda function returned invalid JSON: The JSON output must be an object type.";
-const SENTENCE_BODY: &str =
-    "The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.";
+const SENTENCE_BODY: &str = "The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.";
 
 const STATUSES: RangeInclusive<u16> = 200..=599;
 const NO_CONTENT: u16 = 204;
@@ -96,10 +94,16 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
     let uri_edit = (uri != old_uri).then_some(uri);
     let query_edit = (query != old_query).then_some(query);
     if uri_edit.is_some_and(|uri| !rules::uri_valid(uri)) {
-        return Err(refused(format_args!("uri {uri:?} does not start with a slash, or has a space, a control character, ? or #")));
+        return Err(refused(format_args!(
+            "uri {} does not start with a slash, or has a space, a control character, ? or #",
+            shortened(&Value::from(uri))
+        )));
     }
     if query_edit.is_some_and(|query| !rules::querystring_valid(query)) {
-        return Err(refused(format_args!("querystring {query:?} has a space, a control character or #")));
+        return Err(refused(format_args!(
+            "querystring {} has a space, a control character or #",
+            shortened(&Value::from(query))
+        )));
     }
     if (uri_edit.is_some() || query_edit.is_some()) && uri.len() + query.len() >= URL_BYTES_MAX {
         return Err(refused(format_args!("uri and querystring together have {URL_BYTES_MAX} bytes or more")));
@@ -117,7 +121,9 @@ fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failu
     if *origin == shown {
         return Ok(());
     }
-    Err(refused("the function changed request.origin: choosing an origin in origin-request is not supported by this version"))
+    Err(refused(
+        "the function changed request.origin: choosing an origin in origin-request is not supported by this version",
+    ))
 }
 
 fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<(), Failure> {
@@ -202,11 +208,14 @@ fn body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
         None => false,
         Some(Value::String(encoding)) if encoding == "text" => false,
         Some(Value::String(encoding)) if encoding == "base64" => true,
-        Some(other) => return Err(refused(format_args!("bodyEncoding {} is neither text nor base64", shortened(other)))),
+        Some(other) => {
+            return Err(refused(format_args!("bodyEncoding {} is neither text nor base64", shortened(other))));
+        }
     };
     let Some(body) = returned.get("body") else { return Ok(None) };
     let Some(body) = body.as_str() else {
-        let detail = format!("Lambda function result failed validation, the body is not a string but {}.", type_name(body));
+        let detail =
+            format!("Lambda function result failed validation, the body is not a string but {}.", type_name(body));
         return Err(invalid(Some(SENTENCE_BODY), detail));
     };
     if !encoded {
@@ -256,7 +265,7 @@ fn type_name(value: &Value) -> &'static str {
 }
 
 /// A value for a message: whatever a function returned, the line stays short.
-fn shortened(value: &Value) -> String {
+pub(super) fn shortened(value: &Value) -> String {
     const CHARACTERS_MAX: usize = 80;
     let text = value.to_string();
     match text.char_indices().nth(CHARACTERS_MAX) {

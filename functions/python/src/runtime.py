@@ -1,0 +1,160 @@
+"""What a handler meets beside its event, as on Lambda: the context object, the logging format, the error object.
+
+Compiled into the extension module and run once when an environment starts; the loop around it is Rust.
+"""
+
+import importlib
+import logging
+import os
+import sys
+import time
+import traceback
+
+_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare cases, "
+    "a Lambda runtime update can cause unexpected function behavior.\r"
+)
+_request_id = ""
+
+
+class Fault(Exception):
+    """A failure that Lambda names itself instead of by the exception's class."""
+
+    def __init__(self, error_type, message, trace=()):
+        super().__init__(message)
+        self.error_type = error_type
+        self.trace = list(trace)
+
+
+class CognitoIdentity:
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self):
+        self.cognito_identity_id = None
+        self.cognito_identity_pool_id = None
+
+    def __repr__(self):
+        return (
+            f"CognitoIdentity([cognito_identity_id={self.cognito_identity_id},"
+            f"cognito_identity_pool_id={self.cognito_identity_pool_id}])"
+        )
+
+
+class LambdaContext:
+    def __init__(self, request_id, deadline_ms, function_arn):
+        self.aws_request_id = request_id
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = function_arn
+        self.tenant_id = None
+        self.client_context = None
+        self.identity = CognitoIdentity()
+        self._deadline_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline_ms - int(time.time() * 1000), 0)
+
+    def log(self, message):
+        sys.stdout.write(str(message))
+
+    def __repr__(self):
+        names = (
+            "aws_request_id log_group_name log_stream_name function_name memory_limit_in_mb function_version "
+            "invoked_function_arn client_context identity tenant_id"
+        ).split()
+        return "LambdaContext([" + ",".join(f"{name}={getattr(self, name)}" for name in names) + "])"
+
+
+class _RequestId(logging.Filter):
+    def filter(self, record):
+        record.aws_request_id = _request_id
+        return True
+
+
+class _Handler(logging.Handler):
+    def emit(self, record):
+        sys.stdout.write(self.format(record))
+
+
+def _set_up_logging():
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler = _Handler()
+    handler.setFormatter(formatter)
+    handler.addFilter(_RequestId())
+    logging.getLogger().addHandler(handler)
+
+
+def load(handler):
+    """Imports the module of `module.function` and gives the function."""
+    task_root = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()
+    if sys.path and sys.path[0] in ("", task_root):
+        sys.path[0] = task_root
+    else:
+        sys.path.insert(0, task_root)
+    _set_up_logging()
+    try:
+        module_name, function_name = handler.rsplit(".", 1)
+    except ValueError as error:
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}") from None
+    try:
+        if module_name.split(".")[0] in sys.builtin_module_names:
+            raise Fault(
+                "Runtime.BuiltInModuleConflict", f"Cannot use built-in module {module_name} as a handler module"
+            )
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
+    except SyntaxError as error:
+        trace = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}\n'
+        raise Fault(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", [trace]
+        ) from None
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        raise Fault(
+            "Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'"
+        ) from None
+
+
+def begin(request_id, deadline_ms, function_arn):
+    """Makes the context of the next event; what is logged from here on belongs to it."""
+    global _request_id
+    _request_id = request_id
+    return LambdaContext(request_id, deadline_ms, function_arn)
+
+
+def error_object(error):
+    """The JSON object of an exception; it is logged, too."""
+    if isinstance(error, Fault):
+        error_type, trace = error.error_type, error.trace
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [index for index, frame in enumerate(frames) if frame.filename == __file__]
+        error_type, trace = type(error).__name__, traceback.format_list(frames[own[-1] + 1 if own else 0 :])
+    try:
+        message = str(error)
+    except Exception:
+        message = f"<{error_type} without a message: its __str__ failed>"
+    _log_error(error_type, message, trace)
+    return {"errorMessage": message, "errorType": error_type, "requestId": _request_id, "stackTrace": trace}
+
+
+def init_error_object(error):
+    logging.warning(_WARNING)
+    return error_object(error)
+
+
+def _log_error(error_type, message, trace):
+    lines = [f"[ERROR] {error_type}: {message}" if message else f"[ERROR] {error_type}", "Traceback (most recent call last):"]
+    for element in trace:
+        for line in element.splitlines():
+            text = line.lstrip(" ")
+            lines.append("\u00a0" * (len(line) - len(text)) + text)
+    sys.stdout.write("\r".join(lines) + "\n")

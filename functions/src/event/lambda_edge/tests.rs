@@ -1,0 +1,559 @@
+//! Tests of the event mapping: the JSON a function sees, and what becomes of what it returns.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, ResponseEdit, Verdict};
+use homefront_config::limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX;
+use homefront_config::origin::{OriginProtocolPolicy, OriginTls};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn context() -> EventContext {
+    EventContext {
+        distribution_domain_name: "d111111abcdef8.cloudfront.net".into(),
+        distribution_id: "EDFDVBD6EXAMPLE".into(),
+        request_id: "4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ==".to_owned(),
+        viewer_ip: "203.0.113.178".parse().unwrap(),
+    }
+}
+
+fn custom() -> Origin {
+    Origin {
+        id: "app".to_owned(),
+        path: "/prod".to_owned(),
+        custom_headers: vec![("X-Origin-Verify".to_owned(), "secret".to_owned())],
+        kind: OriginKind::Custom(CustomOrigin {
+            domain_name: "example.org".to_owned(),
+            http_port: 80,
+            https_port: 443,
+            protocol_policy: OriginProtocolPolicy::MatchViewer,
+            connection_attempts: 3,
+            connection_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(5),
+            response_completion_timeout: None,
+            tls: OriginTls { ca: None, verify: true, server_name: None },
+        }),
+    }
+}
+
+fn request() -> Request {
+    Request {
+        method: "GET".to_owned(),
+        uri: "/a".into(),
+        querystring: Some("b=1".into()),
+        headers: Headers::from_iter([
+            ("Host", "example.org"),
+            ("Via", "2.0 0123.cloudfront.net (CloudFront)"),
+            ("Cookie", "a=1"),
+            ("Connection", "keep-alive"),
+            ("cookie", "b=2"),
+            ("X-Forwarded-Proto", "https"),
+        ]),
+    }
+}
+
+fn response() -> Response {
+    Response {
+        status: 404,
+        status_description: None,
+        headers: Headers::from_iter([("Content-Type", "text/html"), ("Set-Cookie", "a=1"), ("set-cookie", "b=2")]),
+        body: None,
+    }
+}
+
+fn request_event(request: &Request) -> Event {
+    origin_request(&context(), &custom(), OriginProtocol::Https, request)
+}
+
+fn response_event(response: &Response) -> Event {
+    origin_response(&context(), &custom(), OriginProtocol::Https, &request(), response)
+}
+
+/// The request object of the event, changed by `change`, and what that comes to.
+fn changed(change: impl FnOnce(&mut Value)) -> Verdict<RequestEdit> {
+    let request = request();
+    let event = request_event(&request);
+    let mut value: Value = serde_json::from_slice(event.json()).unwrap();
+    let mut subject = value["Records"][0]["cf"]["request"].take();
+    change(&mut subject);
+    result::origin_request(&event, &request, subject.to_string().as_bytes())
+}
+
+fn changed_response(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> {
+    let response = response();
+    let event = response_event(&response);
+    let mut value: Value = serde_json::from_slice(event.json()).unwrap();
+    let mut subject = value["Records"][0]["cf"]["response"].take();
+    change(&mut subject);
+    result::origin_response(&event, &response, subject.to_string().as_bytes())
+}
+
+fn returned(result: &Value) -> Verdict<RequestEdit> {
+    let request = request();
+    result::origin_request(&request_event(&request), &request, result.to_string().as_bytes())
+}
+
+fn failure<E>(verdict: Verdict<E>) -> Failure {
+    match verdict {
+        Verdict::Fail(failure) => failure,
+        Verdict::Continue(_) => panic!("it was accepted"),
+        Verdict::Respond(response) => panic!("it was accepted: {response:?}"),
+    }
+}
+
+/// Sentence and detail, for a snapshot.
+fn refusal<E>(verdict: Verdict<E>) -> String {
+    let Failure { kind, sentence, detail } = failure(verdict);
+    assert_eq!(kind, FailureKind::LambdaValidation);
+    format!("{}\n{detail}", sentence.as_deref().unwrap_or("-"))
+}
+
+fn edit<E>(verdict: Verdict<E>) -> E {
+    match verdict {
+        Verdict::Continue(edit) => edit,
+        Verdict::Fail(failure) => panic!("{failure}"),
+        Verdict::Respond(response) => panic!("{response:?}"),
+    }
+}
+
+fn generated(verdict: Verdict<RequestEdit>) -> Response {
+    match verdict {
+        Verdict::Respond(response) => response,
+        Verdict::Continue(_) => panic!("it was taken for a request"),
+        Verdict::Fail(failure) => panic!("{failure}"),
+    }
+}
+
+fn header(name: &str, values: &[&str]) -> HeaderEdit {
+    HeaderEdit {
+        name: name.to_owned(),
+        values: values.iter().map(|value| Bytes::copy_from_slice(value.as_bytes())).collect(),
+    }
+}
+
+#[test]
+fn the_origin_request_event_is_as_documented() {
+    let event = request_event(&request());
+    insta::assert_snapshot!(std::str::from_utf8(event.json()).unwrap(), @r#"{"Records":[{"cf":{"config":{"distributionDomainName":"d111111abcdef8.cloudfront.net","distributionId":"EDFDVBD6EXAMPLE","eventType":"origin-request","requestId":"4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ=="},"request":{"clientIp":"203.0.113.178","headers":{"host":[{"key":"Host","value":"example.org"}],"via":[{"key":"Via","value":"2.0 0123.cloudfront.net (CloudFront)"}],"cookie":[{"key":"Cookie","value":"a=1"},{"key":"cookie","value":"b=2"}]},"method":"GET","origin":{"custom":{"customHeaders":{"x-origin-verify":[{"key":"X-Origin-Verify","value":"secret"}]},"domainName":"example.org","keepaliveTimeout":5,"path":"/prod","port":443,"protocol":"https","readTimeout":30,"responseCompletionTimeout":0,"sslProtocols":["TLSv1.2"]}},"querystring":"b=1","uri":"/a"}}}]}"#);
+}
+
+#[test]
+fn the_origin_response_event_is_as_documented_and_a_folder_is_a_bucket() {
+    let origin = Origin {
+        id: "Assets".to_owned(),
+        path: String::new(),
+        custom_headers: Vec::new(),
+        kind: OriginKind::Directory { root: "/srv".into() },
+    };
+    let request = Request { querystring: None, headers: Headers::default(), ..request() };
+    let event = origin_response(&context(), &origin, OriginProtocol::Http, &request, &response());
+    insta::assert_snapshot!(std::str::from_utf8(event.json()).unwrap(), @r#"{"Records":[{"cf":{"config":{"distributionDomainName":"d111111abcdef8.cloudfront.net","distributionId":"EDFDVBD6EXAMPLE","eventType":"origin-response","requestId":"4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ=="},"request":{"clientIp":"203.0.113.178","headers":{},"method":"GET","origin":{"s3":{"authMethod":"none","customHeaders":{},"domainName":"assets.s3.amazonaws.com","path":"","region":"us-east-1"}},"querystring":"","uri":"/a"},"response":{"headers":{"content-type":[{"key":"Content-Type","value":"text/html"}],"set-cookie":[{"key":"Set-Cookie","value":"a=1"},{"key":"set-cookie","value":"b=2"}]},"status":"404","statusDescription":"Not Found"}}}]}"#);
+}
+
+#[test]
+fn the_port_and_protocol_shown_are_those_of_this_request() {
+    let event = origin_request(&context(), &custom(), OriginProtocol::Http, &request());
+    let origin: Value = serde_json::from_slice(event.origin()).unwrap();
+    assert_eq!((&origin["custom"]["port"], &origin["custom"]["protocol"]), (&json!(80), &json!("http")));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_shown_as_iso_8859_1_and_forwarded_as_they_were() {
+    let latin = Request {
+        uri: Bytes::from_static(b"/caf\xe9"),
+        headers: Headers::from_iter([(&b"X-A"[..], &b"\xe9"[..]), (b"X-A", b"2")]),
+        ..request()
+    };
+    let event = request_event(&latin);
+    let shown: Value = serde_json::from_slice(event.json()).unwrap();
+    let mut subject = shown["Records"][0]["cf"]["request"].clone();
+    assert_eq!(subject["uri"], "/caf\u{e9}");
+    assert_eq!(subject["headers"]["x-a"][0]["value"], "\u{e9}");
+    subject["headers"]["x-a"][1]["value"] = json!("\u{e9}\u{e9}");
+    let edit = edit(result::origin_request(&event, &latin, subject.to_string().as_bytes()));
+    assert_eq!(edit.uri, None);
+    let values = [Bytes::from_static(b"\xe9"), Bytes::from_static("\u{e9}\u{e9}".as_bytes())];
+    assert_eq!(edit.headers, [HeaderEdit { name: "X-A".to_owned(), values: values.to_vec() }]);
+}
+
+#[test]
+fn an_untouched_request_changes_nothing() {
+    assert_eq!(changed(|_| {}), Verdict::Continue(RequestEdit::default()));
+}
+
+#[test]
+fn only_what_changed_is_in_the_edit() {
+    let edit = edit(changed(|request| {
+        request["uri"] = json!("/b");
+        request["querystring"] = json!("");
+        request["headers"]["host"] = json!([{"key": "Host", "value": "other.example"}]);
+        request["headers"]["x-new-header"] = json!([{"value": "1"}, {"value": ["2", "3"]}]);
+        request["headers"].as_object_mut().unwrap().remove("cookie");
+    }));
+    assert_eq!(edit.uri.as_deref(), Some(&b"/b"[..]));
+    assert_eq!(edit.querystring.as_deref(), Some(&b""[..]));
+    assert_eq!(
+        edit.headers,
+        [header("Host", &["other.example"]), header("X-New-Header", &["1", "2", "3"]), header("Cookie", &[])]
+    );
+}
+
+#[test]
+fn an_empty_array_removes_a_header_and_names_are_compared_without_case() {
+    let edit = edit(changed(|request| {
+        request["headers"]["cookie"] = json!([]);
+        request["headers"]["X-UPPER"] = json!([{"value": "1"}]);
+        request["headers"]["x-kept-case"] = json!([{"key": "x-KEPT-case", "value": "1"}]);
+        request["headers"]["connection"] = json!([]);
+    }));
+    assert_eq!(edit.headers, [header("X-Upper", &["1"]), header("x-KEPT-case", &["1"]), header("Cookie", &[])]);
+}
+
+#[test]
+fn disallowed_headers_are_refused() {
+    let verdict = changed(|request| request["headers"]["connection"] = json!([{"value": "close"}]));
+    insta::assert_snapshot!(refusal(verdict), @r#"
+    The Lambda function result failed validation: The function tried to add a blacklisted header.
+    Validation error: Lambda function result failed validation, the function tried to add a blacklisted header in headers, headerName : connection.
+    "#);
+}
+
+#[test]
+fn read_only_headers_cannot_be_deleted_changed_or_added() {
+    let deleted = changed(|request| drop(request["headers"].as_object_mut().unwrap().remove("via")));
+    insta::assert_snapshot!(refusal(deleted), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to delete read-only header, headerName : Via.
+    "#);
+    let changed_value = changed(|request| request["headers"]["via"][0]["value"] = json!("me"));
+    insta::assert_snapshot!(refusal(changed_value), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to change read-only header, headerName : Via.
+    "#);
+    let added = changed(|request| request["headers"]["if-none-match"] = json!([{"value": "x"}]));
+    insta::assert_snapshot!(refusal(added), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to add read-only header, headerName : If-None-Match.
+    "#);
+    let respond = json!({"status": 200, "headers": {"content-length": [{"value": "1"}]}});
+    insta::assert_snapshot!(refusal(returned(&respond)), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to add read-only header, headerName : Content-Length.
+    "#);
+    let response = changed_response(|response| response["headers"]["via"] = json!([{"value": "x"}]));
+    insta::assert_snapshot!(refusal(response), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to add read-only header, headerName : Via.
+    "#);
+}
+
+#[test]
+fn malformed_header_entries_are_refused() {
+    let with = |entry: Value| refusal(changed(|request| request["headers"]["x-a"] = entry));
+    insta::assert_snapshot!(with(json!("text")), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, each header entry in the headers object must be an array, header :x-a.
+    "#);
+    insta::assert_snapshot!(with(json!([{"key": "X-A"}])), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, the value of each header value must be of string or array of string type, header :x-a has one or more entries whose value is neither string nor array of strings.
+    "#);
+    insta::assert_snapshot!(with(json!([{"key": "X-A", "value": 1}])), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, the value of each header value must be of string or array of string type, header :x-a has one or more entries whose value is neither string nor array of strings.
+    "#);
+    insta::assert_snapshot!(with(json!(["text"])), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, the value of each header value must be of string or array of string type, header :x-a has one or more entries whose value is neither string nor array of strings.
+    "#);
+    insta::assert_snapshot!(with(json!([{"key": "X-B", "value": "1"}])), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function returned an invalid header, key "X-B" is not the name of its entry, headerName : x-a.
+    "#);
+    insta::assert_snapshot!(with(json!([{"key": "X-A", "value": "1\r\nX-B: 2"}])), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, invalid character : '%0D' in header value, headerName : X-A.
+    "#);
+    insta::assert_snapshot!(with(json!([{"value": "x".repeat(40_000)}])), @r#"
+    -
+    Validation error: Lambda function result failed validation, the headers are larger than 32768 bytes.
+    "#);
+    let name = changed(|request| request["headers"]["x a\r\n"] = json!([{"value": "1"}]));
+    insta::assert_snapshot!(refusal(name), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, headerName : x a\r\n.
+    "#);
+    insta::assert_snapshot!(refusal(changed(|request| request["headers"] = json!([]))), @r#"
+    -
+    Validation error: The Lambda function result failed validation, headers is not an object.
+    "#);
+}
+
+#[test]
+fn results_that_are_no_request_are_refused() {
+    let request = request();
+    let event = request_event(&request);
+    let text = |text: &str| refusal(result::origin_request(&event, &request, text.as_bytes()));
+    insta::assert_snapshot!(text(""), @r#"
+    The Lambda function returned invalid json: The json output is not parsable
+    Validation error: The Lambda function returned invalid json, the json output is not parsable: EOF while parsing a value at line 1 column 0.
+    "#);
+    insta::assert_snapshot!(text("{\"uri\": NaN}"), @r#"
+    The Lambda function returned invalid json: The json output is not parsable
+    Validation error: The Lambda function returned invalid json, the json output is not parsable: expected value at line 1 column 9.
+    "#);
+    insta::assert_snapshot!(text("null"), @r#"
+    The Lambda function returned invalid JSON: The JSON output must be an object type.
+    Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.
+    "#);
+    insta::assert_snapshot!(text("{}"), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function returned neither a request (uri, headers) nor a response (status).
+    "#);
+    insta::assert_snapshot!(text(std::str::from_utf8(event.json()).unwrap()), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function returned neither a request (uri, headers) nor a response (status) (it is the whole event: return event['Records'][0]['cf']['request']).
+    "#);
+}
+
+#[test]
+fn paths_and_query_strings_are_checked_only_when_changed() {
+    let with = |field: &str, value: Value| refusal(changed(|request| request[field] = value));
+    insta::assert_snapshot!(with("uri", json!("b")), @r#"
+    -
+    Validation error: Lambda function result failed validation, uri "b" does not start with a slash, or has a space, a control character, ? or #.
+    "#);
+    insta::assert_snapshot!(with("uri", json!("/b c")), @r#"
+    -
+    Validation error: Lambda function result failed validation, uri "/b c" does not start with a slash, or has a space, a control character, ? or #.
+    "#);
+    insta::assert_snapshot!(with("uri", json!(7)), @r#"
+    -
+    Validation error: Lambda function result failed validation, uri is not a string.
+    "#);
+    insta::assert_snapshot!(with("querystring", json!("a b")), @r#"
+    -
+    Validation error: Lambda function result failed validation, querystring "a b" has a space, a control character or #.
+    "#);
+    insta::assert_snapshot!(with("querystring", json!("a#b")), @r#"
+    -
+    Validation error: Lambda function result failed validation, querystring "a#b" has a space, a control character or #.
+    "#);
+    insta::assert_snapshot!(with("querystring", json!(["a"])), @r#"
+    -
+    Validation error: Lambda function result failed validation, querystring is not a string.
+    "#);
+    insta::assert_snapshot!(with("uri", json!(format!("/{}", "a".repeat(8_188)))), @r#"
+    -
+    Validation error: Lambda function result failed validation, uri and querystring together have 8192 bytes or more.
+    "#);
+    let longest = changed(|request| request["uri"] = json!(format!("/{}", "a".repeat(8_187))));
+    assert!(edit(longest).uri.is_some());
+}
+
+#[test]
+fn what_a_function_cannot_change_yet_or_ever_is_refused_not_ignored() {
+    let origin = changed(|request| request["origin"]["custom"]["domainName"] = json!("other.example"));
+    insta::assert_snapshot!(refusal(origin), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function changed request.origin: choosing an origin in origin-request is not supported by this version.
+    "#);
+    insta::assert_snapshot!(refusal(changed(|request| request["method"] = json!("PUT"))), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function tried to change the read-only field method.
+    "#);
+    insta::assert_snapshot!(refusal(changed(|request| request["body"] = json!({"data": ""}))), @r#"
+    The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.
+    Validation error: Lambda function result failed validation, the function returned request.body, which this association does not include (type an object).
+    "#);
+    let without = edit(changed(|request| drop(request.as_object_mut().unwrap().remove("origin"))));
+    assert_eq!(without, RequestEdit::default());
+}
+
+#[test]
+fn an_object_with_a_status_is_a_response() {
+    let response = generated(returned(&json!({
+        "status": "302",
+        "statusDescription": "Found",
+        "headers": {
+            "location": [{"value": "/x"}],
+            "set-cookie": [{"key": "Set-Cookie", "value": "a=1"}, {"key": "Set-Cookie", "value": "b=2"}],
+        },
+        "body": "aGk=",
+        "bodyEncoding": "base64",
+    })));
+    assert_eq!((response.status, response.status_description.as_deref()), (302, Some("Found")));
+    assert_eq!(
+        response.headers,
+        Headers::from_iter([("Location", "/x"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+    );
+    assert_eq!(response.body.as_deref(), Some(&b"hi"[..]));
+    let bare = generated(returned(&json!({"status": 599})));
+    assert_eq!((bare.status, bare.headers.len(), bare.body), (599, 0, Some(Bytes::new())));
+}
+
+#[test]
+fn statuses_outside_200_to_599_are_refused() {
+    for status in [json!("199"), json!(600), json!("abc"), json!(200.5), json!(-200), json!(null), json!("0200")] {
+        assert_eq!(
+            refusal(returned(&json!({"status": status}))),
+            format!(
+                "-\nValidation error: Lambda function result failed validation, status {status} is not one of 200 to 599."
+            )
+        );
+    }
+    assert_eq!(generated(returned(&json!({"status": 200}))).status, 200);
+}
+
+#[test]
+fn bodies_are_checked() {
+    let with = |body: Value, encoding: &str| {
+        refusal(returned(&json!({"status": "200", "body": body, "bodyEncoding": encoding})))
+    };
+    insta::assert_snapshot!(with(json!(null), "text"), @r#"
+    The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.
+    Validation error: Lambda function result failed validation, the body is not a string but null.
+    "#);
+    insta::assert_snapshot!(with(json!({"a": 1}), "text"), @r#"
+    The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.
+    Validation error: Lambda function result failed validation, the body is not a string but an object.
+    "#);
+    insta::assert_snapshot!(with(json!("%%%"), "base64"), @r#"
+    -
+    Validation error: Lambda function result failed validation, the body is not base64: Invalid symbol 37, offset 0..
+    "#);
+    insta::assert_snapshot!(with(json!("x"), "gzip"), @r#"
+    -
+    Validation error: Lambda function result failed validation, bodyEncoding "gzip" is neither text nor base64.
+    "#);
+    insta::assert_snapshot!(with(json!("x".repeat(LAMBDA_ORIGIN_RESPONSE_BYTES_MAX + 1)), "text"), @r#"
+    The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.
+    Validation error: Lambda function result failed validation, headers and body have 1048577 bytes, the maximum is 1048576.
+    "#);
+    insta::assert_snapshot!(refusal(returned(&json!({"status": "204", "body": "x"}))), @r#"
+    -
+    Validation error: Lambda function result failed validation, a response with status 204 has a body.
+    "#);
+    let largest = returned(&json!({"status": "200", "body": "x".repeat(LAMBDA_ORIGIN_RESPONSE_BYTES_MAX)}));
+    assert_eq!(generated(largest).body.unwrap().len(), LAMBDA_ORIGIN_RESPONSE_BYTES_MAX);
+}
+
+#[test]
+fn an_untouched_response_changes_nothing() {
+    assert_eq!(changed_response(|_| {}), Verdict::Continue(ResponseEdit::default()));
+}
+
+#[test]
+fn an_origin_response_can_be_changed_in_every_part() {
+    let edit = edit(changed_response(|response| {
+        response["status"] = json!(200);
+        response["statusDescription"] = json!("Fine");
+        response["headers"]["content-type"][0]["value"] = json!("text/plain");
+        response["headers"]["set-cookie"].as_array_mut().unwrap().pop();
+        response["body"] = json!("hello");
+    }));
+    assert_eq!((edit.status, edit.status_description.as_deref()), (Some(200), Some("Fine")));
+    assert_eq!(edit.headers, [header("Content-Type", &["text/plain"]), header("Set-Cookie", &["a=1"])]);
+    assert_eq!(edit.body.as_deref(), Some(&b"hello"[..]));
+}
+
+#[test]
+fn an_empty_body_removes_the_origins_and_no_body_leaves_it() {
+    assert_eq!(edit(changed_response(|response| response["body"] = json!(""))).body, Some(Bytes::new()));
+    assert_eq!(edit(changed_response(|response| response["status"] = json!("200"))).body, None);
+    let no_content = edit(changed_response(|response| response["status"] = json!(204)));
+    assert_eq!(no_content.body, Some(Bytes::new()), "204 has no body");
+}
+
+#[test]
+fn origin_response_results_that_are_no_response_are_refused() {
+    insta::assert_snapshot!(refusal(changed_response(|response| *response = json!({"uri": "/"}))), @r#"
+    -
+    Validation error: Lambda function result failed validation, the function returned no response: it has no status.
+    "#);
+    insta::assert_snapshot!(refusal(changed_response(|response| response["statusDescription"] = json!("a\nb"))), @r#"
+    -
+    Validation error: Lambda function result failed validation, statusDescription has a control character.
+    "#);
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..24)
+}
+
+fn any_headers() -> impl Strategy<Value = Headers> {
+    proptest::collection::vec(("[A-Za-z][A-Za-z-]{0,6}", any_bytes()), 0..12).prop_map(Headers::from_iter)
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "200|404|204|base64|text|/a|GET".prop_map(Value::from),
+    ];
+    let names =
+        "status|headers|uri|querystring|body|bodyEncoding|statusDescription|key|value|origin|method|via|x-a|[a-z]{1,3}";
+    leaf.prop_recursive(4, 48, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((names, inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_request_returned_as_it_was_changes_nothing(
+        uri in any_bytes(), query in proptest::option::of(any_bytes()), headers in any_headers(), spaced in any::<bool>(),
+    ) {
+        let request = Request { method: "GET".to_owned(), uri: uri.into(), querystring: query.map(Bytes::from), headers };
+        let event = request_event(&request);
+        let value: Value = serde_json::from_slice(event.json()).unwrap();
+        let subject = &value["Records"][0]["cf"]["request"];
+        let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
+        prop_assert_eq!(
+            result::origin_request(&event, &request, result.as_bytes()),
+            Verdict::Continue(RequestEdit::default())
+        );
+    }
+
+    #[test]
+    fn a_response_returned_as_it_was_changes_nothing(status in 100_u16..600, headers in any_headers(), spaced in any::<bool>()) {
+        let response = Response { status, status_description: None, headers, body: None };
+        let event = response_event(&response);
+        let value: Value = serde_json::from_slice(event.json()).unwrap();
+        let subject = &value["Records"][0]["cf"]["response"];
+        let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
+        prop_assert_eq!(
+            result::origin_response(&event, &response, result.as_bytes()),
+            Verdict::Continue(ResponseEdit::default())
+        );
+    }
+
+    #[test]
+    fn any_json_is_judged_without_a_panic_and_nothing_dangerous_passes(value in any_json()) {
+        let (request, response) = (request(), response());
+        let text = value.to_string();
+        let lines = match result::origin_request(&request_event(&request), &request, text.as_bytes()) {
+            Verdict::Continue(edit) => edit.headers.into_iter().flat_map(|header| header.values).collect(),
+            Verdict::Respond(response) => {
+                prop_assert!((200..600).contains(&response.status));
+                response.headers.iter().map(|(_, value)| Bytes::copy_from_slice(value)).collect()
+            }
+            Verdict::Fail(_) => Vec::new(),
+        };
+        prop_assert!(lines.iter().all(|line| !line.contains(&b'\n') && !line.contains(&b'\r')));
+        let _ = result::origin_response(&response_event(&response), &response, text.as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_are_judged_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let request = request();
+        let _ = result::origin_request(&request_event(&request), &request, &bytes);
+    }
+}
