@@ -1,5 +1,7 @@
 //! Everything that can grow has a bound, and the bound has a name and a unit here, with CloudFront's value beside ours.
 
+use std::time::Duration;
+
 /// Bytes of a URL, path and query. CloudFront: 8,192, beyond it 414.
 pub const URL_BYTES_MAX: usize = 8_192;
 /// Bytes of request line and headers. CloudFront: 32,768, beyond it 494.
@@ -24,6 +26,22 @@ pub const KVS_VALUE_BYTES_MAX: usize = 1_024;
 pub const KVS_FILE_BYTES_MAX: u64 = 5 * 1_048_576;
 /// Bytes of one object the memory tier stores; larger ones are passed through. CloudFront: 50 GB.
 pub const CACHED_OBJECT_BYTES_MAX: u64 = 64 * 1_048_576;
+/// Bytes up to which a cached object is kept in one piece, so that a hit is one write. CloudFront publishes none.
+pub const CACHED_WHOLE_BYTES_MAX: usize = 1_048_576;
+/// Bytes of the pieces of larger cached objects, at least.
+pub const CACHED_PIECE_BYTES: usize = 262_144;
+/// Bytes that a cached object occupies beside its body and header, about.
+pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
+/// Bytes that a cached header line occupies beside its text, about.
+pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
+/// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
+pub const CACHE_FILLING_SHARE: u64 = 4;
+/// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.
+pub const CACHE_PASSING_LAG_BYTES: usize = 1_048_576;
+/// Bytes beyond that which another viewer of the same response may be behind before it is cut off.
+pub const CACHE_FOLLOWER_LAG_BYTES_MAX: usize = 8 * 1_048_576;
+/// How long the origin of such a response waits for a viewer that reads nothing before the response is given up.
+pub const CACHE_PASSING_STALL_MAX: Duration = Duration::from_secs(60);
 /// Bytes of one line of an access log field. CloudFront publishes none.
 pub const LOG_FIELD_BYTES_MAX: usize = 8_192;
 /// Characters of a path pattern. CloudFront: 255.

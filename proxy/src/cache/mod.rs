@@ -5,6 +5,7 @@ pub mod cache_control;
 pub mod cookies;
 pub mod freshness;
 pub mod key;
+pub mod memory;
 pub mod query;
 
 #[cfg(test)]

@@ -1,0 +1,293 @@
+//! One object being filled: written by one request, read meanwhile by it and by others.
+//!
+//! A fill keeps all bytes as long as the object may be stored. When the object turns out too large, or the fills of the node
+//! hold too much together, it goes on in passing: bytes are let go once every reader has them, and nothing is stored. Then
+//! the writer is slowed to the pace of its own viewer. It cannot wait for that viewer, because pingora reads the origin and
+//! writes to the viewer in one task; so it pauses for longer the further the viewer is behind, while the kernel's send
+//! buffer keeps the viewer busy. Other readers that fall too far behind are cut off.
+
+use super::body::Body;
+use super::filling::Budget;
+use super::stored::StoredMeta;
+use bytes::Bytes;
+use homefront_config::limits;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+pub(super) struct Fill {
+    pub(super) id: u64,
+    pub(super) meta: Arc<StoredMeta>,
+    object_bytes_max: u64,
+    budget: Arc<Budget>,
+    state: Mutex<State>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    body: Body,
+    phase: Phase,
+    keep: Keep,
+    /// The key was purged: what was asked for before that must not be stored after it.
+    orphaned: bool,
+    /// Bytes taken from the budget.
+    charged: u64,
+    readers: Vec<Position>,
+    next_reader: u64,
+    /// How long the writer has paused since its own viewer read anything.
+    stalled: Duration,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Writing,
+    Complete,
+    Failed,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// To be stored.
+    #[default]
+    Whole,
+    /// Not to be stored; a reader may be this many bytes behind at no price.
+    Passing { lag_bytes: usize },
+}
+
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The request that fills.
+    Filler,
+    /// Another.
+    Follower,
+}
+
+struct Position {
+    reader: u64,
+    role: Role,
+    offset: usize,
+    cut_off: bool,
+}
+
+/// What a reader finds.
+pub(super) enum Read {
+    Bytes(Bytes),
+    /// Nothing yet.
+    Wait,
+    End,
+    /// The fill failed, or the reader was cut off.
+    Broken,
+}
+
+/// Why a fill cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FillError {
+    #[error("the body is not as long as Content-Length says")]
+    Length,
+    #[error("the viewer of a response too large to cache has stopped reading")]
+    Stalled,
+    #[error("the object was complete already")]
+    Complete,
+}
+
+impl Fill {
+    pub(super) fn new(id: u64, meta: Arc<StoredMeta>, object_bytes_max: u64, budget: Arc<Budget>) -> Self {
+        let mut state = State::default();
+        if meta.announced_bytes().is_some_and(|bytes| bytes > object_bytes_max) {
+            state.pass();
+        }
+        Self { id, meta, object_bytes_max, budget, state: Mutex::new(state), changed: watch::Sender::new(()) }
+    }
+
+    /// Whether a new reader may read this: it has all bytes, and has not failed.
+    pub(super) fn can_be_joined(&self) -> bool {
+        let state = self.state.lock();
+        state.keep == Keep::Whole && state.phase != Phase::Failed && !state.orphaned
+    }
+
+    /// Says whether it was not orphaned before.
+    pub(super) fn orphan(&self) -> bool {
+        !std::mem::replace(&mut self.state.lock().orphaned, true)
+    }
+
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.state.lock().orphaned
+    }
+
+    /// Adds to the body; says for how long the writer is to pause before it reads more from the origin.
+    pub(super) fn push(&self, bytes: Bytes) -> Result<Option<Duration>, FillError> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Writing {
+            return Err(FillError::Complete);
+        }
+        let added = bytes.len() as u64;
+        if state.keep == Keep::Whole {
+            let fits = state.body.len() as u64 + added <= self.object_bytes_max;
+            if fits && self.budget.take(added) {
+                state.charged += added;
+            } else {
+                state.pass();
+                self.budget.give_back(std::mem::take(&mut state.charged));
+            }
+        }
+        state.body.push(bytes);
+        let pause = match state.keep {
+            Keep::Whole => {
+                state.body.join_enough();
+                None
+            }
+            Keep::Passing { lag_bytes } => state.slow_down(lag_bytes)?,
+        };
+        drop(state);
+        self.changed.send_replace(());
+        Ok(pause)
+    }
+
+    /// The body has ended.
+    pub(super) fn complete(&self) -> Result<(), FillError> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Writing {
+            let wrong = self.meta.announced_bytes().is_some_and(|bytes| bytes != state.body.len() as u64);
+            state.phase = if wrong { Phase::Failed } else { Phase::Complete };
+            if state.keep == Keep::Whole {
+                state.body.join_all();
+            }
+        }
+        let failed = state.phase == Phase::Failed;
+        drop(state);
+        self.changed.send_replace(());
+        if failed { Err(FillError::Length) } else { Ok(()) }
+    }
+
+    /// The writer is gone: readers of an incomplete body must not take it for the whole.
+    pub(super) fn abandon(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Writing {
+            state.phase = Phase::Failed;
+        }
+        self.budget.give_back(std::mem::take(&mut state.charged));
+        drop(state);
+        self.changed.send_replace(());
+    }
+
+    /// What is to be stored; `None` when it is not.
+    pub(super) fn whole_body(&self) -> Option<Body> {
+        let state = self.state.lock();
+        (state.keep == Keep::Whole && state.phase == Phase::Complete).then(|| state.body.share())
+    }
+
+    pub(super) fn body_bytes(&self) -> usize {
+        self.state.lock().body.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.state.lock().body.held_bytes()
+    }
+
+    /// A new reader at the start of the body, and what wakes it.
+    pub(super) fn join(&self, role: Role) -> (u64, watch::Receiver<()>) {
+        let mut state = self.state.lock();
+        let reader = state.next_reader;
+        state.next_reader += 1;
+        let offset = state.body.start();
+        state.readers.push(Position { reader, role, offset, cut_off: false });
+        (reader, self.changed.subscribe())
+    }
+
+    pub(super) fn part(&self, reader: u64) {
+        let mut state = self.state.lock();
+        state.readers.retain(|position| position.reader != reader);
+        state.release();
+    }
+
+    /// The next bytes for a reader, up to `to`.
+    pub(super) fn read(&self, reader: u64, to: Option<usize>) -> Read {
+        let mut state = self.state.lock();
+        let State { body, readers, phase, stalled, .. } = &mut *state;
+        let Some(position) = readers.iter_mut().find(|position| position.reader == reader) else { return Read::Broken };
+        if position.cut_off {
+            return Read::Broken;
+        }
+        if to.is_some_and(|to| position.offset >= to) {
+            return Read::End;
+        }
+        let Some(bytes) = body.read(position.offset, to) else {
+            return match phase {
+                Phase::Writing => Read::Wait,
+                Phase::Complete => Read::End,
+                Phase::Failed => Read::Broken,
+            };
+        };
+        position.offset += bytes.len();
+        if position.role == Role::Filler {
+            *stalled = Duration::ZERO;
+        }
+        state.release();
+        Read::Bytes(bytes)
+    }
+
+    /// Moves a reader; false when what it asks for is not held any more, or never comes.
+    pub(super) fn seek(&self, reader: u64, offset: usize) -> bool {
+        let mut state = self.state.lock();
+        let beyond = state.phase != Phase::Writing && offset >= state.body.len();
+        if offset < state.body.start() || beyond {
+            return false;
+        }
+        let position = state.readers.iter_mut().find(|position| position.reader == reader);
+        let found = position.map(|position| position.offset = offset).is_some();
+        state.release();
+        found
+    }
+}
+
+impl State {
+    fn pass(&mut self) {
+        let behind = self.readers.iter().map(|position| self.body.len().saturating_sub(position.offset)).max();
+        let lag_bytes = behind.unwrap_or(0).max(limits::CACHE_PASSING_LAG_BYTES);
+        self.keep = Keep::Passing { lag_bytes };
+        self.release();
+    }
+
+    /// Lets go of what all readers have, when nothing is to be stored.
+    fn release(&mut self) {
+        if self.keep != Keep::Whole {
+            let live = self.readers.iter().filter(|position| !position.cut_off);
+            let slowest = live.map(|position| position.offset).min().unwrap_or(self.body.len());
+            self.body.release_before(slowest);
+        }
+    }
+
+    /// Cuts off followers that are too far behind, and finds the pause that the filler's own viewer needs.
+    fn slow_down(&mut self, lag_bytes: usize) -> Result<Option<Duration>, FillError> {
+        let end = self.body.len();
+        let mut excess = 0;
+        for position in &mut self.readers {
+            let over = end.saturating_sub(position.offset).saturating_sub(lag_bytes);
+            match position.role {
+                Role::Filler => excess = over,
+                Role::Follower => position.cut_off |= over > limits::CACHE_FOLLOWER_LAG_BYTES_MAX,
+            }
+        }
+        self.release();
+        let pause = pause(excess);
+        self.stalled += pause.unwrap_or_default();
+        if self.stalled > limits::CACHE_PASSING_STALL_MAX { Err(FillError::Stalled) } else { Ok(pause) }
+    }
+}
+
+/// 10 ms for the first MiB beyond what is free, doubled with each further one, 10 s at most.
+fn pause(excess_bytes: usize) -> Option<Duration> {
+    if excess_bytes == 0 {
+        return None;
+    }
+    let doublings = (excess_bytes / limits::CACHE_PASSING_LAG_BYTES).min(10) as u32;
+    Some(Duration::from_millis(10 << doublings).min(Duration::from_secs(10)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! A fill is whole or passing, and its readers get every byte or an end that cannot be mistaken for the body's.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::clock::Clock;
+use pingora::cache::CacheMeta;
+use pingora::http::ResponseHeader;
+
+const MIB: usize = 1_048_576;
+
+fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
+    let clock = Clock::default();
+    let mut header = ResponseHeader::build(200, None).unwrap();
+    for &(name, value) in headers {
+        header.append_header(name, value).unwrap();
+    }
+    Arc::new(StoredMeta::of(&CacheMeta::new(clock.now(), clock.now(), 0, 0, header), &clock))
+}
+
+fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {
+    Fill::new(0, meta(&[]), object_bytes_max, Arc::new(Budget::new(budget_bytes)))
+}
+
+fn mib() -> Bytes {
+    Bytes::from(vec![b'x'; MIB])
+}
+
+/// Reads what is there; how many bytes, and what came then.
+fn drain(fill: &Fill, reader: u64) -> (usize, Read) {
+    let mut bytes = 0;
+    loop {
+        match fill.read(reader, None) {
+            Read::Bytes(read) => bytes += read.len(),
+            other => return (bytes, other),
+        }
+    }
+}
+
+#[test]
+fn bytes_are_let_go_once_read_when_the_object_is_too_large_to_store() {
+    let fill = fill(2 * MIB as u64, u64::MAX);
+    let (reader, _) = fill.join(Role::Filler);
+    for _ in 0..100 {
+        assert_eq!(fill.push(mib()).unwrap(), None);
+        assert!(matches!(drain(&fill, reader), (MIB, Read::Wait)));
+        assert!(fill.held_bytes() <= 2 * MIB);
+    }
+    fill.complete().unwrap();
+    assert!(matches!(drain(&fill, reader), (0, Read::End)));
+    assert!(fill.whole_body().is_none());
+    assert!(!fill.can_be_joined());
+}
+
+#[test]
+fn the_origin_is_read_more_slowly_the_further_the_viewer_is_behind() {
+    let fill = fill(MIB as u64, u64::MAX);
+    let (_reader, _) = fill.join(Role::Filler);
+    let pauses_ms: Vec<_> = (0..6).map(|_| fill.push(mib()).unwrap().map_or(0, |pause| pause.as_millis())).collect();
+    assert_eq!(pauses_ms, [0, 20, 40, 80, 160, 320]);
+    assert_eq!(pause(usize::MAX), Some(Duration::from_secs(10)));
+}
+
+#[test]
+fn a_response_is_given_up_when_its_viewer_reads_nothing() {
+    let fill = fill(0, u64::MAX);
+    let (_reader, _) = fill.join(Role::Filler);
+    let pushed = (0..1_000).position(|_| fill.push(mib()) == Err(FillError::Stalled)).unwrap();
+    assert!(pushed < 30, "{pushed} MiB were held for a dead viewer");
+}
+
+#[test]
+fn a_viewer_that_goes_on_reading_is_never_given_up() {
+    let fill = fill(0, u64::MAX);
+    let (reader, _) = fill.join(Role::Filler);
+    for _ in 0..12 {
+        fill.push(mib()).unwrap();
+    }
+    let mut paused = Duration::ZERO;
+    for _ in 0..100 {
+        assert!(matches!(fill.read(reader, None), Read::Bytes(_)));
+        paused += fill.push(mib()).unwrap().unwrap();
+    }
+    assert!(paused > limits::CACHE_PASSING_STALL_MAX);
+}
+
+#[test]
+fn another_viewer_is_cut_off_when_it_falls_too_far_behind() {
+    let fill = fill(MIB as u64, u64::MAX);
+    let (filler, _) = fill.join(Role::Filler);
+    let (follower, _) = fill.join(Role::Follower);
+    for _ in 0..12 {
+        fill.push(mib()).unwrap();
+        drain(&fill, filler);
+    }
+    assert!(matches!(fill.read(follower, None), Read::Broken));
+    assert_eq!(fill.held_bytes(), 0);
+}
+
+#[test]
+fn fills_pass_when_together_they_hold_too_much() {
+    let budget = Arc::new(Budget::new(3 * MIB as u64));
+    let fills = [(); 2].map(|()| Fill::new(0, meta(&[]), u64::MAX, budget.clone()));
+    for fill in &fills {
+        fill.push(mib()).unwrap();
+    }
+    fills[0].push(mib()).unwrap();
+    fills[1].push(mib()).unwrap();
+    assert!(fills[0].can_be_joined());
+    assert!(!fills[1].can_be_joined());
+    assert_eq!(budget.taken(), 2 * MIB as u64);
+    fills.iter().for_each(Fill::abandon);
+    assert_eq!(budget.taken(), 0);
+}
+
+#[test]
+fn a_body_shorter_or_longer_than_announced_is_not_complete() {
+    for body in ["shor", "too long"] {
+        let fill = Fill::new(0, meta(&[("content-length", "5")]), 100, Arc::new(Budget::new(100)));
+        let (reader, _) = fill.join(Role::Follower);
+        fill.push(Bytes::from_static(body.as_bytes())).unwrap();
+        assert_eq!(fill.complete(), Err(FillError::Length));
+        assert!(matches!(drain(&fill, reader), (_, Read::Broken)));
+        assert!(fill.whole_body().is_none());
+    }
+}
+
+#[test]
+fn an_object_announced_as_too_large_is_never_joined() {
+    let fill = Fill::new(0, meta(&[("content-length", "101")]), 100, Arc::new(Budget::new(1_000)));
+    assert!(!fill.can_be_joined());
+}
+
+#[test]
+fn a_range_of_a_passing_object_can_be_read_while_it_is_held() {
+    let fill = fill(0, u64::MAX);
+    let (reader, _) = fill.join(Role::Filler);
+    assert!(fill.seek(reader, 2 * MIB));
+    for _ in 0..2 {
+        fill.push(mib()).unwrap();
+        assert_eq!(fill.held_bytes(), 0);
+        assert!(matches!(fill.read(reader, Some(2 * MIB + 3)), Read::Wait));
+    }
+    fill.push(mib()).unwrap();
+    assert!(matches!(fill.read(reader, Some(2 * MIB + 3)), Read::Bytes(bytes) if bytes == "xxx"));
+    assert!(matches!(fill.read(reader, Some(2 * MIB + 3)), Read::End));
+    assert!(!fill.seek(reader, 0));
+}
