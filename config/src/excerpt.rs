@@ -1,9 +1,9 @@
 //! The text of a file as messages show it: whole lines around a place.
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use std::fmt;
 
 /// A file's name and text.
-#[derive(Debug)]
 pub(crate) struct Source {
     name: String,
     text: String,
@@ -18,8 +18,15 @@ impl Source {
     pub(crate) fn place(&self, at: usize) -> (usize, usize) {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-        let line = before.iter().filter(|b| **b == b'\n').count();
-        (line + 1, String::from_utf8_lossy(&before[line_start..]).chars().count() + 1)
+        let line = before.split(|b| *b == b'\n').count();
+        (line, String::from_utf8_lossy(&before[line_start..]).chars().count() + 1)
+    }
+}
+
+/// Its name only: the text may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({:?})", self.name)
     }
 }
 
@@ -43,7 +50,7 @@ impl SourceCode for Source {
         }
         let first = bytes[..start].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         let last = bytes[end..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |newline| end + newline);
-        let lines = bytes[first..last].iter().filter(|b| **b == b'\n').count() + 1;
+        let lines = bytes[first..last].split(|b| *b == b'\n').count();
         let whole = SourceSpan::from((first, last - first));
         Ok(Box::new(MietteSpanContents::new_named(name, &bytes[first..last], whole, line - 1, 0, lines)))
     }

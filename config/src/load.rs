@@ -39,7 +39,9 @@ pub fn parse(
 ) -> Result<(Config, Vec<Warning>), Report> {
     let source = Arc::new(Source::new(name, text));
     let attached = |mut problems: Vec<Problem>| {
-        problems.iter_mut().for_each(|problem| problem.attach(&source));
+        for problem in &mut problems {
+            problem.attach(&source);
+        }
         problems
     };
     let (document, syntax) = DeTable::parse_recoverable(text);
@@ -62,7 +64,7 @@ pub fn parse(
 /// The first error of each line: the others on it follow from the first.
 fn syntax_problems(text: &str, errors: &[toml::de::Error]) -> Vec<Problem> {
     let place = |error: &toml::de::Error| visible(text, error.span().unwrap_or_default());
-    let line = |at: usize| text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+    let line = |at: usize| text.as_bytes()[..at].split(|b| *b == b'\n').count();
     let mut found: Vec<_> = errors.iter().map(|error| (place(error), error.message())).collect();
     found.sort_by_key(|(span, _)| span.start);
     found.dedup_by_key(|(span, _)| line(span.start));
@@ -78,5 +80,57 @@ fn visible(text: &str, span: Range<usize>) -> Range<usize> {
     match text.get(..start).and_then(|before| before.chars().next_back()) {
         Some(last) if at_end && last != '\n' => start - last.len_utf8()..start,
         _ => start..end.max(start),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const SITE: &str =
+        "[[distribution]]\norigin = [{ id = \"a\", directory = \".\" }]\ndefault_behavior = { target_origin = \"a\" }";
+
+    #[test]
+    fn paths_start_at_the_folder_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("site")).unwrap();
+        fs::write(folder.path().join("site/site.toml"), SITE.replace("\".\"", "\"public\"")).unwrap();
+        let file = folder.path().join("site/site.toml");
+        assert_eq!(load(&file, &|_| None).unwrap_err().problems().len(), 1);
+        fs::create_dir(folder.path().join("site/public")).unwrap();
+        let (config, _) = load(&file, &|_| None).unwrap();
+        let root = crate::origin::OriginKind::Directory { root: folder.path().join("site/public") };
+        assert_eq!(config.distributions[0].origins[0].kind, root);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_said_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |name: &str| {
+            let report = load(&folder.path().join(name), &|_| None).unwrap_err();
+            assert_eq!(report.problems()[0].place(), None);
+            report.problems()[0].message().replace(folder.path().to_str().unwrap(), "[folder]")
+        };
+        fs::write(folder.path().join("latin.toml"), b"a = \"\xe4\"").unwrap();
+        fs::write(folder.path().join("large.toml"), vec![b' '; CONFIG_FILE_BYTES_MAX as usize + 1]).unwrap();
+        assert_eq!(said("none.toml"), "cannot read [folder]/none.toml: No such file or directory");
+        assert_eq!(said(""), "cannot read [folder]/: Is a directory");
+        assert_eq!(said("latin.toml"), "cannot read [folder]/latin.toml: it is not UTF-8 text");
+        assert_eq!(said("large.toml"), "cannot read [folder]/large.toml: it has more than 4194304 bytes");
+    }
+
+    #[test]
+    fn generated_ids_are_the_same_on_every_node() {
+        let id = |aliases: &str| {
+            let text = SITE.replace("\norigin =", &format!("\naliases = {aliases}\norigin ="));
+            let (config, _) = parse("site.toml", &text, Path::new("/"), &|_| None).unwrap();
+            (config.distributions[0].id.clone(), config.distributions[0].domain_name.clone())
+        };
+        let (name, domain) = id(r#"["www.example.com", "example.com"]"#);
+        assert_eq!((name.as_str(), domain.as_str()), ("E8R2GSM4Y3S4MJ", "dtg4xy71rdbfon.cloudfront.net"));
+        assert_eq!(id(r#"["example.com", "WWW.example.com"]"#).0, name);
+        assert_ne!(id(r#"["www.example.com"]"#).0, name);
     }
 }

@@ -9,7 +9,6 @@ use crate::listener::Listen;
 use crate::log::{Log, LogTarget};
 use crate::origin::{CustomOrigin, Origin, OriginKind, OriginProtocolPolicy};
 use crate::path_pattern::PathPattern;
-use crate::policy::managed;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ pub enum OriginUrlError {
     Extra(String),
 }
 
-/// What `homefront serve --origin URL --listen ADDR` runs: all methods, CachingOptimized, all of the viewer's request but its `Host`.
+/// What `homefront serve --origin URL --listen ADDR` runs: the same as a file with this origin and nothing else.
 pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlError> {
     let origin = origin(origin_url)?;
     let id = id_from(&[], 0);
@@ -38,10 +37,10 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         path_pattern: PathPattern::any(),
         target_origin: 0,
         viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
-        allowed_methods: AllowedMethods::All,
+        allowed_methods: AllowedMethods::GetHead,
         cached_methods: CachedMethods::GetHead,
         cache_policy: default_cache_policy(),
-        origin_request_policy: managed::origin_request_policy("AllViewerExceptHostHeader").map(Arc::new),
+        origin_request_policy: None,
         associations: Associations::default(),
         authorize: None,
         split: None,
@@ -78,7 +77,10 @@ fn origin(url: &str) -> Result<Origin, OriginUrlError> {
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     let (host, port) = host_and_port(authority);
     let port = match port {
-        Some(text) => text.parse().map_err(|_| OriginUrlError::Port(url.to_owned(), text.to_owned()))?,
+        Some(text) => match text.parse() {
+            Ok(0) | Err(_) => return Err(OriginUrlError::Port(url.to_owned(), text.to_owned())),
+            Ok(port) => port,
+        },
         None => standard_port,
     };
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -105,5 +107,54 @@ fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn listen() -> SocketAddr {
+        "127.0.0.1:8080".parse().unwrap()
+    }
+
+    #[test]
+    fn it_is_the_file_with_one_origin_and_nothing_else() {
+        for (url, origin) in [
+            ("http://127.0.0.1:3000", r#"domain_name = "127.0.0.1", http_port = 3000, protocol_policy = "http-only""#),
+            ("http://App.internal/", r#"domain_name = "app.internal", protocol_policy = "http-only""#),
+            (
+                "HTTPS://[::1]:8443/v1",
+                r#"domain_name = "::1", https_port = 8443, path = "/v1", protocol_policy = "https-only""#,
+            ),
+        ] {
+            let file = format!(
+                "[[distribution]]\norigin = [{{ id = \"origin\", {origin} }}]\ndefault_behavior = {{ target_origin = \"origin\" }}"
+            );
+            let (config, warnings) = crate::parse("site.toml", &file, Path::new("/"), &|_| None).unwrap();
+            assert!(warnings.is_empty());
+            assert_eq!(format!("{:#?}", quick(url, listen()).unwrap()), format!("{config:#?}"), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_url_that_is_no_origin_is_refused_with_its_reason() {
+        for (url, reason) in [
+            ("127.0.0.1:3000", "it starts with http:// or https://"),
+            ("ftp://a", "it starts with http:// or https://"),
+            ("http://", "\"\" is not a host name"),
+            ("http://a b", "scheme, host, port and path are all it can have"),
+            ("http://me@a/?q", "scheme, host, port and path are all it can have"),
+            ("http://-a", "\"-a\" is not a host name"),
+            ("http://[::1", "\"[:\" is not a host name"),
+            ("http://a:port", "\"port\" is not a port"),
+            ("http://a:65536", "\"65536\" is not a port"),
+            ("http://a:0", "\"0\" is not a port"),
+        ] {
+            let message = quick(url, listen()).unwrap_err().to_string();
+            assert_eq!(message, format!("{url:?} is not the URL of an origin: {reason}"));
+        }
     }
 }

@@ -29,10 +29,8 @@ fn outcome(input: &str) -> String {
                 let _ = writeln!(text, "{warning}");
                 text
             });
-            match input.starts_with("# warnings only") {
-                true => warnings,
-                false => format!("{warnings}{config:#?}"),
-            }
+            let only_warnings = input.starts_with("# warnings only");
+            if only_warnings { warnings } else { format!("{warnings}{config:#?}") }
         }
         Err(report) => report.to_string(),
     };

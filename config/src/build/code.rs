@@ -1,7 +1,6 @@
 //! `[[function]]` and `[[lambda]]`.
 
-use super::names::Names;
-use super::store::plain;
+use super::names::{Names, plain};
 use crate::function::{Function, FunctionRuntime, Isolation};
 use crate::key_value_store::KeyValueStore;
 use crate::lambda::{Lambda, LambdaRuntime};

@@ -1,18 +1,18 @@
 //! `[[experiment]]`.
 
 use super::header;
-use super::names::Names;
-use super::store::plain;
+use super::names::{Names, plain};
 use crate::experiment::{Experiment, Variant};
 use crate::language::collection::Map;
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
 use crate::limits::VARIANTS_MAX;
 use crate::raw::node as raw;
+use std::sync::Arc;
 
 /// An experiment, and where its variants name origins: whether these exist is known only where a behavior uses it.
 pub(crate) struct Placed {
-    pub(crate) experiment: std::sync::Arc<Experiment>,
+    pub(crate) experiment: Arc<Experiment>,
     /// One for each variant.
     pub(crate) origins: Vec<Option<At<String>>>,
 }
@@ -49,7 +49,7 @@ fn experiment(name: Option<&At<String>>, raw: raw::Experiment, reading: &mut Rea
         sticky_cookie: cookie?,
         variants: variants.into_iter().collect::<Option<_>>()?,
     };
-    Some(Placed { experiment: std::sync::Arc::new(experiment), origins })
+    Some(Placed { experiment: Arc::new(experiment), origins })
 }
 
 fn check_list(list: &At<Vec<At<raw::Variant>>>, reading: &mut Reading<'_>) {
@@ -72,10 +72,7 @@ fn check_list(list: &At<Vec<At<raw::Variant>>>, reading: &mut Reading<'_>) {
 }
 
 fn variant(raw: raw::Variant, reading: &mut Reading<'_>) -> Option<Variant> {
-    let uri_prefix = match raw.uri_prefix {
-        Some(prefix) => Some(uri_prefix(prefix, reading)),
-        None => None,
-    };
+    let uri_prefix = raw.uri_prefix.map(|prefix| uri_prefix(prefix, reading));
     let headers = headers(raw.headers.map_or(Map(Vec::new()), |at| at.value), reading);
     Some(Variant {
         name: raw.name?.value.0,

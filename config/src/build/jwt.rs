@@ -2,9 +2,8 @@
 
 use super::code::number;
 use super::header;
-use super::names::Names;
+use super::names::{Names, plain};
 use super::pem::{self, Pem};
-use super::store::plain;
 use crate::jwt::{Jwt, JwtAlgorithm, JwtKeys, TokenSource};
 use crate::language::collection::Map;
 use crate::language::scalar::Text;

@@ -38,7 +38,7 @@ pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {
     let log = node::log(root.log, reading);
     let certificates = node::certificates(root.distribution.as_ref().map(|list| list.value.as_slice()), reading);
     let listen = node::listen(root.listen, certificates, reading);
-    let reach = node::reach(&listen);
+    let reach = node::reach(listen.as_ref());
     let distributions = distribution::all(root.distribution, &shared, reach, reading);
 
     stores.warn_unused(reading);

@@ -1,5 +1,7 @@
 //! Things that other parts of the file refer to by name.
 
+use crate::language::reading::nearest;
+use crate::language::scalar::Name;
 use crate::language::{At, Reading};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ impl<T> Names<T> {
     /// Adds one; a name that is taken is noted.
     pub(crate) fn add(&mut self, name: Option<At<String>>, item: Option<T>, reading: &mut Reading<'_>) {
         let Some(name) = name else { return };
-        if let Some(first) = self.rows.iter().find(|row| row.name.value == name.value) {
+        if let Some(first) = self.row(&name.value) {
             reading
                 .error(name.span, format!("the {} {:?} is defined twice", self.kind, name.value))
                 .label("again here")
@@ -35,20 +37,23 @@ impl<T> Names<T> {
         self.rows.push(Row { name, item: item.map(Arc::new), used: Cell::new(false) });
     }
 
-    /// The one of this name, if there is one.
-    pub(crate) fn peek(&self, name: &str) -> Option<Option<Arc<T>>> {
-        let row = self.rows.iter().find(|row| row.name.value == name)?;
-        row.used.set(true);
-        Some(row.item.clone())
+    fn row(&self, name: &str) -> Option<&Row<T>> {
+        self.rows.iter().find(|row| row.name.value == name)
+    }
+
+    /// Whether one has this name, be it right or wrong.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.row(name).is_some()
     }
 
     /// The one of this name; that there is none is noted.
     pub(crate) fn find(&self, name: &At<String>, reading: &mut Reading<'_>) -> Option<Arc<T>> {
-        if let Some(item) = self.peek(&name.value) {
-            return item;
-        }
-        unknown(self.kind, name, self.names(), reading);
-        None
+        let Some(row) = self.row(&name.value) else {
+            unknown(self.kind, name, self.names(), reading);
+            return None;
+        };
+        row.used.set(true);
+        row.item.clone()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
@@ -68,6 +73,11 @@ impl<T> Names<T> {
     }
 }
 
+/// The name as the public types hold it.
+pub(crate) fn plain(name: Option<At<Name>>) -> Option<At<String>> {
+    name.map(|at| At { value: at.value.0, span: at.span })
+}
+
 /// Notes that a name is not known, and which one was meant.
 pub(crate) fn unknown<'n>(
     kind: &str,
@@ -75,7 +85,7 @@ pub(crate) fn unknown<'n>(
     known: impl Iterator<Item = &'n str> + Clone,
     reading: &mut Reading<'_>,
 ) {
-    let hint = match reading.nearest(&name.value, known.clone()) {
+    let hint = match nearest(&name.value, known.clone()) {
         Some(near) => format!("did you mean {near:?}?"),
         None => match known.map(|name| format!("{name:?}")).collect::<Vec<_>>().as_slice() {
             [] => format!("this file has no {kind}"),

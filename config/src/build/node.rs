@@ -24,7 +24,7 @@ pub(crate) enum Reach {
     Unknown,
 }
 
-pub(crate) fn reach(listen: &Option<Listen>) -> Reach {
+pub(crate) fn reach(listen: Option<&Listen>) -> Reach {
     match listen {
         Some(listen) if listen.https.is_empty() => Reach::HttpOnly,
         Some(_) => Reach::Https,

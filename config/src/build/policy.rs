@@ -89,7 +89,9 @@ fn origin_request_policy(
         None | Some(raw::ViewerHeaders::None) => HeaderSelection::None,
         Some(raw::ViewerHeaders::All) => HeaderSelection::AllViewer,
         Some(raw::ViewerHeaders::Only(names)) => {
-            names.iter().for_each(|name| check_forward(name, reading));
+            for name in &names {
+                check_forward(name, reading);
+            }
             match header_names(names, "headers", reading) {
                 names if names.is_empty() => HeaderSelection::None,
                 names => HeaderSelection::AllowList(names),
@@ -215,8 +217,8 @@ pub(crate) fn find<T>(
     if let Some(policy) = managed(name) {
         return Some(Arc::new(policy));
     }
-    if let Some(policy) = own.peek(name) {
-        return policy;
+    if own.knows(name) {
+        return own.find(&asked.at(name.to_owned()), reading);
     }
     let mut known: Vec<&str> = managed_names.collect();
     known.extend(own.names());

@@ -1,8 +1,7 @@
 //! `[[key_value_store]]`: its import file is read once here, so that a function never meets a store that is wrong.
 
-use super::names::Names;
+use super::names::{Names, plain};
 use crate::KeyValueStore;
-use crate::language::scalar::Name;
 use crate::language::{At, Reading};
 use crate::limits::{KVS_FILE_BYTES_MAX, KVS_KEY_BYTES_MAX, KVS_VALUE_BYTES_MAX};
 use crate::raw::code;
@@ -81,9 +80,4 @@ fn problems(import: &Import) -> Vec<String> {
         }
     }
     found
-}
-
-/// The name as the public types hold it.
-pub(crate) fn plain(name: Option<At<Name>>) -> Option<At<String>> {
-    name.map(|at| At { value: at.value.0, span: at.span })
 }

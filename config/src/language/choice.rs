@@ -26,12 +26,13 @@ macro_rules! choice {
 
 pub(crate) use choice;
 
+use super::reading::nearest;
 use super::{Reading, Shape, later};
 use std::ops::Range;
 
 /// Notes that a word is none of those its key takes.
 pub(crate) fn refuse(word: &str, words: &'static [&'static str], span: Range<usize>, reading: &mut Reading<'_>) {
-    let near = reading.nearest(word, words.iter().copied());
+    let near = nearest(word, words.iter().copied());
     let problem = reading.error(span, format!("expected {}, found {word:?}", Shape::Choice(words)));
     if let Some(reason) = later::word(word) {
         problem.hint(reason);

@@ -80,15 +80,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The name of those given that was probably meant.
-    pub(crate) fn nearest<'n>(&self, meant: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-        names
-            .map(|name| (strsim::jaro_winkler(&meant.to_lowercase(), &name.to_lowercase()), name))
-            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name)
-    }
-
     /// A path of the file, made absolute: relative ones start at the file's folder.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         self.base.join(path)
@@ -133,6 +124,15 @@ impl<'a> Reading<'a> {
         self.error(path.span.clone(), message).hint(RELATIVE);
         false
     }
+}
+
+/// The name of those given that was probably meant.
+pub(crate) fn nearest<'n>(meant: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    names
+        .map(|name| (strsim::jaro_winkler(&meant.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 const RELATIVE: &str = "relative paths start at the folder of the configuration file";

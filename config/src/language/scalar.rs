@@ -58,14 +58,12 @@ impl Value for Port {
             reading.wrong_type(node, &Self::shape());
             return None;
         };
-        match u16::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(port @ (80 | 443 | 1024..)) => Some(Self(port)),
-            _ => {
-                let message = format!("an origin cannot listen on port {integer}");
-                reading.error(node.span(), message).hint("CloudFront takes 80, 443 and 1024 to 65535");
-                None
-            }
+        if let Ok(port @ (80 | 443 | 1024..)) = u16::from_str_radix(integer.as_str(), integer.radix()) {
+            return Some(Self(port));
         }
+        let message = format!("an origin cannot listen on port {integer}");
+        reading.error(node.span(), message).hint("CloudFront takes 80, 443 and 1024 to 65535");
+        None
     }
 }
 

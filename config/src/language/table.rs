@@ -1,5 +1,6 @@
 //! Declares tables, and reads the keys of one.
 
+use super::reading::nearest;
 use super::{At, Field, Node, Presence, Reading, Shape, Value, later};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -115,7 +116,7 @@ fn unknown_key(table: &super::Table, key: &str, span: Range<usize>, reading: &mu
     let keys = table.fields.iter().map(|field| field.key);
     let near = match table.fields.as_slice() {
         [only] => Some(only.key),
-        _ => reading.nearest(key, keys.clone()),
+        _ => nearest(key, keys.clone()),
     };
     let hint = match (later::reason(table.name, key), near) {
         (Some(reason), _) => reason,
