@@ -160,3 +160,5 @@ pub const FUNCTION_DEATHS_WINDOW_MS: u64 = 10_000;
 pub const FUNCTION_THROTTLE_MS: u64 = 30_000;
 /// Bytes of one line a worker prints on stderr that reach the node's log.
 pub const FUNCTION_WORKER_STDERR_LINE_BYTES_MAX: usize = 1_024;
+/// Lines a worker prints on stderr that reach the node's log; a worker prints when it dies, and then few.
+pub const FUNCTION_WORKER_STDERR_LINES_MAX: u64 = 64;

@@ -1,12 +1,23 @@
 //! All loaded edge code of a node, by name: started at boot, stopped with the node.
 
 use crate::function_log::FunctionLog;
-use crate::{EventContext, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::js::functions::{Functions, FunctionsError};
+use crate::js::pool::Figures;
+use crate::js::{Call, EventType, Outcome};
+use crate::process::Spawner;
+use crate::{
+    EventContext, Failure, FailureKind, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict,
+};
 use homefront_config::{Config, Function, Lambda};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The functions of a node, ready to be called.
-pub struct EdgeCode {}
+#[derive(Debug)]
+pub struct EdgeCode {
+    spawner: Spawner,
+    functions: Functions,
+}
 
 /// How to start worker processes.
 #[derive(Debug, Clone)]
@@ -34,6 +45,9 @@ pub enum StartError {
         /// Why it failed.
         reason: String,
     },
+    /// A CloudFront Function's source or store cannot be read, or there are no workers for it.
+    #[error(transparent)]
+    Functions(#[from] FunctionsError),
     /// Something of the system refused.
     #[error("{what}: {source}")]
     System {
@@ -45,30 +59,54 @@ pub enum StartError {
 }
 
 impl EdgeCode {
-    /// Starts workers and environments for everything `config` associates with a behavior. Needs a tokio runtime.
-    pub async fn start(_config: &Config, _workers: Workers, _log: FunctionLog) -> Result<Self, StartError> {
-        Ok(Self {})
+    /// Starts workers and environments for everything `config` associates with a behavior. Needs a tokio runtime. A CloudFront
+    /// Function that does not compile is not an error, see [`EdgeCode::faults`].
+    pub async fn start(config: &Config, workers: Workers, log: FunctionLog) -> Result<Self, StartError> {
+        let refused = |source| StartError::System { what: "cannot start a thread".to_owned(), source };
+        let spawner = Spawner::start(Some(workers.executable.clone())).map_err(refused)?;
+        let functions =
+            Functions::start(config, &spawner, workers.executable, workers.function_workers, log.clone()).await?;
+        Ok(Self { spawner, functions })
     }
 
-    /// CloudFront Function on viewer request.
+    /// One text for each CloudFront Function that cannot be called because it does not compile: what, where and why. Every
+    /// request of such a function gets 503 `FunctionThrottledError`, as on CloudFront.
+    pub fn faults(&self) -> Vec<String> {
+        self.functions.faults()
+    }
+
+    /// What each CloudFront Function did: distribution id, name of the function, CloudWatch's figures.
+    pub fn function_figures(&self) -> Vec<(&str, &str, Figures)> {
+        self.functions.figures()
+    }
+
+    /// CloudFront Function on viewer request. It runs among the workers of the distribution that `context` names.
     pub async fn function_viewer_request(
         &self,
-        _function: &Function,
-        _context: &EventContext,
-        _request: &Request,
+        function: &Function,
+        context: &EventContext,
+        request: &Request,
     ) -> Verdict<RequestEdit> {
-        Verdict::Continue(RequestEdit::default())
+        let call = call(EventType::ViewerRequest, context, request, None);
+        match self.functions.call(function, &call).await.outcome {
+            Outcome::Request(verdict) => verdict,
+            Outcome::Response(_) => Verdict::Fail(other_event(function)),
+        }
     }
 
     /// CloudFront Function on viewer response; `request` is as the viewer-request function left it.
     pub async fn function_viewer_response(
         &self,
-        _function: &Function,
-        _context: &EventContext,
-        _request: &Request,
-        _response: &Response,
+        function: &Function,
+        context: &EventContext,
+        request: &Request,
+        response: &Response,
     ) -> Verdict<ResponseEdit> {
-        Verdict::Continue(ResponseEdit::default())
+        let call = call(EventType::ViewerResponse, context, request, Some(response));
+        match self.functions.call(function, &call).await.outcome {
+            Outcome::Response(verdict) => verdict,
+            Outcome::Request(_) => Verdict::Fail(other_event(function)),
+        }
     }
 
     /// Lambda@Edge on origin request; `request` is what is about to go to the origin, over `protocol`.
@@ -97,5 +135,24 @@ impl EdgeCode {
     }
 
     /// Ends every child process; returns when they are gone.
-    pub async fn stop(&self) {}
+    pub async fn stop(&self) {
+        self.functions.stop();
+        self.spawner.all_gone().await;
+    }
+}
+
+fn call<'a>(
+    event_type: EventType,
+    context: &'a EventContext,
+    request: &'a Request,
+    response: Option<&'a Response>,
+) -> Call<'a> {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    Call { event_type, context, request, response, now_ms, random_seed: rand::random() }
+}
+
+fn other_event(function: &Function) -> Failure {
+    let detail = format!("function \"{}\": its worker answered another event", function.name);
+    Failure { kind: FailureKind::FunctionExecution, sentence: None, detail }
 }

@@ -87,8 +87,7 @@ impl Headers {
 
     /// The flat form: all bytes, and of each line the length of its name and of its value.
     pub(crate) fn flat(&self) -> (&[u8], impl ExactSizeIterator<Item = [u32; 2]>) {
-        let lines =
-            self.lines.iter().map(|line| [line.value_start - line.name_start, line.end - line.value_start]);
+        let lines = self.lines.iter().map(|line| [line.value_start - line.name_start, line.end - line.value_start]);
         (&self.bytes, lines)
     }
 

@@ -10,8 +10,8 @@ mod fields;
 mod order;
 
 pub use answer::{Answer, Sandbox};
-pub use order::{Decoder, Order, OrderedCall, OrderedLoad};
 pub(super) use fields::{Fields, put_bytes, put_option};
+pub use order::{Decoder, Order, OrderedCall, OrderedLoad};
 
 /// Why bytes are not a frame. The connection cannot be used any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

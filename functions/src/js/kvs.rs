@@ -1,5 +1,9 @@
 //! A KeyValueStore as one call sees it: values that do not change.
 
+mod import;
+
+pub use import::{ImportError, ImportProblem, load};
+
 use std::collections::HashMap;
 
 /// The entries of a store at one moment.

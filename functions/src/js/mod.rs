@@ -2,7 +2,10 @@
 
 pub mod engine;
 pub mod frame;
+pub mod functions;
+pub mod inline;
 pub mod kvs;
+pub mod pool;
 pub mod worker;
 
 pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};

@@ -32,7 +32,7 @@ struct Group {
     reaped: Mutex<bool>,
     mark: Option<String>,
     /// The thread that forked must live as long as the child.
-    _spawner: Spawner,
+    spawner: Spawner,
 }
 
 /// Kills and reaps, whatever becomes of the task that holds it.
@@ -47,7 +47,8 @@ impl Child {
         let leader = Pid::from_child(&process);
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
-        let group = Arc::new(Group { leader, reaped: Mutex::new(false), mark, _spawner: spawner });
+        let group = Arc::new(Group { leader, reaped: Mutex::new(false), mark, spawner });
+        group.spawner.born();
         let (exit_sender, exit) = watch::channel(None);
         // From here on an early return kills and reaps the child.
         let leash = Leash { process, group: group.clone(), exit: exit_sender };
@@ -151,6 +152,7 @@ impl Leash {
         if exit.is_some() {
             self.exit.send_replace(exit);
         }
+        self.group.spawner.reaped();
     }
 }
 

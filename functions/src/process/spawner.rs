@@ -11,13 +11,14 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Starts processes. Cheap to clone; when the last clone and the last [`Child`] are gone, its thread ends.
 #[derive(Debug, Clone)]
 pub struct Spawner {
     orders: mpsc::Sender<Order>,
     mark: Arc<Mark>,
+    living: Arc<watch::Sender<usize>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Spawner {
                 }
             }
         })?;
-        Ok(Self { orders, mark: Arc::new(mark) })
+        Ok(Self { orders, mark: Arc::new(mark), living: Arc::new(watch::Sender::new(0)) })
     }
 
     /// Starts a child; returns when its program runs. Needs a tokio runtime.
@@ -63,6 +64,20 @@ impl Spawner {
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
         let process = answer.await.map_err(|_| gone())??;
         Child::adopt(process, mark, self.clone())
+    }
+
+    /// Returns when no child is left, not even as a zombie. It ends none.
+    pub async fn all_gone(&self) {
+        // The sender cannot go: this holds it.
+        let _ = self.living.subscribe().wait_for(|living| *living == 0).await;
+    }
+
+    pub(super) fn born(&self) {
+        self.living.send_modify(|living| *living += 1);
+    }
+
+    pub(super) fn reaped(&self) {
+        self.living.send_modify(|living| *living -= 1);
     }
 }
 

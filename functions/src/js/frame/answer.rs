@@ -189,8 +189,7 @@ fn take_verdict<Edit>(
 
 fn take_generated(fields: &mut Fields<'_>) -> Result<Response, FrameError> {
     let response = fields.response()?;
-    let lines_valid =
-        response.headers.iter().all(|(name, value)| header_name_valid(name) && header_value_valid(value));
+    let lines_valid = response.headers.iter().all(|(name, value)| header_name_valid(name) && header_value_valid(value));
     let body_bytes = response.body.as_ref().map_or(0, Bytes::len);
     let phrase_valid = response.status_description.as_ref().is_none_or(header_value_valid);
     if status_valid(response.status) && lines_valid && phrase_valid && body_bytes <= FUNCTION_BODY_BYTES_MAX {

@@ -1,0 +1,287 @@
+//! Frames survive the way there and back, and no bytes whatever do harm.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::js::kvs::Snapshot;
+use crate::js::{Call, CallResult, EventType, LoadError, Outcome};
+use crate::test_function::TestResult;
+use crate::{
+    EventContext, Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict,
+};
+use bytes::Bytes;
+use homefront_config::function::FunctionRuntime;
+use homefront_config::limits::{FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_ORDER_BYTES_MAX};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+}
+
+fn headers() -> impl Strategy<Value = Headers> {
+    vec((vec(any::<u8>(), 0..12), vec(any::<u8>(), 0..30)), 0..8).prop_map(Headers::from_iter)
+}
+
+prop_compose! {
+    fn request()(method in "[A-Z]{0,7}", uri in bytes(), querystring in option::of(bytes()), headers in headers()) -> Request {
+        Request { method, uri, querystring, headers }
+    }
+}
+
+prop_compose! {
+    fn response()(status in any::<u16>(), status_description in option::of(".{0,9}"), headers in headers()) -> Response {
+        Response { status, status_description, headers, body: None }
+    }
+}
+
+prop_compose! {
+    fn context()(names in (".{0,20}", "[A-Z0-9]{0,14}", ".{0,60}"), viewer_ip in any::<std::net::IpAddr>()) -> EventContext {
+        EventContext {
+            distribution_domain_name: names.0.into(),
+            distribution_id: names.1.into(),
+            request_id: names.2,
+            viewer_ip,
+        }
+    }
+}
+
+/// Lines as `rules` lets them through.
+fn edits() -> impl Strategy<Value = Vec<HeaderEdit>> {
+    let values = vec("[ -~]{0,20}".prop_map(Bytes::from), 0..3);
+    vec(("[A-Za-z-]{1,12}", values).prop_map(|(name, values)| HeaderEdit { name, values }), 0..5)
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let kinds = [FailureKind::FunctionExecution, FailureKind::FunctionValidation, FailureKind::FunctionThrottled];
+    (prop::sample::select(kinds.to_vec()), option::of(".{0,30}"), ".{0,30}")
+        .prop_map(|(kind, sentence, detail)| Failure { kind, sentence: sentence.map(Into::into), detail })
+}
+
+fn generated() -> impl Strategy<Value = Response> {
+    let lines = vec(("[A-Za-z-]{1,12}", "[ -~]{0,20}"), 0..5).prop_map(Headers::from_iter);
+    (100_u16..600, option::of("[ -~]{0,12}"), lines, option::of(bytes()))
+        .prop_map(|(status, status_description, headers, body)| Response { status, status_description, headers, body })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let uri = option::of("/[a-z/]{0,10}".prop_map(Bytes::from));
+    let query = option::of("[a-z&=]{0,10}".prop_map(Bytes::from));
+    let request =
+        (uri, query, edits()).prop_map(|(uri, querystring, headers)| RequestEdit { uri, querystring, headers });
+    let response = (option::of(100_u16..600), option::of("[ -~]{0,12}"), edits(), option::of(bytes())).prop_map(
+        |(status, status_description, headers, body)| ResponseEdit { status, status_description, headers, body },
+    );
+    prop_oneof![
+        request.prop_map(|edit| Outcome::Request(Verdict::Continue(edit))),
+        generated().prop_map(|response| Outcome::Request(Verdict::Respond(response))),
+        failure().prop_map(|failure| Outcome::Request(Verdict::Fail(failure))),
+        response.prop_map(|edit| Outcome::Response(Verdict::Continue(edit))),
+        generated().prop_map(|response| Outcome::Response(Verdict::Respond(response))),
+        failure().prop_map(|failure| Outcome::Response(Verdict::Fail(failure))),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let error = (".{0,40}", option::of(any::<u32>())).prop_map(|(message, line)| LoadError { message, line });
+    let tested = (".{0,40}", vec(".{0,20}", 0..4), ".{0,40}", any::<u8>(), option::of(failure())).prop_map(
+        |(function_output, logs, error_message, compute_utilization, failure)| TestResult {
+            function_output,
+            logs,
+            error_message,
+            compute_utilization,
+            failure,
+        },
+    );
+    prop_oneof![
+        any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
+        (any::<u32>(), option::of(error)).prop_map(|(number, error)| Answer::Loaded(number, error.map_or(Ok(()), Err))),
+        (any::<u64>(), outcome(), vec(".{0,20}", 0..4), any::<u64>())
+            .prop_map(|(id, outcome, logs, cpu_us)| Answer::Called(id, CallResult { outcome, logs, cpu_us })),
+        tested.prop_map(|result| Answer::Tested(Ok(result))),
+        ".{0,40}".prop_map(|error| Answer::Tested(Err(error))),
+    ]
+}
+
+/// The one frame in `bytes`.
+fn only_frame(bytes: &[u8]) -> Vec<u8> {
+    let mut inbox = Inbox::new(bytes.len());
+    inbox.push(bytes);
+    let frame = inbox.next_frame().unwrap().unwrap().to_vec();
+    assert_eq!(inbox.next_frame(), Ok(None));
+    frame
+}
+
+fn order(put: impl FnOnce(&mut Vec<u8>) -> bool) -> Result<Order, FrameError> {
+    let mut out = Vec::new();
+    assert!(put(&mut out));
+    Decoder::default().order(&only_frame(&out))
+}
+
+proptest! {
+    #[test]
+    fn a_call_arrives_as_it_was_sent(
+        context in context(),
+        request in request(),
+        response in option::of(response()),
+        numbers in any::<(u64, u32, u64, u64)>(),
+    ) {
+        let (id, function, now_ms, random_seed) = numbers;
+        let event_type = if response.is_some() { EventType::ViewerResponse } else { EventType::ViewerRequest };
+        let call = Call { event_type, context: &context, request: &request, response: response.as_ref(), now_ms, random_seed };
+        let Ok(Order::Call(received)) = order(|out| Order::put_call(out, id, function, &call)) else { panic!("a call") };
+        prop_assert_eq!((received.id, received.function), (id, function));
+        let copy = received.call();
+        prop_assert_eq!((copy.event_type, copy.now_ms, copy.random_seed), (event_type, now_ms, random_seed));
+        prop_assert_eq!((copy.request, copy.response), (&request, response.as_ref()));
+        prop_assert_eq!(format!("{:?}", copy.context), format!("{context:?}"));
+    }
+
+    #[test]
+    fn an_answer_arrives_as_it_was_sent(answer in answer()) {
+        let mut out = Vec::new();
+        prop_assert!(answer.put(&mut out));
+        prop_assert_eq!(Answer::take(&only_frame(&out)), Ok(answer));
+    }
+
+    #[test]
+    fn no_bytes_are_harmful(frame in vec(any::<u8>(), 0..300)) {
+        let _ = Answer::take(&frame);
+        let _ = Decoder::default().order(&frame);
+    }
+
+    #[test]
+    fn no_damaged_answer_is_harmful(answer in answer(), place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut out = Vec::new();
+        answer.put(&mut out);
+        let mut frame = only_frame(&out);
+        let at = place.index(frame.len());
+        frame[at] = byte;
+        let _ = Answer::take(&frame);
+        prop_assert!(Answer::take(&frame[..at]).is_err(), "a part of a frame is no frame");
+    }
+
+    #[test]
+    fn frames_are_found_however_the_bytes_are_cut(answers in vec(answer(), 0..5), cut in 1_usize..200) {
+        let mut out = Vec::new();
+        for answer in &answers {
+            answer.put(&mut out);
+        }
+        let mut inbox = Inbox::new(FUNCTION_ANSWER_BYTES_MAX);
+        let mut found = Vec::new();
+        for piece in out.chunks(cut) {
+            inbox.push(piece);
+            while let Some(frame) = inbox.next_frame().unwrap() {
+                found.push(Answer::take(frame).unwrap());
+            }
+        }
+        prop_assert_eq!(found, answers);
+    }
+}
+
+#[test]
+fn a_function_and_its_store_arrive_as_they_were_sent() {
+    let load = OrderedLoad {
+        name: "rewrite".into(),
+        runtime: FunctionRuntime::CloudfrontJs1_0,
+        code: "function handler(e) { return e.request }".into(),
+        store: Some(7),
+    };
+    assert_eq!(order(|out| Order::put_load(out, 3, &load)), Ok(Order::Load(3, load.clone())));
+    let test = Order::Test { load: load.clone(), event_json: b"{}".to_vec(), now_ms: 5 };
+    assert_eq!(order(|out| Order::put_test(out, &load, b"{}", 5)), Ok(test));
+    let entries = [("a", "1"), ("b", "")].map(|(key, value)| (key.into(), value.into()));
+    let store = Snapshot::new("s".into(), "id".into(), "then".into(), "now".into(), entries.into());
+    assert_eq!(order(|out| Order::put_store(out, 2, &store)), Ok(Order::Store(2, store)));
+}
+
+#[test]
+fn a_body_stays_with_the_node() {
+    let context = EventContext {
+        distribution_domain_name: "".into(),
+        distribution_id: "".into(),
+        request_id: String::new(),
+        viewer_ip: [127, 0, 0, 1].into(),
+    };
+    let response = Response { status: 200, body: Some(Bytes::from_static(b"secret")), ..Response::default() };
+    let request = Request::default();
+    let event_type = EventType::ViewerResponse;
+    let call =
+        Call { event_type, context: &context, request: &request, response: Some(&response), now_ms: 0, random_seed: 0 };
+    let Ok(Order::Call(received)) = order(|out| Order::put_call(out, 0, 0, &call)) else { panic!("a call") };
+    assert_eq!(received.call().response.unwrap().body, None);
+}
+
+#[test]
+fn frames_beyond_the_bound_are_neither_sent_nor_taken() {
+    let huge = Answer::Tested(Err("x".repeat(FUNCTION_ANSWER_BYTES_MAX)));
+    let mut out = vec![1, 2, 3];
+    assert!(!huge.put(&mut out));
+    assert_eq!(out, [1, 2, 3]);
+    let mut inbox = Inbox::new(1_000);
+    inbox.push(&1_001_u32.to_le_bytes());
+    assert_eq!(inbox.next_frame(), Err(FrameError::TooLarge { bytes: 1_001, max: 1_000 }));
+    const { assert!(FUNCTION_ORDER_BYTES_MAX > 2 * 5 * 1_048_576) };
+}
+
+#[test]
+fn a_worker_that_lies_is_caught() {
+    let lie = |result: CallResult| {
+        let mut out = Vec::new();
+        Answer::Called(1, result).put(&mut out);
+        Answer::take(&only_frame(&out)).unwrap_err().to_string()
+    };
+    let request = |edit| CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
+    let response =
+        |edit| CallResult { outcome: Outcome::Response(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
+    let respond =
+        |response| CallResult { outcome: Outcome::Request(Verdict::Respond(response)), logs: Vec::new(), cpu_us: 0 };
+    let edit = |name: &str, value: &'static str| vec![HeaderEdit { name: name.into(), values: vec![value.into()] }];
+    let lines = |name: &str, value: &str| Headers::from_iter([(name, value)]);
+    assert_eq!(
+        lie(request(RequestEdit { uri: Some("a b".into()), ..RequestEdit::default() })),
+        "a frame has an impossible uri"
+    );
+    assert_eq!(
+        lie(request(RequestEdit { querystring: Some("a#b".into()), ..RequestEdit::default() })),
+        "a frame has an impossible query string"
+    );
+    for headers in [edit("a", "b\r\nc: d"), edit("a\r\nb", "c"), edit("", "c")] {
+        assert_eq!(
+            lie(request(RequestEdit { headers: headers.clone(), ..RequestEdit::default() })),
+            "a frame has an impossible header"
+        );
+        assert_eq!(
+            lie(response(ResponseEdit { headers, ..ResponseEdit::default() })),
+            "a frame has an impossible header"
+        );
+    }
+    assert_eq!(
+        lie(response(ResponseEdit { status: Some(99), ..ResponseEdit::default() })),
+        "a frame has an impossible status"
+    );
+    let phrase = Some("OK\r\nSet-Cookie: a=b".to_owned());
+    assert_eq!(
+        lie(response(ResponseEdit { status_description: phrase.clone(), ..ResponseEdit::default() })),
+        "a frame has an impossible reason phrase"
+    );
+    for response in [
+        Response { status: 600, ..Response::default() },
+        Response { status: 200, status_description: phrase, ..Response::default() },
+        Response { status: 200, headers: lines("a", "b\nc"), ..Response::default() },
+        Response { status: 200, headers: lines("a b", "c"), ..Response::default() },
+        Response { status: 200, body: Some(vec![0; 40_961].into()), ..Response::default() },
+    ] {
+        assert_eq!(lie(respond(response)), "a frame has an impossible response");
+    }
+    let logs = vec!["x".repeat(FUNCTION_LOG_BYTES_MAX), "y".to_owned()];
+    assert_eq!(lie(CallResult { logs, ..request(RequestEdit::default()) }), "a frame has an impossible log");
+}
+
+#[test]
+fn an_announced_multitude_reserves_no_memory() {
+    let mut frame = vec![3];
+    frame.extend_from_slice(&[0; 16]);
+    frame.extend_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(Answer::take(&frame), Err(FrameError::Truncated));
+}

@@ -1,0 +1,135 @@
+//! `isolation = "inline"`: the same engine in the calling thread, for people who trust their functions and their inputs.
+//!
+//! Nothing stops a function here: one that loops keeps its thread, one that exhausts memory or the native stack ends the
+//! node. What it saves is the way to a worker and back.
+
+use super::kvs::Snapshot;
+use super::pool::{Counters, Source, fail};
+use super::{Call, CallResult, Engine, FunctionId, FunctionSource};
+use crate::{Failure, FailureKind};
+use homefront_config::limits::FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX;
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+/// The inline functions of one distribution. Each thread that calls one compiles it for itself, once.
+#[derive(Debug)]
+pub struct Inline {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    functions: Vec<Source>,
+    stores: Vec<Mutex<Arc<Snapshot>>>,
+    counters: Vec<Counters>,
+}
+
+/// The engine of one thread for one distribution.
+struct ThreadEngine {
+    /// Of whom. When the distribution has gone, so does the engine.
+    owner: Weak<Shared>,
+    engine: Engine,
+    loaded: HashMap<usize, Loaded>,
+    calls_since_collection: u32,
+}
+
+struct Loaded {
+    id: FunctionId,
+    store: Option<Arc<Snapshot>>,
+}
+
+thread_local! {
+    static ENGINES: RefCell<Vec<ThreadEngine>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Inline {
+    /// Functions and the stores they read. Nothing is compiled yet.
+    pub fn new(functions: Vec<Source>, stores: Vec<Arc<Snapshot>>) -> Self {
+        let counters = functions.iter().map(|_| Counters::default()).collect();
+        let stores = stores.into_iter().map(Mutex::new).collect();
+        Self { shared: Arc::new(Shared { functions, stores, counters }) }
+    }
+
+    /// Calls a function by its place among the functions, here and now.
+    pub fn call(&self, index: usize, call: &Call<'_>) -> CallResult {
+        let result = ENGINES.with_borrow_mut(|engines| {
+            let at = self.engine(engines);
+            let called = catch_unwind(AssertUnwindSafe(|| engines[at].call(&self.shared, index, call)));
+            called.unwrap_or_else(|_| {
+                // In no state to go on; the next call makes a new one.
+                std::mem::forget(engines.swap_remove(at));
+                Err("the engine panicked".to_owned())
+            })
+        });
+        let function = &self.shared.functions[index].function;
+        let result = result.unwrap_or_else(|what| {
+            let detail = format!("function \"{}\": {what}", function.name);
+            let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
+            CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), cpu_us: 0 }
+        });
+        self.shared.counters[index].call(&result, function.budget);
+        result
+    }
+
+    /// What a function has done.
+    pub fn counters(&self, index: usize) -> &Counters {
+        &self.shared.counters[index]
+    }
+
+    /// Gives the functions a newer store; calls that begin after this see it.
+    pub fn replace_store(&self, index: usize, store: Arc<Snapshot>) {
+        *self.shared.stores[index].lock() = store;
+    }
+
+    fn engine(&self, engines: &mut Vec<ThreadEngine>) -> usize {
+        let owner = Arc::downgrade(&self.shared);
+        if let Some(at) = engines.iter().position(|engine| engine.owner.ptr_eq(&owner)) {
+            return at;
+        }
+        engines.retain(|engine| engine.owner.strong_count() > 0);
+        let engine = Engine::new();
+        engines.push(ThreadEngine { owner, engine, loaded: HashMap::new(), calls_since_collection: 0 });
+        engines.len() - 1
+    }
+}
+
+impl ThreadEngine {
+    fn call(&mut self, shared: &Shared, index: usize, call: &Call<'_>) -> Result<CallResult, String> {
+        let source = &shared.functions[index];
+        let store = source.store.map(|store| shared.stores[store].lock().clone());
+        let id = self.load(source, index, store)?;
+        let result = self.engine.call(id, call);
+        self.calls_since_collection += 1;
+        if self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX {
+            self.engine.collect_garbage();
+            self.calls_since_collection = 0;
+        }
+        Ok(result)
+    }
+
+    fn load(&mut self, source: &Source, index: usize, store: Option<Arc<Snapshot>>) -> Result<FunctionId, String> {
+        if let Some(loaded) = self.loaded.get_mut(&index) {
+            let same = match (&loaded.store, &store) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                _ => true,
+            };
+            if let (false, Some(store)) = (same, store) {
+                self.engine.replace_store(loaded.id, store.clone());
+                loaded.store = Some(store);
+            }
+            return Ok(loaded.id);
+        }
+        let function = FunctionSource {
+            name: source.function.name.clone(),
+            runtime: source.function.runtime,
+            code: source.code.clone(),
+            store: store.clone(),
+        };
+        let id = self.engine.load(function).map_err(|error| format!("it does not compile: {error}"))?;
+        self.loaded.insert(index, Loaded { id, store });
+        Ok(id)
+    }
+}

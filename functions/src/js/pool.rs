@@ -1,0 +1,374 @@
+//! The function workers of one distribution, and how calls get to them.
+//!
+//! A distribution is a trust domain: its functions share workers with each other and with nobody else. The node knows which
+//! call each worker is in; a call beyond its budget ends with its worker, a warm spare takes over at once, and the calls that
+//! were behind it run elsewhere.
+
+mod counters;
+mod link;
+mod roster;
+pub(in crate::js) mod start;
+mod tend;
+mod throttle;
+
+pub use counters::{Counters, Figures};
+
+use super::frame::{Order, OrderedLoad};
+use super::kvs::Snapshot;
+use super::{Call, CallResult, EventType, Outcome};
+use crate::process::Spawner;
+use crate::{Failure, FailureKind, RequestEdit, ResponseEdit, Verdict};
+use homefront_config::Function;
+use homefront_config::function::Isolation;
+use homefront_config::limits::FUNCTION_QUEUE_WAIT_MS_MAX;
+use parking_lot::Mutex;
+use roster::{Handed, Job, Roster};
+use start::{StartFailure, Started};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use throttle::Throttle;
+use tokio::sync::{Notify, oneshot};
+
+/// First and longest pause between attempts to start a worker.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// A function as a pool takes it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its configuration.
+    pub function: Arc<Function>,
+    /// Its JavaScript.
+    pub code: String,
+    /// Index into the stores of the pool.
+    pub store: Option<usize>,
+}
+
+/// What a pool is made of.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// Starts the processes.
+    pub spawner: Spawner,
+    /// Our own binary.
+    pub executable: PathBuf,
+    /// Workers that take calls; one more stands by.
+    pub workers: usize,
+    /// All functions of the distribution. Those that run inline are compiled here too, once, because a parser that aborts
+    /// should not take the node with it.
+    pub functions: Vec<Source>,
+    /// What they read.
+    pub stores: Vec<Arc<Snapshot>>,
+}
+
+/// The function workers of one distribution. Dropping it kills them.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    spawner: Spawner,
+    executable: PathBuf,
+    functions: Vec<PooledFunction>,
+    stores: Mutex<Vec<Arc<Snapshot>>>,
+    roster: Mutex<Roster>,
+    /// Workers to have, the spare included; 0 when no function needs any.
+    workers: usize,
+    next_id: AtomicU64,
+    /// A worker has gone, or the pool closes.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct PooledFunction {
+    function: Arc<Function>,
+    load: OrderedLoad,
+    /// Why it cannot be called at all.
+    fault: OnceLock<String>,
+    /// Whether it ever killed a worker; only then is the lock below worth taking.
+    deadly: AtomicBool,
+    throttle: Mutex<Throttle>,
+    counters: Counters,
+}
+
+impl Pool {
+    /// Starts workers; returns when the first has compiled every function, and goes on starting the others. A function that
+    /// does not compile is no error: see [`Pool::fault`].
+    pub async fn start(options: PoolOptions) -> io::Result<Self> {
+        let PoolOptions { spawner, executable, workers, functions, stores } = options;
+        let in_process = functions.iter().any(|source| source.function.isolation == Isolation::Process);
+        let functions: Vec<_> = functions.into_iter().map(PooledFunction::from).collect();
+        let shared = Arc::new(Shared {
+            spawner,
+            executable,
+            roster: Mutex::new(Roster::new(functions.len(), workers.max(1))),
+            functions,
+            stores: Mutex::new(stores),
+            workers: if in_process { workers.max(1) + 1 } else { 0 },
+            next_id: AtomicU64::new(0),
+            changed: Notify::new(),
+        });
+        let pool = Self { shared: shared.clone() };
+        let first = shared.first_worker().await?;
+        let callable = |function: &PooledFunction| {
+            function.fault.get().is_none() && function.function.isolation == Isolation::Process
+        };
+        if shared.functions.iter().any(callable) {
+            shared.clone().enlist(first);
+            tokio::spawn(shared.keep_staffed());
+        }
+        Ok(pool)
+    }
+
+    /// Calls a function by its place in [`PoolOptions::functions`].
+    pub async fn call(&self, index: usize, call: &Call<'_>) -> CallResult {
+        let event_type = call.event_type;
+        let function = &self.shared.functions[index];
+        match self.shared.clone().call(index, call).await {
+            Ok(result) => {
+                function.counters.call(&result, function.function.budget);
+                result
+            }
+            Err(failure) => {
+                function.counters.no_result(failure.kind);
+                CallResult { outcome: fail(event_type, failure), logs: Vec::new(), cpu_us: 0 }
+            }
+        }
+    }
+
+    /// Why a function cannot be called; `None` when it can.
+    pub fn fault(&self, index: usize) -> Option<&str> {
+        self.shared.functions[index].fault.get().map(String::as_str)
+    }
+
+    /// What a function has done.
+    pub fn counters(&self, index: usize) -> &Counters {
+        &self.shared.functions[index].counters
+    }
+
+    /// Gives all workers a newer store; calls that begin after this see it.
+    pub fn replace_store(&self, index: usize, store: Arc<Snapshot>) {
+        let mut frame = Vec::new();
+        if !Order::put_store(&mut frame, index as u32, &store) {
+            return;
+        }
+        self.shared.stores.lock()[index] = store;
+        let links: Vec<_> = self.shared.roster.lock().links().cloned().collect();
+        for link in links {
+            link.push(&frame);
+            link.flush();
+        }
+    }
+
+    /// Takes no more calls, fails those that wait, and kills the workers. [`Spawner::all_gone`] waits for their end.
+    pub fn stop(&self) {
+        let mut roster = self.shared.roster.lock();
+        roster.close();
+        let waiting = roster.withdraw(|_| true);
+        let links: Vec<_> = roster.links().cloned().collect();
+        drop(roster);
+        for link in links {
+            link.child.kill();
+        }
+        self.shared.refuse(waiting, "the node is stopping");
+        self.shared.changed.notify_one();
+    }
+
+    /// The process ids of all workers, the spare included.
+    pub fn worker_ids(&self) -> Vec<u32> {
+        self.shared.roster.lock().links().map(|link| link.child.id()).collect()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl From<Source> for PooledFunction {
+    fn from(source: Source) -> Self {
+        let load = OrderedLoad {
+            name: source.function.name.clone(),
+            runtime: source.function.runtime,
+            code: source.code,
+            store: source.store.map(|store| store as u32),
+        };
+        let throttle = Mutex::default();
+        let (fault, deadly, counters) = (OnceLock::new(), AtomicBool::new(false), Counters::default());
+        Self { function: source.function, load, fault, deadly, throttle, counters }
+    }
+}
+
+impl Shared {
+    /// The first worker finds out which functions take their worker with them when they are compiled. Twice is no accident.
+    async fn first_worker(&self) -> io::Result<Started> {
+        let mut accident = None;
+        loop {
+            match start::start(self).await {
+                Ok(started) => return Ok(started),
+                Err(StartFailure::Function { index, .. }) if accident != Some(index) => accident = Some(index),
+                Err(StartFailure::Function { index, reason }) => {
+                    let _ =
+                        self.functions[index].fault.set(format!("the engine {reason} while it compiled this function"));
+                }
+                Err(StartFailure::Spawn(error)) => return Err(error),
+                Err(other) => return Err(io::Error::other(other)),
+            }
+        }
+    }
+
+    fn enlist(self: Arc<Self>, started: Started) {
+        let link = started.link.clone();
+        let newer: Vec<_> = {
+            let stores = self.stores.lock();
+            let pairs = stores.iter().zip(&started.stores).enumerate();
+            pairs
+                .filter(|(_, (new, old))| !Arc::ptr_eq(new, old))
+                .map(|(index, (new, _))| (index, new.clone()))
+                .collect()
+        };
+        for (index, store) in newer {
+            let mut frame = Vec::new();
+            Order::put_store(&mut frame, index as u32, &store);
+            link.push(&frame);
+        }
+        let mut roster = self.roster.lock();
+        let open = roster.is_open();
+        if open {
+            roster.enlist(link.clone(), Instant::now());
+        }
+        drop(roster);
+        // Dropped with everything it holds when the pool has closed meanwhile.
+        if open {
+            link.flush();
+            tokio::spawn(tend::tend(self, started));
+        }
+    }
+
+    /// Starts workers whenever there are too few, until the pool closes.
+    async fn keep_staffed(self: Arc<Self>) {
+        let mut pause = RETRY_MIN;
+        loop {
+            let (open, workers) = {
+                let roster = self.roster.lock();
+                (roster.is_open(), roster.workers())
+            };
+            if !open {
+                return;
+            }
+            if workers >= self.workers {
+                self.changed.notified().await;
+                continue;
+            }
+            let started = tokio::select! {
+                started = start::start(&self) => started,
+                () = self.closed() => return,
+            };
+            match started {
+                Ok(started) => {
+                    pause = RETRY_MIN;
+                    self.clone().enlist(started);
+                }
+                Err(error) => {
+                    tracing::error!(%error, retry_ms = pause.as_millis() as u64, "too few function workers");
+                    let hopeless = self.roster.lock().workers() == 0;
+                    if hopeless {
+                        let waiting = self.roster.lock().withdraw(|_| true);
+                        self.refuse(waiting, &error.to_string());
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+        }
+    }
+
+    async fn closed(&self) {
+        while self.roster.lock().is_open() {
+            self.changed.notified().await;
+        }
+    }
+
+    async fn call(self: Arc<Self>, index: usize, call: &Call<'_>) -> Result<CallResult, Failure> {
+        let function = &self.functions[index];
+        let name = &function.function.name;
+        let now = Instant::now();
+        if let Some(fault) = function.fault.get() {
+            return Err(throttled_failure(name, &format!("it does not compile: {fault}")));
+        }
+        if function.deadly.load(Ordering::Relaxed) && function.throttle.lock().refuses(now) {
+            return Err(throttled_failure(name, "it killed its workers again and again"));
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut frame = Vec::with_capacity(2_048);
+        if !Order::put_call(&mut frame, id, index as u32, call) {
+            return Err(execution_failure(name, "the event is larger than a worker takes"));
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Job { id, function: index as u32, budget: function.function.budget, frame, reply };
+        let handed = self.roster.lock().hand_in(job, now);
+        let answer = match handed {
+            Handed::Sent(link) => {
+                link.flush();
+                answer.await
+            }
+            Handed::Waits => {
+                // Its own time counts from when a worker turns to it, so this bounds the wait and little more.
+                let patience = Duration::from_millis(FUNCTION_QUEUE_WAIT_MS_MAX) + function.function.budget;
+                match tokio::time::timeout(patience, answer).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Err(throttled_failure(name, "no worker was free in time")),
+                }
+            }
+            Handed::Full => return Err(throttled_failure(name, "too many calls wait for a worker")),
+        };
+        answer.unwrap_or_else(|_| Err(execution_failure(name, "the node is stopping")))
+    }
+
+    fn refuse(&self, jobs: Vec<Job>, why: &str) {
+        for job in jobs {
+            let name = &self.functions[job.function as usize].function.name;
+            let _ = job.reply.send(Err(execution_failure(name, why)));
+        }
+    }
+
+    fn note_death(&self, index: u32, what: &str, now: Instant) {
+        let function = &self.functions[index as usize];
+        let name = &function.function.name;
+        tracing::warn!(function = name, "a call ended with its worker: {what}");
+        function.deadly.store(true, Ordering::Relaxed);
+        if !function.throttle.lock().death(now) {
+            return;
+        }
+        tracing::error!(function = name, "throttled for a while: it killed its workers again and again");
+        let waiting = self.roster.lock().withdraw(|job| job.function == index);
+        for job in waiting {
+            let _ = job.reply.send(Err(throttled_failure(name, "it killed its workers again and again")));
+        }
+    }
+}
+
+fn execution_failure(function: &str, what: &str) -> Failure {
+    failure(FailureKind::FunctionExecution, function, what)
+}
+
+fn throttled_failure(function: &str, what: &str) -> Failure {
+    failure(FailureKind::FunctionThrottled, function, what)
+}
+
+fn failure(kind: FailureKind, function: &str, what: &str) -> Failure {
+    Failure { kind, sentence: None, detail: format!("function \"{function}\": {what}") }
+}
+
+/// A failure as the outcome of an event.
+pub(in crate::js) fn fail(event_type: EventType, failure: Failure) -> Outcome {
+    match event_type {
+        EventType::ViewerRequest => Outcome::Request(Verdict::<RequestEdit>::Fail(failure)),
+        EventType::ViewerResponse => Outcome::Response(Verdict::<ResponseEdit>::Fail(failure)),
+    }
+}

@@ -1,0 +1,193 @@
+//! Starts a worker: the process, what it must know, and the wait until it has compiled every function.
+
+use super::link::Link;
+use super::{PooledFunction, Shared};
+use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
+use crate::js::kvs::Snapshot;
+use crate::js::worker;
+use crate::process::{Child, Descendants, Launch, Limits, Spawner};
+use homefront_config::limits::{
+    FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOAD_MS_MAX, FUNCTION_WORKER_NICE, FUNCTION_WORKER_STDERR_LINE_BYTES_MAX,
+    FUNCTION_WORKER_STDERR_LINES_MAX,
+};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+/// A worker that is ready for calls.
+pub(super) struct Started {
+    pub(super) link: Arc<Link>,
+    pub(super) inbox: Inbox,
+    pub(super) last_words: LastWords,
+    /// What it was given; newer ones must follow.
+    pub(super) stores: Vec<Arc<Snapshot>>,
+}
+
+/// The last line of the worker's stderr, when that has ended.
+pub(super) type LastWords = JoinHandle<Option<String>>;
+
+/// Why there is no worker.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartFailure {
+    #[error("cannot start a function worker: {0}")]
+    Spawn(#[from] io::Error),
+    #[error("the function worker sent {0}")]
+    Frame(#[from] FrameError),
+    #[error("the engine {reason} while it compiled function {index}")]
+    Function { index: usize, reason: String },
+}
+
+/// A socket to a worker before calls go over it: one question, one answer.
+pub(in crate::js) struct Talk {
+    pub(in crate::js) child: Child,
+    stream: UnixStream,
+    inbox: Inbox,
+    last_words: LastWords,
+}
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::js) enum TalkError {
+    #[error("took longer than {} ms", .0.as_millis())]
+    Late(Duration),
+    #[error("died: {0}")]
+    Ended(String),
+    #[error("sent {0}")]
+    Frame(#[from] FrameError),
+}
+
+impl Talk {
+    /// Starts `<executable> function-worker` and waits until it has locked itself in.
+    pub(in crate::js) async fn start(spawner: &Spawner, executable: &Path) -> io::Result<(Self, Sandbox)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let limits = Limits { open_files_max: Some(16), file_bytes_max: Some(0), ..Limits::default() };
+        let launch = Launch {
+            program: executable.to_owned(),
+            arguments: vec![worker::SUBCOMMAND.into()],
+            environment: Vec::new(),
+            folder: "/".into(),
+            stdin: Some(theirs.into()),
+            limits,
+            nice: FUNCTION_WORKER_NICE,
+            descendants: Descendants::None,
+        };
+        let mut child = spawner.spawn(launch).await?;
+        let last_words = tokio::spawn(listen(child.id(), child.stderr.take()));
+        let inbox = Inbox::new(FUNCTION_ANSWER_BYTES_MAX);
+        let mut talk = Self { child, stream: UnixStream::from_std(ours)?, inbox, last_words };
+        match talk.ask(&[], Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
+            Ok(Answer::Ready(sandbox)) => Ok((talk, sandbox)),
+            Ok(_) => Err(io::Error::other("it did not say that it is ready")),
+            Err(error) => Err(io::Error::other(format!("it {error}"))),
+        }
+    }
+
+    /// Sends frames and waits for one answer.
+    pub(in crate::js) async fn ask(&mut self, frames: &[u8], patience: Duration) -> Result<Answer, TalkError> {
+        match tokio::time::timeout(patience, self.exchange(frames)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Some(frame))) => Err(frame.into()),
+            Ok(Err(None)) => {
+                self.child.kill();
+                let exit = self.child.wait().await;
+                let words = (&mut self.last_words).await.ok().flatten();
+                Err(TalkError::Ended(words.map_or_else(|| exit.to_string(), |words| format!("{exit}, {words}"))))
+            }
+            Err(_) => Err(TalkError::Late(patience)),
+        }
+    }
+
+    /// `Err(None)`: the worker hung up.
+    async fn exchange(&mut self, frames: &[u8]) -> Result<Answer, Option<FrameError>> {
+        self.stream.write_all(frames).await.map_err(|_| None)?;
+        loop {
+            if let Some(frame) = self.inbox.next_frame()? {
+                return Ok(Answer::take(frame)?);
+            }
+            let mut received = [0; 4_096];
+            match self.stream.read(&mut received).await {
+                Ok(0) | Err(_) => return Err(None),
+                Ok(bytes) => self.inbox.push(&received[..bytes]),
+            }
+        }
+    }
+}
+
+/// Starts a worker for a pool. The functions that do not compile are noted as such; [`StartFailure::Function`] names one
+/// that took the worker with it.
+pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
+    let (mut talk, sandbox) = Talk::start(&shared.spawner, &shared.executable).await?;
+    tell_about(sandbox);
+    let stores = shared.stores.lock().clone();
+    let mut frames = Vec::new();
+    for (number, store) in stores.iter().enumerate() {
+        Order::put_store(&mut frames, number as u32, store);
+    }
+    for (index, function) in shared.functions.iter().enumerate().filter(|(_, function)| function.fault.get().is_none())
+    {
+        Order::put_load(&mut frames, index as u32, &function.load);
+        let answer = talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await;
+        frames.clear();
+        note(function, index, answer)?;
+    }
+    let link = Arc::new(Link::new(talk.child, talk.stream));
+    Ok(Started { link, inbox: talk.inbox, last_words: talk.last_words, stores })
+}
+
+fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkError>) -> Result<(), StartFailure> {
+    match answer {
+        Ok(Answer::Loaded(number, result)) if number as usize == index => {
+            if let Err(error) = result {
+                let _ = function.fault.set(error.to_string());
+            }
+            Ok(())
+        }
+        Ok(_) => Err(FrameError::Impossible("answer").into()),
+        Err(error) => Err(StartFailure::Function { index, reason: error.to_string() }),
+    }
+}
+
+/// Says once what the kernel could not give.
+fn tell_about(sandbox: Sandbox) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        if !sandbox.seccomp {
+            tracing::error!(
+                "function workers run without seccomp: a function that breaks the engine reaches the kernel"
+            );
+        }
+        if !sandbox.landlock {
+            tracing::warn!(
+                "function workers run without landlock, which this kernel does not have; seccomp alone holds them"
+            );
+        }
+    });
+}
+
+/// Passes the first lines of a worker's stderr to the node's log, each cut to a bound. The rest is read and forgotten.
+async fn listen(pid: u32, stderr: Option<tokio::net::unix::pipe::Receiver>) -> Option<String> {
+    let mut reader = BufReader::new(stderr?);
+    let mut last = None;
+    for line_number in 1_u64.. {
+        let mut line = Vec::new();
+        let mut bounded = (&mut reader).take(FUNCTION_WORKER_STDERR_LINE_BYTES_MAX as u64);
+        match bounded.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return last,
+            Ok(_) => {
+                let text: String = String::from_utf8_lossy(&line).trim().chars().filter(|c| !c.is_control()).collect();
+                if !text.is_empty() {
+                    if line_number <= FUNCTION_WORKER_STDERR_LINES_MAX {
+                        tracing::warn!(pid, "function worker: {text}");
+                    }
+                    last = Some(text);
+                }
+            }
+        }
+    }
+    last
+}
