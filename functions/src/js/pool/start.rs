@@ -72,6 +72,7 @@ impl Talk {
             environment: Vec::new(),
             folder: "/".into(),
             stdin: Some(theirs.into()),
+            output: None,
             limits,
             nice: FUNCTION_WORKER_NICE,
             descendants: Descendants::None,
