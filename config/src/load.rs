@@ -69,7 +69,12 @@ fn syntax_problems(text: &str, errors: &[toml::de::Error]) -> Vec<Problem> {
     found.sort_by_key(|(span, _)| span.start);
     found.dedup_by_key(|(span, _)| line(span.start));
     let problem = |(span, message)| Problem::new(Severity::Error, span, format!("this is not TOML: {message}"));
-    found.into_iter().map(problem).collect()
+    let mut problems: Vec<_> = found.into_iter().map(problem).collect();
+    if text.trim_start().starts_with('{') {
+        problems.truncate(1);
+        problems[0].hint("this looks like JSON; Homefront does not read a DistributionConfig yet");
+    }
+    problems
 }
 
 /// A span with something in it to point at: at the end of a line, its last character.

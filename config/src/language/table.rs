@@ -113,21 +113,19 @@ impl<'n, 'i> Rows<'n, 'i> {
 
 /// Notes it; gives the key that was meant, if there is one.
 fn unknown_key(table: &super::Table, key: &str, span: Range<usize>, reading: &mut Reading<'_>) -> Option<&'static str> {
-    let keys = table.fields.iter().map(|field| field.key);
-    let near = match table.fields.as_slice() {
-        [only] => Some(only.key),
-        _ => nearest(key, keys.clone()),
-    };
-    let hint = match (later::reason(table.name, key), near) {
-        (Some(reason), _) => reason,
-        (None, Some(near)) => format!("did you mean `{near}`?"),
+    let keys = || table.fields.iter().map(|field| field.key);
+    let only = if table.fields.len() == 1 { keys().next() } else { None };
+    let (meant, hint) = match (later::reason(table.name, key), only.or_else(|| nearest(key, keys()))) {
+        (Some(reason), _) => (only, reason),
+        (None, Some(near)) => (Some(near), format!("did you mean `{near}`?")),
         (None, None) => {
-            format!("the keys here are {}", keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+            let keys: Vec<_> = keys().map(|key| format!("`{key}`")).collect();
+            (None, format!("the keys here are {}", keys.join(", ")))
         }
     };
     let place = if table.name.is_empty() { "at the top level".to_owned() } else { format!("in `{}`", table.name) };
     reading.error(span, format!("unknown key `{key}` {place}")).hint(hint);
-    near
+    meant
 }
 
 fn missing_key(table: &super::Table, field: &Field, span: Range<usize>, reading: &mut Reading<'_>) {
