@@ -55,7 +55,10 @@ fn shape(form: &Shape, definitions: &mut Map<String, Value>) -> Map<String, Valu
         Shape::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Text { pattern: None, .. } => json!({ "type": "string" }),
         Shape::Text { pattern: Some(pattern), .. } => json!({ "type": "string", "pattern": pattern }),
-        Shape::Choice(words) => json!({ "type": "string", "enum": words }),
+        Shape::Choice(words) => json!({ "anyOf": [
+            { "type": "string", "enum": words },
+            { "type": "string", "pattern": VARIABLE },
+        ] }),
         Shape::List(item) => json!({ "type": "array", "items": shape(item, definitions) }),
         Shape::Map(item) => json!({ "type": "object", "additionalProperties": shape(item, definitions) }),
         Shape::Either(forms) => {
@@ -79,6 +82,9 @@ fn shape(form: &Shape, definitions: &mut Map<String, Value>) -> Map<String, Valu
         _ => unreachable!("every form above is an object"),
     }
 }
+
+/// A string with a variable in it can become any word.
+const VARIABLE: &str = r"\$\{";
 
 fn definition_name(table: &str) -> String {
     table.replace("{ ", "").replace(" }", "").replace('.', "_")
@@ -129,7 +135,7 @@ mod tests {
         let origin = &schema["$defs"]["distribution_origin"]["properties"];
         assert_eq!(origin["connection_attempts"]["maximum"], json!(3));
         assert_eq!(origin["connection_attempts"]["default"], json!(3));
-        assert_eq!(origin["protocol_policy"]["enum"][0], json!("http-only"));
+        assert_eq!(origin["protocol_policy"]["anyOf"][0]["enum"][0], json!("http-only"));
         let behavior = &schema["$defs"]["distribution_behavior"];
         assert!(behavior["required"].as_array().unwrap().contains(&json!("path_pattern")));
         assert!(schema["$defs"]["distribution_default_behavior"]["properties"]["path_pattern"].is_null());

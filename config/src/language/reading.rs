@@ -61,7 +61,16 @@ impl<'a> Reading<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error(node.span(), format!("expected {expected}, found {found}"));
+        let problem = self.error(node.span(), format!("expected {expected}, found {found}"));
+        match (node.get_ref(), expected) {
+            (DeValue::Table(_), Shape::List(_)) => {
+                problem.hint("a list of tables has double brackets around its name: `[[…]]`");
+            }
+            (DeValue::Array(_), Shape::Table(_)) => {
+                problem.hint("there is only one of it, so its name has single brackets: `[…]`");
+            }
+            _ => {}
+        }
     }
 
     /// The string behind a key, `${…}` expanded.

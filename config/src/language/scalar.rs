@@ -3,6 +3,7 @@
 use super::{At, Node, Reading, Shape, Value, table::table};
 use crate::limits::SECRET_BYTES_MAX;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use toml::de::DeValue;
 
@@ -183,12 +184,17 @@ impl Value for PathBuf {
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         let text = reading.text(node, &Self::shape())?;
-        if text.is_empty() || text.contains('\0') {
-            reading.error(node.span(), format!("{text:?} is not a path"));
-            return None;
-        }
-        Some(reading.resolve(&text))
+        path(&text, node.span(), reading)
     }
+}
+
+/// The absolute path that a text stands for.
+pub(crate) fn path(text: &str, span: Range<usize>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    if text.is_empty() || text.contains('\0') {
+        reading.error(span, format!("{text:?} is not a path"));
+        return None;
+    }
+    Some(reading.resolve(text))
 }
 
 /// A string, or a file that holds it.

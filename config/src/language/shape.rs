@@ -68,7 +68,6 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean => f.write_str("true or false"),
-            Self::Integer { min, max } if *max == i64::MAX as u64 => write!(f, "an integer of at least {min}"),
             Self::Integer { min, max } => write!(f, "an integer from {min} to {max}"),
             Self::Text { what, .. } => f.write_str(what),
             Self::Choice(texts) => {
@@ -79,11 +78,11 @@ impl fmt::Display for Shape {
             }
             Self::List(item) => write!(f, "a list, each {item}"),
             Self::Map(item) => write!(f, "a table from names, each to {item}"),
-            Self::Table(table) => {
-                let table = table();
-                let keys: Vec<_> = table.fields.iter().map(|field| format!("`{}`", field.key)).collect();
-                write!(f, "a table of {}", keys.join(", "))
-            }
+            Self::Table(table) => match table().fields.as_slice() {
+                [only] => write!(f, "a table with `{}`", only.key),
+                [first, second] => write!(f, "a table with `{}` and `{}`", first.key, second.key),
+                _ => f.write_str("a table"),
+            },
             Self::Either(shapes) => {
                 let texts: Vec<_> = shapes.iter().map(ToString::to_string).collect();
                 f.write_str(&texts.join("; or "))

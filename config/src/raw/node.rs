@@ -2,7 +2,7 @@
 
 use crate::jwt::JwtAlgorithm;
 use crate::language::collection::Map;
-use crate::language::scalar::{Int, Name, Size, Text};
+use crate::language::scalar::{Int, Name, Size, Text, path};
 use crate::language::table::table;
 use crate::language::{At, Node, Reading, Shape, Value};
 use crate::limits::{JWT_CLOCK_SKEW_S_MAX, VARIANT_WEIGHT_MAX};
@@ -79,14 +79,10 @@ impl Value for LogTarget {
     }
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        match node.get_ref().as_str() {
-            Some("stdout") => Some(Self::Stdout),
-            Some("stderr") => Some(Self::Stderr),
-            Some(_) => PathBuf::read(node, reading).map(Self::File),
-            None => {
-                reading.wrong_type(node, &Self::shape());
-                None
-            }
+        match reading.text(node, &Self::shape())?.as_str() {
+            "stdout" => Some(Self::Stdout),
+            "stderr" => Some(Self::Stderr),
+            text => path(text, node.span(), reading).map(Self::File),
         }
     }
 }

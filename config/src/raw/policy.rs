@@ -4,6 +4,7 @@ use crate::language::scalar::{Int, Text};
 use crate::language::table::table;
 use crate::language::{At, Node, Reading, Shape, Value};
 use crate::limits::TTL_S_MAX;
+use toml::de::DeValue;
 
 table! {
     /// What is in the cache key, and for how long an object lives.
@@ -90,15 +91,17 @@ impl Value for HeaderNames {
     }
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        match node.get_ref().as_str() {
-            Some("none") => Some(Self(Vec::new())),
-            Some("all-viewer") => {
+        if node.get_ref().is_array() {
+            return Vec::read(node, reading).map(Self);
+        }
+        match reading.text(node, &Self::shape())?.as_str() {
+            "none" => Some(Self(Vec::new())),
+            "all-viewer" => {
                 let hint = "a cache key of all headers would never hit; use `origin_request_policy = \"AllViewer\"`";
                 reading.error(node.span(), "a cache policy cannot take all viewer headers").hint(hint);
                 None
             }
-            _ if node.get_ref().is_array() => Vec::read(node, reading).map(Self),
-            _ => unknown(node, &Self::shape(), reading),
+            text => unknown(text, &Self::shape(), node, reading),
         }
     }
 }
@@ -109,12 +112,14 @@ impl Value for Names {
     }
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        match node.get_ref().as_str() {
-            Some("none") => Some(Self::None),
-            Some("all") => Some(Self::All),
-            _ if node.get_ref().is_array() => Vec::read(node, reading).map(Self::Only),
-            _ if node.get_ref().is_table() => Some(Self::Except(AllExcept::read(node, reading)?.all_except?.value)),
-            _ => unknown(node, &Self::shape(), reading),
+        match node.get_ref() {
+            DeValue::Array(_) => Vec::read(node, reading).map(Self::Only),
+            DeValue::Table(_) => Some(Self::Except(AllExcept::read(node, reading)?.all_except?.value)),
+            _ => match reading.text(node, &Self::shape())?.as_str() {
+                "none" => Some(Self::None),
+                "all" => Some(Self::All),
+                text => unknown(text, &Self::shape(), node, reading),
+            },
         }
     }
 }
@@ -125,33 +130,34 @@ impl Value for ViewerHeaders {
     }
 
     fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        match node.get_ref().as_str() {
-            Some("none") => Some(Self::None),
-            Some("all-viewer") => Some(Self::All),
-            _ if node.get_ref().is_array() => Vec::read(node, reading).map(Self::Only),
-            _ if node.get_ref().is_table() => {
-                let table = HeaderTable::read(node, reading)?;
-                match (table.all_except, table.all_viewer_and) {
-                    (Some(except), None) => Some(Self::Except(except.value)),
-                    (None, Some(and)) => Some(Self::AllAnd(and.value)),
-                    _ => {
-                        reading.error(node.span(), "expected one of `all_except` and `all_viewer_and`");
-                        None
-                    }
-                }
-            }
-            _ => unknown(node, &Self::shape(), reading),
+        match node.get_ref() {
+            DeValue::Array(_) => Vec::read(node, reading).map(Self::Only),
+            DeValue::Table(_) => Self::of_table(HeaderTable::read(node, reading)?, node, reading),
+            _ => match reading.text(node, &Self::shape())?.as_str() {
+                "none" => Some(Self::None),
+                "all-viewer" => Some(Self::All),
+                text => unknown(text, &Self::shape(), node, reading),
+            },
         }
     }
 }
 
-/// Notes a value of none of the forms.
-fn unknown<T>(node: &Node<'_>, expected: &Shape, reading: &mut Reading<'_>) -> Option<T> {
-    match node.get_ref().as_str() {
-        Some(text) => {
-            reading.error(node.span(), format!("expected {expected}, found {text:?}"));
+impl ViewerHeaders {
+    fn of_table(table: HeaderTable, node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        match (table.all_except, table.all_viewer_and) {
+            (Some(except), None) => Some(Self::Except(except.value)),
+            (None, Some(and)) => Some(Self::AllAnd(and.value)),
+            _ if reading.is_broken(&node.span()) => None,
+            _ => {
+                reading.error(node.span(), "expected one of `all_except` and `all_viewer_and`");
+                None
+            }
         }
-        None => reading.wrong_type(node, expected),
     }
+}
+
+/// Notes a word that is none of those expected.
+fn unknown<T>(text: &str, expected: &Shape, node: &Node<'_>, reading: &mut Reading<'_>) -> Option<T> {
+    reading.error(node.span(), format!("expected {expected}, found {text:?}"));
     None
 }
