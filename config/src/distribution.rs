@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// `[[distribution]]`.
 #[derive(Debug, Clone)]
 pub struct Distribution {
-    /// `E` and 13 upper-case letters or digits; made from the aliases when absent.
+    /// `E` and 12 to 14 upper-case letters or digits; made from the aliases when absent.
     pub id: String,
     /// `d….cloudfront.net`; made from the id when absent. Part of every cache key.
     pub domain_name: String,

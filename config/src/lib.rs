@@ -2,6 +2,18 @@
 //!
 //! [`load`] reads a file and gives either a [`Config`] that cannot be wrong or a [`Report`] of every error in it, each with
 //! file, line, column, excerpt and a way out. This crate knows no network, no clock and no async.
+//!
+//! ```
+//! let site = r#"
+//!     [[distribution]]
+//!     origin = [{ id = "app", domain_name = "127.0.0.1", http_port = 3000 }]
+//!     default_behavior = { target_origin = "ap" }
+//! "#;
+//! let report = homefront_config::parse("site.toml", site, "/".as_ref(), &|name| std::env::var(name).ok()).unwrap_err();
+//! assert_eq!(report.problems()[0].message(), "there is no origin \"ap\"");
+//! assert_eq!(report.problems()[0].way_out(), Some("did you mean \"app\"?"));
+//! assert_eq!(report.problems()[0].place(), Some((4, 42)));
+//! ```
 
 mod build;
 mod excerpt;

@@ -40,20 +40,22 @@ fn tell(table: &Table, title: &str, told: &mut Vec<&'static str>, page: &mut Str
         );
     }
     for field in &table.fields {
-        inside(&field.shape, &|_| heading(table, field), told, page);
+        inside(&field.shape, table, field, told, page);
     }
 }
 
-fn inside(shape: &Shape, title: &dyn Fn(&Table) -> String, told: &mut Vec<&'static str>, page: &mut String) {
+fn inside(shape: &Shape, around: &Table, field: &Field, told: &mut Vec<&'static str>, page: &mut String) {
     match shape {
         Shape::Table(described) => {
             let table = described();
-            if !told.contains(&table.name) {
-                tell(&table, &title(&table), told, page);
+            // A table of one key inside another is told in full by its row there.
+            let is_row = !around.name.is_empty() && table.fields.len() == 1;
+            if !is_row && !told.contains(&table.name) {
+                tell(&table, &heading(around, field), told, page);
             }
         }
-        Shape::List(item) | Shape::Map(item) => inside(item, title, told, page),
-        Shape::Either(forms) => forms.iter().for_each(|form| inside(form, title, told, page)),
+        Shape::List(item) | Shape::Map(item) => inside(item, around, field, told, page),
+        Shape::Either(forms) => forms.iter().for_each(|form| inside(form, around, field, told, page)),
         Shape::Boolean | Shape::Integer { .. } | Shape::Text { .. } | Shape::Choice(_) => {}
     }
 }

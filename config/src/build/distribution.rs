@@ -54,15 +54,14 @@ fn distribution(
     let aliases = aliases(raw.aliases.map_or(Vec::new(), |at| at.value), taken, reading);
     let made = || At { value: id_from(&aliases, at), span: span.clone() };
     let id = raw.id.map_or_else(made, |id| given_id(id, reading));
-    note_taken("distributions have the id", &id, &mut taken.ids, reading);
-    let domain = match raw.domain_name {
-        Some(name) => {
-            let name = given_domain_name(name, reading);
-            note_taken("distributions have the domain name", &name, &mut taken.domain_names, reading);
-            name
-        }
-        None => id.at(domain_name(&id.value)),
-    };
+    let id_is_free = note_taken("distributions have the id", &id, &mut taken.ids, reading);
+    let given = raw.domain_name.is_some();
+    let made = || id.at(domain_name(&id.value));
+    let domain = raw.domain_name.map_or_else(made, |name| given_domain_name(name, reading));
+    // What is made from an id that is taken is taken too: one problem, not two.
+    if given || id_is_free {
+        note_taken("distributions have the domain name", &domain, &mut taken.domain_names, reading);
+    }
     let default_root_object = raw.default_root_object.map(|object| root_object(object, reading));
 
     let (ids, origins) = origins(raw.origin, reading);
@@ -90,10 +89,13 @@ fn aliases(list: Vec<At<Text>>, taken: &mut Taken, reading: &mut Reading<'_>) ->
     for alias in list {
         let alias = alias.at(alias.value.0.to_ascii_lowercase());
         let host = alias.value.strip_prefix("*.").unwrap_or(&alias.value);
-        if !origin::is_host_name(host) || host.contains('_') {
+        if !origin::is_host_name(host) || host.contains('_') || is_of_cloudfront(host) {
             let hint = match alias.value.as_str() {
                 text if text.contains("://") || text.contains('/') => "a host name alone, without scheme and path",
                 text if text.contains(':') => "without the port: it plays no part in choosing a distribution",
+                text if is_of_cloudfront(text) => {
+                    "names below cloudfront.net are CloudFront's: give it as `domain_name`"
+                }
                 text if text.contains('*') => "`*` stands for the whole first label only, as in \"*.example.com\"",
                 _ => "as in \"www.example.com\" or \"*.example.com\"",
             };
@@ -106,17 +108,21 @@ fn aliases(list: Vec<At<Text>>, taken: &mut Taken, reading: &mut Reading<'_>) ->
     names
 }
 
-/// Notes a name that was seen before; `what` as in "two aliases are".
-fn note_taken(what: &str, name: &At<String>, taken: &mut Vec<At<String>>, reading: &mut Reading<'_>) {
-    match taken.iter().find(|first| first.value == name.value) {
-        Some(first) => {
-            reading
-                .error(name.span.clone(), format!("two {what} {:?}", name.value))
-                .label("again here")
-                .related(first.span.clone(), "first here");
-        }
-        None => taken.push(name.clone()),
+fn is_of_cloudfront(host: &str) -> bool {
+    host == "cloudfront.net" || host.ends_with(".cloudfront.net")
+}
+
+/// Notes a name that was seen before, and says whether it is free; `what` as in "two aliases are".
+fn note_taken(what: &str, name: &At<String>, taken: &mut Vec<At<String>>, reading: &mut Reading<'_>) -> bool {
+    if let Some(first) = taken.iter().find(|first| first.value == name.value) {
+        reading
+            .error(name.span.clone(), format!("two {what} {:?}", name.value))
+            .label("again here")
+            .related(first.span.clone(), "first here");
+        return false;
     }
+    taken.push(name.clone());
+    true
 }
 
 fn given_id(id: At<Text>, reading: &mut Reading<'_>) -> At<String> {
