@@ -34,9 +34,9 @@ pub const CONTENT_TYPE: &str = "text/html";
 
 /// The HTML page of an error that CloudFront itself answers.
 ///
-/// `sentence` is the one line that differs between causes (see [`Sentence`] and [`failure_sentence`]); the general advice
-/// that follows it in every page is added here, so it must not be part of `sentence`. `request_id` is the value of
-/// `X-Amz-Cf-Id`.
+/// `sentence` is the one line that differs between causes (see [`Sentence`] and [`failure_sentence`]); the general
+/// advice that follows it in every page is added here, so it must not be part of `sentence`. `request_id` is the value
+/// of `X-Amz-Cf-Id`.
 pub fn error_page(status: u16, sentence: &str, request_id: &str) -> Bytes {
     let sentence = escape(sentence);
     let bytes = HEAD.len()

@@ -6,7 +6,7 @@ use homefront_config::limits::CLAIM_HEADER_BYTES_MAX;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use super::jwt::Reason;
+use super::refusal::Reason;
 
 /// The claims set of a token (RFC 7519), whose signature has been verified.
 pub(crate) type Claims = Map<String, Value>;
@@ -20,7 +20,8 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// `exp` must be there and later than `now`, `nbf` not later, each with the tolerance; `iss` and `aud` as configured.
+    /// `exp` must be there and later than `now`, `nbf` not later, each with the tolerance; `iss` and `aud` must be
+    /// ours.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<(), Reason> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let skew = self.clock_skew.as_secs_f64();

@@ -147,9 +147,9 @@ impl Jwks {
         }
     }
 
-    /// Waits for a set newer than generation `seen`, where one can be had: of all requests that ask, one has it fetched,
-    /// and none if a request did so within the interval. The fetch goes on though the request that caused it goes away,
-    /// so that hanging up cannot be used to cause another.
+    /// Waits for a set newer than generation `seen`, where one can be had: of all requests that ask, one has it
+    /// fetched, and none if a request did so within the interval. The fetch goes on though the request that caused it
+    /// goes away, so that hanging up cannot be used to cause another.
     pub(crate) async fn refresh_after(self: &Arc<Self>, seen: u64, now: SystemTime) {
         let mut turn = self.turn.clone().lock_owned().await;
         if self.generation() != seen {
@@ -184,7 +184,7 @@ impl Jwks {
                 wait
             }
             Err(error) if generation == 0 => {
-                warn!(url = %self.url, %error, "cannot fetch the key set: requests with a token get 503 until it is there");
+                warn!(url = %self.url, %error, "cannot fetch the key set: requests with a token get 503 until it can");
                 self.pace.retry
             }
             Err(error) => {

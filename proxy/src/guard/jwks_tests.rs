@@ -8,9 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::super::Verifiers;
-use super::super::jwt::{Reason, Verifier};
 use super::super::test_keys::{bearer, claims, jwks, jwt, key_file, now, rsa_key, sign};
+use super::super::{Reason, Verifier, Verifiers};
 use super::*;
 
 /// A JWKS server: what it answers can be changed, and answers can be held back.

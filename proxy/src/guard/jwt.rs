@@ -1,134 +1,23 @@
 //! Native JSON Web Token checks: one [`Verifier`] for each `[[jwt]]`.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use homefront_config::Jwt;
-use homefront_config::jwt::{JwtAlgorithm, JwtKeys, TokenSource};
-use homefront_config::limits::{JWKS_BYTES_MAX, JWT_BYTES_MAX};
+use homefront_config::jwt::{JwtKeys, TokenSource};
+use homefront_config::limits::JWT_BYTES_MAX;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 
 use super::claims::{self, Claims, Rules};
-use super::jwks::{ClientError, Jwks};
-use super::keys::{JwksError, KeySet, algorithm};
-use super::token;
-
-pub use super::token::QueryEdit;
-
-/// The keys of a `[[jwt]]` cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be read.
-    #[error("jwt `{jwt}`: cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// The `[[jwt]]`.
-        jwt: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// `secret_file` holds nothing but a line end.
-    #[error("jwt `{jwt}`: the secret in {} is empty", path.display())]
-    EmptySecret {
-        /// The `[[jwt]]`.
-        jwt: String,
-        /// The file.
-        path: PathBuf,
-    },
-    /// `public_key_file` is no PEM public key that the algorithms can use.
-    #[error("jwt `{jwt}`: {} is no PEM public key for {algorithms:?}", path.display())]
-    NotAPublicKey {
-        /// The `[[jwt]]`.
-        jwt: String,
-        /// The file.
-        path: PathBuf,
-        /// What it was tried for.
-        algorithms: Vec<JwtAlgorithm>,
-    },
-    /// The file named by `jwks` holds no key set.
-    #[error("jwt `{jwt}`: {}: {source}", path.display())]
-    Jwks {
-        /// The `[[jwt]]`.
-        jwt: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: JwksError,
-    },
-    /// The URL named by `jwks` cannot be fetched from at all.
-    #[error("jwt `{jwt}`: {source}")]
-    Client {
-        /// The `[[jwt]]`.
-        jwt: String,
-        /// Why.
-        source: ClientError,
-    },
-}
-
-/// Why a token is not accepted. For the log; a viewer must not learn it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum Reason {
-    #[error("no token in the request")]
-    Missing,
-    #[error("the token is malformed: {0}")]
-    Malformed(&'static str),
-    #[error("the token's algorithm {0:?} is not one of the configured ones")]
-    Algorithm(String),
-    #[error("no key for the token's kid {0:?}")]
-    UnknownKey(Option<String>),
-    #[error("the signature does not match")]
-    BadSignature,
-    #[error("the token has no `{0}`")]
-    ClaimMissing(&'static str),
-    #[error("the token's `{0}` is no number")]
-    ClaimMalformed(&'static str),
-    #[error("the token has expired")]
-    Expired,
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    #[error("the token is from another issuer")]
-    OtherIssuer,
-    #[error("the token is for another audience")]
-    OtherAudience,
-    #[error("no key set could be fetched yet")]
-    KeysUnavailable,
-}
-
-/// A request that may not pass.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("jwt `{jwt}`: {reason}")]
-pub struct Refusal {
-    jwt: Arc<str>,
-    /// For the log, never for the viewer.
-    pub reason: Reason,
-    challenge: Option<HeaderValue>,
-}
-
-impl Refusal {
-    /// 401; 503 while there are no keys to check any token with, so that clients keep their tokens and come again.
-    pub fn status(&self) -> u16 {
-        if self.challenge.is_some() { 401 } else { 503 }
-    }
-
-    /// `WWW-Authenticate` of a 401 (RFC 6750 §3): without an error code when there was no token, else `invalid_token`.
-    pub fn www_authenticate(&self) -> Option<&HeaderValue> {
-        self.challenge.as_ref()
-    }
-
-    /// The body, `text/plain`. The same for every reason.
-    pub fn body(&self) -> &'static str {
-        if self.challenge.is_some() { "401 Unauthorized\n" } else { "503 Service Unavailable\n" }
-    }
-}
+use super::jwks::Jwks;
+use super::key_file::{KeyError, jwks_file, public_key_file, secret_file};
+use super::keys::{KeySet, algorithm, algorithm_name};
+use super::refusal::{Reason, Refusal};
+use super::token::{self, QueryEdit};
 
 /// A request that may pass, and what changes in it. Apply in this order: remove, set, query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,8 +100,8 @@ impl Verifier {
         }
     }
 
-    /// Checks a request, and waits only if its token names a key that is not known: then the key set is fetched, once for
-    /// all requests that wait, and not more often than its interval allows.
+    /// Checks a request, and waits only if its token names a key that is not known: then the key set is fetched, once
+    /// for all requests that wait, and not more often than its interval allows.
     pub async fn authorize(
         &self,
         headers: &HeaderMap,
@@ -338,70 +227,6 @@ fn shortened(mut text: String) -> String {
         text.push('…');
     }
     text
-}
-
-fn read(jwt: &Jwt, path: &Path) -> Result<Vec<u8>, KeyError> {
-    let unreadable = |source| KeyError::Unreadable { jwt: jwt.name.clone(), path: path.to_owned(), source };
-    let bytes = fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > JWKS_BYTES_MAX as u64 {
-        return Err(unreadable(io::Error::other(format!("it has {bytes} bytes; at most {JWKS_BYTES_MAX} are read"))));
-    }
-    fs::read(path).map_err(unreadable)
-}
-
-fn jwks_file(jwt: &Jwt, path: &Path) -> Result<KeySet, KeyError> {
-    KeySet::from_jwks(&read(jwt, path)?).map_err(|source| KeyError::Jwks {
-        jwt: jwt.name.clone(),
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// The bytes of the file less one trailing line end, which editors add.
-fn secret_file(jwt: &Jwt, path: &Path) -> Result<KeySet, KeyError> {
-    let bytes = read(jwt, path)?;
-    let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
-    if secret.is_empty() {
-        return Err(KeyError::EmptySecret { jwt: jwt.name.clone(), path: path.to_owned() });
-    }
-    Ok(KeySet::single(DecodingKey::from_secret(secret)))
-}
-
-fn public_key_file(jwt: &Jwt, path: &Path) -> Result<KeySet, KeyError> {
-    let pem = read(jwt, path)?;
-    let refused =
-        || KeyError::NotAPublicKey { jwt: jwt.name.clone(), path: path.to_owned(), algorithms: jwt.algorithms.clone() };
-    // jsonwebtoken takes private keys and certificates for RSA keys too; neither verifies anything.
-    if !String::from_utf8_lossy(&pem).contains("PUBLIC KEY-----") {
-        return Err(refused());
-    }
-    let load = |family| match family {
-        AlgorithmFamily::Rsa => DecodingKey::from_rsa_pem(&pem),
-        AlgorithmFamily::Ec => DecodingKey::from_ec_pem(&pem),
-        AlgorithmFamily::Ed => DecodingKey::from_ed_pem(&pem),
-        AlgorithmFamily::Hmac => Err(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat.into()),
-    };
-    let key = jwt.algorithms.iter().find_map(|&name| load(algorithm(name).family()).ok());
-    key.map(KeySet::single).ok_or_else(refused)
-}
-
-/// The name in a token's `alg` (RFC 7518, RFC 8037).
-const fn algorithm_name(name: JwtAlgorithm) -> &'static str {
-    match name {
-        JwtAlgorithm::HS256 => "HS256",
-        JwtAlgorithm::HS384 => "HS384",
-        JwtAlgorithm::HS512 => "HS512",
-        JwtAlgorithm::RS256 => "RS256",
-        JwtAlgorithm::RS384 => "RS384",
-        JwtAlgorithm::RS512 => "RS512",
-        JwtAlgorithm::PS256 => "PS256",
-        JwtAlgorithm::PS384 => "PS384",
-        JwtAlgorithm::PS512 => "PS512",
-        JwtAlgorithm::ES256 => "ES256",
-        JwtAlgorithm::ES384 => "ES384",
-        JwtAlgorithm::EdDSA => "EdDSA",
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use homefront_config::jwt::JwtAlgorithm;
+use homefront_config::limits::JWKS_BYTES_MAX;
 use jsonwebtoken::EncodingKey;
+use jsonwebtoken::jwk::Jwk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -68,14 +71,20 @@ fn every_kind_of_key_verifies_its_algorithms() {
     ];
     let private = |name| std::fs::read(key_file(name)).unwrap();
     let ec = EncodingKey::from_ec_pem(&private("ec.private.pem")).unwrap();
+    let ec384 = EncodingKey::from_ec_pem(&private("ec384.private.pem")).unwrap();
     let ed = EncodingKey::from_ed_pem(&private("ed.private.pem")).unwrap();
     let mut cases: Vec<_> = rsa.map(|(our, theirs)| (our, theirs, "rsa-a.public.pem", rsa_key("a"))).into();
     cases.push((Our::ES256, Algorithm::ES256, "ec.public.pem", ec));
+    cases.push((Our::ES384, Algorithm::ES384, "ec384.public.pem", ec384));
     cases.push((Our::EdDSA, Algorithm::EdDSA, "ed.public.pem", ed));
     for (our, theirs, public, key) in cases {
         let verifier = Verifier::open(&jwt(JwtKeys::PublicKeyFile(key_file(public)), &[our])).unwrap();
         let token = sign(&key, theirs, Some("any kid"), &claims());
         assert_eq!(reason(&verifier, &token), None, "{our:?}");
+        let set = json!({ "keys": [Jwk::from_encoding_key(&key, theirs).unwrap()] }).to_string();
+        let set = file(set.as_bytes());
+        let by_set = Verifier::open(&jwt(JwtKeys::JwksFile(set.path().into()), &[our])).unwrap();
+        assert_eq!(reason(&by_set, &token), None, "{our:?} by a key set, whose key has no kid");
         let tampered = token.replacen('.', &format!(".{}", b64(b"{}")), 1);
         assert!(reason(&verifier, &tampered).is_some(), "{our:?}");
     }

@@ -116,3 +116,21 @@ pub(crate) const fn algorithm(name: JwtAlgorithm) -> Algorithm {
         JwtAlgorithm::EdDSA => Algorithm::EdDSA,
     }
 }
+
+/// The name in a token's `alg` (RFC 7518, RFC 8037).
+pub(crate) const fn algorithm_name(name: JwtAlgorithm) -> &'static str {
+    match name {
+        JwtAlgorithm::HS256 => "HS256",
+        JwtAlgorithm::HS384 => "HS384",
+        JwtAlgorithm::HS512 => "HS512",
+        JwtAlgorithm::RS256 => "RS256",
+        JwtAlgorithm::RS384 => "RS384",
+        JwtAlgorithm::RS512 => "RS512",
+        JwtAlgorithm::PS256 => "PS256",
+        JwtAlgorithm::PS384 => "PS384",
+        JwtAlgorithm::PS512 => "PS512",
+        JwtAlgorithm::ES256 => "ES256",
+        JwtAlgorithm::ES384 => "ES384",
+        JwtAlgorithm::EdDSA => "EdDSA",
+    }
+}

@@ -3,7 +3,9 @@
 mod claims;
 pub mod jwks;
 pub mod jwt;
+mod key_file;
 mod keys;
+mod refusal;
 #[cfg(test)]
 mod test_keys;
 mod token;
@@ -14,8 +16,11 @@ use std::sync::Arc;
 use homefront_config::Jwt;
 use tokio::task::JoinSet;
 
-pub use jwt::{KeyError, QueryEdit, Reason, Refusal, Verified, Verifier};
+pub use jwt::{Verified, Verifier};
+pub use key_file::KeyError;
 pub use keys::JwksError;
+pub use refusal::{Reason, Refusal};
+pub use token::QueryEdit;
 
 /// The verifiers of a configuration, by the name of their `[[jwt]]`.
 #[derive(Debug, Default)]

@@ -32,8 +32,8 @@ pub(crate) fn find<'r>(
     })
 }
 
-/// `Bearer ` in front is taken off. Another scheme (`Basic …`) is no token, so that the next source is tried; neither is
-/// a header that stands twice, of which the origin might believe the one we did not check.
+/// `Bearer ` in front is taken off. Another scheme (`Basic …`) is no token, so that the next source is tried; neither
+/// is a header that stands twice, of which the origin might believe the one we did not check.
 fn in_header<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };

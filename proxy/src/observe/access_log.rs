@@ -1,12 +1,13 @@
 //! One request as one line of CloudFront's standard log, in its W3C form or as JSON. Pure.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use homefront_config::limits::LOG_FIELD_BYTES_MAX;
 use homefront_config::log::AccessLogFormat;
 use http::Version;
+
+use super::log_line::{Line, Utc};
 
 /// CloudFront's names of the 33 fields, in its order.
 pub const FIELDS: [&str; 33] = [
@@ -45,7 +46,7 @@ pub const FIELDS: [&str; 33] = [
     "sc-range-end",
 ];
 
-/// What one request was. Text is as it came over the wire: nothing in it needs to be clean, it is encoded on the way out.
+/// What one request was. Text is as it came over the wire: it need not be clean, it is encoded on the way out.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
     /// When the last byte was sent (`date`, `time`; UTC).
@@ -214,9 +215,9 @@ impl Record<'_> {
     /// The line, without line end. It is ASCII whatever the request held, and no value can add a field or a line:
     /// CloudFront's URL encoding is applied to all text in both forms.
     pub fn line(&self, format: AccessLogFormat) -> String {
-        let mut line = Line { text: String::with_capacity(512), format, fields: 0 };
+        let mut line = Line::new(format);
         let written = self.fields(&mut line);
-        debug_assert!(written.is_ok() && line.fields == FIELDS.len(), "a String takes everything");
+        debug_assert!(written.is_ok() && line.fields() == FIELDS.len(), "a String takes everything");
         line.finish()
     }
 
@@ -270,126 +271,6 @@ fn version_name(version: Version) -> &'static str {
         Version::HTTP_2 => "HTTP/2.0",
         Version::HTTP_3 => "HTTP/3.0",
         _ => "HTTP/1.1",
-    }
-}
-
-/// A line in the making.
-struct Line {
-    text: String,
-    format: AccessLogFormat,
-    fields: usize,
-}
-
-impl Line {
-    /// What stands before the next value.
-    fn open(&mut self) {
-        match self.format {
-            AccessLogFormat::CloudfrontStandard if self.fields == 0 => {}
-            AccessLogFormat::CloudfrontStandard => self.text.push('\t'),
-            AccessLogFormat::Json => {
-                self.text.push_str(if self.fields == 0 { "{\"" } else { "\",\"" });
-                self.text.push_str(FIELDS[self.fields]);
-                self.text.push_str("\":\"");
-            }
-        }
-        self.fields += 1;
-    }
-
-    /// A value of ours, which has nothing to encode.
-    fn plain(&mut self, value: impl fmt::Display) -> fmt::Result {
-        self.open();
-        write!(self.text, "{value}")
-    }
-
-    fn number(&mut self, value: Option<u64>) -> fmt::Result {
-        match value {
-            Some(value) => self.plain(value),
-            None => self.text(None),
-        }
-    }
-
-    /// Seconds to three decimals.
-    fn seconds(&mut self, value: Option<Duration>) -> fmt::Result {
-        match value {
-            Some(value) => self.plain(format_args!("{}.{:03}", value.as_secs(), value.subsec_millis())),
-            None => self.text(None),
-        }
-    }
-
-    /// A value from outside; absent or empty is `-`.
-    fn text(&mut self, value: Option<&[u8]>) -> fmt::Result {
-        self.open();
-        match value {
-            None | Some([]) => self.text.push('-'),
-            Some(bytes) => encode(bytes, &mut self.text)?,
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> String {
-        if self.format == AccessLogFormat::Json {
-            self.text.push_str("\"}");
-        }
-        self.text
-    }
-}
-
-/// CloudFront's URL encoding, cut at [`LOG_FIELD_BYTES_MAX`] and never within an escape.
-fn encode(bytes: &[u8], out: &mut String) -> fmt::Result {
-    let bytes_max = out.len() + LOG_FIELD_BYTES_MAX;
-    for &byte in bytes {
-        let width = if must_be_encoded(byte) { 3 } else { 1 };
-        if out.len() + width > bytes_max {
-            break;
-        }
-        if width == 3 {
-            write!(out, "%{byte:02X}")?;
-        } else {
-            out.push(char::from(byte));
-        }
-    }
-    Ok(())
-}
-
-/// Bytes 0 to 32, 127 and above, and the characters RFC 1738 calls unsafe, with the apostrophe.
-fn must_be_encoded(byte: u8) -> bool {
-    matches!(byte, 0..=32 | 127..)
-        || matches!(
-            byte,
-            b'<' | b'>' | b'"' | b'#' | b'%' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'~' | b'[' | b']' | b'`' | b'\''
-        )
-}
-
-/// A moment as calendar and clock.
-struct Utc {
-    year: u64,
-    month: u64,
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-}
-
-impl Utc {
-    /// A moment before 1970 is 1970.
-    fn of(moment: SystemTime) -> Self {
-        let seconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (days, clock) = (seconds / 86_400, seconds % 86_400);
-        // Howard Hinnant's civil_from_days: years begin in March, so that the leap day is a year's last.
-        let days = days + 719_468;
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        Self {
-            year: era * 400 + year_of_era + u64::from(month <= 2),
-            month,
-            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
-            hour: clock / 3_600,
-            minute: clock / 60 % 60,
-            second: clock % 60,
-        }
     }
 }
 

@@ -67,8 +67,8 @@ impl fmt::Display for Sink {
     }
 }
 
-/// A file that is appended to. When its path no longer leads to it (a rotation renamed or removed it), the path is opened
-/// anew; no signal is needed.
+/// A file that is appended to. When its path no longer leads to it (a rotation renamed or removed it), the path is
+/// opened anew; no signal is needed.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,

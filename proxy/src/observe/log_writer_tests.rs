@@ -15,7 +15,7 @@ fn to_file(path: &Path) -> LogWriter {
     LogWriter::open(&LogTarget::File(path.to_owned()), "#header\n".to_owned()).unwrap()
 }
 
-/// A target that a test holds up: each write says that it has begun, waits for a permit and answers what the permit says.
+/// A target that a test holds up: each write says that it has begun, waits for a permit and answers what that says.
 struct Held {
     begun: mpsc::Sender<()>,
     permits: mpsc::Receiver<io::Result<()>>,

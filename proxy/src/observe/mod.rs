@@ -1,5 +1,6 @@
 //! What a node tells about the requests it served.
 
 pub mod access_log;
+mod log_line;
 mod log_sink;
 pub mod log_writer;
