@@ -34,6 +34,8 @@ pub const CACHED_PIECE_BYTES: usize = 262_144;
 pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
 /// Bytes that a cached header line occupies beside its text, about.
 pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
+/// Ranges of one request; with more the whole object is sent. CloudFront publishes none.
+pub const RANGES_MAX: usize = 100;
 /// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
 pub const CACHE_FILLING_SHARE: u64 = 4;
 /// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.

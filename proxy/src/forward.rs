@@ -75,7 +75,9 @@ pub fn origin_headers(request: &OriginRequest<'_>) -> Vec<(Cow<'static, str>, He
     let mut sent = Vec::with_capacity(request.viewer.len() + request.custom_headers.len() + 8);
     let mut send = |name: &'static str, value: HeaderValue| sent.push((Cow::Borrowed(name), value));
 
-    send("Host", host(request));
+    if let Some(host) = host(request) {
+        send("Host", host);
+    }
     if let Some(agent) = user_agent(request) {
         send("User-Agent", agent);
     }
@@ -123,6 +125,35 @@ pub fn origin_query<'a>(
     query::select(query, |name| both_take(&cache_policy.query_strings, added, name))
 }
 
+/// Whether the policies of a behavior take a viewer's header by its name (lower case). A header that only passes by default
+/// is not taken.
+pub fn takes_header(
+    cache_policy: &CachePolicy,
+    origin_request_policy: Option<&OriginRequestPolicy>,
+    name: &str,
+) -> bool {
+    let has = |names: &[String]| names.iter().any(|other| other == name);
+    has(&cache_policy.headers)
+        || origin_request_policy.is_some_and(|policy| match &policy.headers {
+            HeaderSelection::None => false,
+            HeaderSelection::AllViewer | HeaderSelection::AllViewerAnd(_) => true,
+            HeaderSelection::AllowList(names) => has(names),
+            HeaderSelection::AllExcept(except) | HeaderSelection::AllExceptAnd { except, .. } => !has(except),
+        })
+}
+
+/// Whether a name may stay in the Vary header that viewers see (see [`vary`](crate::cache::vary)): it is forwarded, or it is
+/// User-Agent and a header about the viewer's device, which is made of it, is.
+pub fn may_vary(
+    cache_policy: &CachePolicy,
+    origin_request_policy: Option<&OriginRequestPolicy>,
+    cloudfront: &[(&'static str, HeaderValue)],
+    name: &HeaderName,
+) -> bool {
+    takes_header(cache_policy, origin_request_policy, name.as_str())
+        || (name == header::USER_AGENT && cloudfront.iter().any(|(name, _)| name.starts_with("CloudFront-Is-")))
+}
+
 /// The two policies together: their union, but of two block lists what neither blocks.
 fn both_take(keyed: &Selection, added: &Selection, name: &[u8]) -> bool {
     match (keyed, added) {
@@ -133,13 +164,14 @@ fn both_take(keyed: &Selection, added: &Selection, name: &[u8]) -> bool {
 
 /// A header's name as origins see it: `x-forwarded-for` as `X-Forwarded-For`.
 pub fn wire_name(name: &HeaderName) -> Cow<'static, str> {
-    let mut start = true;
-    let mut upper = |c: char| {
-        let upper = if start { c.to_ascii_uppercase() } else { c };
-        start = c == '-';
-        upper
-    };
-    Cow::Owned(name.as_str().chars().map(&mut upper).collect())
+    let mut wire = String::with_capacity(name.as_str().len());
+    let rest = name.as_str().strip_prefix("sec-websocket-").inspect(|_| wire.push_str("Sec-WebSocket-"));
+    let mut starts = true;
+    for letter in rest.unwrap_or(name.as_str()).chars() {
+        wire.push(if starts { letter.to_ascii_uppercase() } else { letter });
+        starts = letter == '-';
+    }
+    Cow::Owned(wire)
 }
 
 /// Whether an ordinary header of the viewer is forwarded under its own name and value.
@@ -167,16 +199,8 @@ fn passes(request: &OriginRequest<'_>, name: &HeaderName) -> bool {
     ALWAYS_FORWARDED.contains(&text) || listed(request, text)
 }
 
-/// Whether a policy takes the viewer's header `name` (lower case).
 fn listed(request: &OriginRequest<'_>, name: &str) -> bool {
-    let has = |names: &[String]| names.iter().any(|other| other == name);
-    has(&request.cache_policy.headers)
-        || request.origin_request_policy.is_some_and(|policy| match &policy.headers {
-            HeaderSelection::None => false,
-            HeaderSelection::AllViewer | HeaderSelection::AllViewerAnd(_) => true,
-            HeaderSelection::AllowList(names) => has(names),
-            HeaderSelection::AllExcept(except) | HeaderSelection::AllExceptAnd { except, .. } => !has(except),
-        })
+    takes_header(request.cache_policy, request.origin_request_policy, name)
 }
 
 /// Kept for the methods that change something; for those that may be cached only when keyed, or when all headers go.
@@ -193,11 +217,9 @@ fn forwards_authorization(request: &OriginRequest<'_>) -> bool {
         || (!alone && listed(request, "authorization"))
 }
 
-fn host(request: &OriginRequest<'_>) -> HeaderValue {
+fn host(request: &OriginRequest<'_>) -> Option<HeaderValue> {
     let viewers = request.viewer.get(header::HOST).filter(|_| listed(request, "host"));
-    viewers.cloned().unwrap_or_else(|| {
-        HeaderValue::from_str(request.origin_host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
-    })
+    viewers.cloned().or_else(|| HeaderValue::from_str(request.origin_host).ok())
 }
 
 fn user_agent(request: &OriginRequest<'_>) -> Option<HeaderValue> {
@@ -261,3 +283,6 @@ fn replace_with_custom(sent: &mut Vec<(Cow<'static, str>, HeaderValue)>, custom:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

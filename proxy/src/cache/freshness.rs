@@ -22,7 +22,7 @@ pub const STALE_WITHOUT_END_S: u32 = u32::MAX;
 pub struct Response<'a> {
     /// Of the origin's answer; after a 304, that of the stored response.
     pub status: StatusCode,
-    /// Of the origin's answer; after a 304, the merged ones.
+    /// Of the origin's answer; after a 304, the stored ones with its [`changes`](super::validators::changes).
     pub headers: &'a HeaderMap,
     /// When it came.
     pub now: SystemTime,
@@ -161,6 +161,11 @@ pub fn collapses(policy: &CachePolicy, origin_request: Option<&OriginRequestPoli
     !policy.caching_disabled() && !forwards_cookies(policy, origin_request)
 }
 
+/// Whether the origin may be asked conditionally for an expired object.
+pub fn revalidates(policy: &CachePolicy, origin_request: Option<&OriginRequestPolicy>) -> bool {
+    !forwards_cookies(policy, origin_request)
+}
+
 fn has_lifetime(control: &CacheControl) -> bool {
     control.s_maxage_s.is_some() || control.max_age_s.is_some()
 }
@@ -261,3 +266,6 @@ fn error(policy: &CachePolicy, control: &CacheControl, response: &Response<'_>) 
         because,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ pub mod freshness;
 pub mod key;
 pub mod memory;
 pub mod query;
+pub mod range;
+pub mod validators;
+pub mod vary;
 
 #[cfg(test)]
 pub(crate) mod tests {
