@@ -40,6 +40,7 @@ impl Clock {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -48,16 +49,16 @@ mod tests {
         let clock = Clock::default();
         let clone = clock.clone();
         let before = clone.now();
-        clock.advance(Duration::from_secs(3_600));
-        assert!(clone.now() >= before + Duration::from_secs(3_600));
+        clock.advance(Duration::from_hours(1));
+        assert!(clone.now() >= before + Duration::from_hours(1));
     }
 
     #[test]
     fn a_time_keeps_its_distance_when_translated() {
         let clock = Clock::default();
         let stored = clock.now();
-        clock.advance(Duration::from_secs(60));
-        assert_eq!(stored.duration_since(clock.to_system(stored)).unwrap(), Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
+        assert_eq!(stored.duration_since(clock.to_system(stored)).unwrap(), Duration::from_mins(1));
         assert_eq!(clock.from_system(clock.to_system(stored)), stored);
     }
 }

@@ -73,37 +73,37 @@ const ALWAYS_FORWARDED: [&str; 15] = [
 /// The headers of the origin request, names in wire case. They replace the viewer's: what is not here is not sent.
 pub fn origin_headers(request: &OriginRequest<'_>) -> Vec<(Cow<'static, str>, HeaderValue)> {
     let mut sent = Vec::with_capacity(request.viewer.len() + request.custom_headers.len() + 8);
-    let mut send = |name: &'static str, value: HeaderValue| sent.push((Cow::Borrowed(name), value));
+    let mut add = |name: &'static str, value: HeaderValue| sent.push((Cow::Borrowed(name), value));
 
     if let Some(host) = host(request) {
-        send("Host", host);
+        add("Host", host);
     }
     if let Some(agent) = user_agent(request) {
-        send("User-Agent", agent);
+        add("User-Agent", agent);
     }
     if let Some(encodings) = encodings(request) {
-        send("Accept-Encoding", encodings);
+        add("Accept-Encoding", encodings);
     }
     if let Some(cookies) = cookie_header(request) {
-        send("Cookie", cookies);
+        add("Cookie", cookies);
     }
     if request.facts.websocket {
-        send("Connection", HeaderValue::from_static("Upgrade"));
-        send("Upgrade", HeaderValue::from_static("websocket"));
+        add("Connection", HeaderValue::from_static("Upgrade"));
+        add("Upgrade", HeaderValue::from_static("websocket"));
     } else {
-        send("Connection", HeaderValue::from_static("Keep-Alive"));
+        add("Connection", HeaderValue::from_static("Keep-Alive"));
     }
     if let Some(via) = via(request) {
-        send("Via", via);
+        add("Via", via);
     }
     if let Some(forwarded_for) = forwarded_for(request) {
-        send("X-Forwarded-For", forwarded_for);
+        add("X-Forwarded-For", forwarded_for);
     }
     if let Ok(id) = HeaderValue::from_str(request.facts.request_id) {
-        send("X-Amz-Cf-Id", id);
+        add("X-Amz-Cf-Id", id);
     }
     for (name, value) in request.cloudfront {
-        send(name, value.clone());
+        add(name, value.clone());
     }
     let nominated = nominated(request.viewer);
     for (name, value) in request.viewer {
@@ -234,7 +234,7 @@ fn encodings(request: &OriginRequest<'_>) -> Option<HeaderValue> {
     let normal = accept_encoding::normalise(request.cache_policy, request.viewer, request.facts.version);
     if normal == accept_encoding::AcceptEncoding::Ordinary {
         let viewers = request.viewer.get_all(header::ACCEPT_ENCODING);
-        return if listed(request, "accept-encoding") { join(viewers, b", ", None) } else { None };
+        return if listed(request, "accept-encoding") { join(&viewers, b", ", None) } else { None };
     }
     normal.to_origin().map(HeaderValue::from_static)
 }
@@ -250,16 +250,16 @@ fn cookie_header(request: &OriginRequest<'_>) -> Option<HeaderValue> {
 
 fn via(request: &OriginRequest<'_>) -> Option<HeaderValue> {
     let hop = format!("{} {} (CloudFront)", request.facts.http_version(), request.facts.via_host);
-    join(request.viewer.get_all(header::VIA), b", ", Some(&hop))
+    join(&request.viewer.get_all(header::VIA), b", ", Some(&hop))
 }
 
 fn forwarded_for(request: &OriginRequest<'_>) -> Option<HeaderValue> {
     let peer = request.facts.address.ip().to_canonical().to_string();
-    join(request.viewer.get_all("x-forwarded-for"), b",", Some(&peer))
+    join(&request.viewer.get_all("x-forwarded-for"), b",", Some(&peer))
 }
 
 /// The values of one header and `last` in one line.
-fn join(values: header::GetAll<'_, HeaderValue>, separator: &[u8], last: Option<&str>) -> Option<HeaderValue> {
+fn join(values: &header::GetAll<'_, HeaderValue>, separator: &[u8], last: Option<&str>) -> Option<HeaderValue> {
     let all: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).chain(last.map(str::as_bytes)).collect();
     (!all.is_empty()).then(|| HeaderValue::from_bytes(&all.join(separator)).ok()).flatten()
 }

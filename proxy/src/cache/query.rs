@@ -10,15 +10,15 @@ pub const SIGNED_URL_PARAMETERS: [&str; 5] = ["Expires", "Policy", "Signature", 
 /// The `name=value` pairs of `query` whose name `takes` accepts, joined as they stood; `None` when nothing is left.
 pub fn select(query: Option<&str>, takes: impl Fn(&[u8]) -> bool) -> Option<Cow<'_, str>> {
     let query = query?;
-    let taken = |pair: &str| {
+    let is_selected = |pair: &str| {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         !SIGNED_URL_PARAMETERS.contains(&name) && takes(name.as_bytes())
     };
-    if query.split('&').all(taken) {
+    if query.split('&').all(is_selected) {
         return (!query.is_empty()).then_some(Cow::Borrowed(query));
     }
     let mut left = String::with_capacity(query.len());
-    for (index, pair) in query.split('&').filter(|pair| taken(pair)).enumerate() {
+    for (index, pair) in query.split('&').filter(|pair| is_selected(pair)).enumerate() {
         if index > 0 {
             left.push('&');
         }

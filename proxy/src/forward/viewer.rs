@@ -77,15 +77,15 @@ impl ViewerFacts<'_> {
 
 /// The headers that can be made here, with a function for each.
 const MADE: [(&str, Make); 12] = [
-    ("CloudFront-Forwarded-Proto", forwarded_proto),
-    ("CloudFront-Is-Android-Viewer", |viewer, _| device(viewer, |device| device.android)),
-    ("CloudFront-Is-Desktop-Viewer", |viewer, _| device(viewer, |device| device.desktop)),
-    ("CloudFront-Is-IOS-Viewer", |viewer, _| device(viewer, |device| device.ios)),
-    ("CloudFront-Is-Mobile-Viewer", |viewer, _| device(viewer, |device| device.mobile)),
-    ("CloudFront-Is-SmartTV-Viewer", |viewer, _| device(viewer, |device| device.smart_tv)),
-    ("CloudFront-Is-Tablet-Viewer", |viewer, _| device(viewer, |device| device.tablet)),
+    ("CloudFront-Forwarded-Proto", |_, facts| Some(forwarded_proto(facts))),
+    ("CloudFront-Is-Android-Viewer", |viewer, _| Some(device(viewer, |device| device.android))),
+    ("CloudFront-Is-Desktop-Viewer", |viewer, _| Some(device(viewer, |device| device.desktop))),
+    ("CloudFront-Is-IOS-Viewer", |viewer, _| Some(device(viewer, |device| device.ios))),
+    ("CloudFront-Is-Mobile-Viewer", |viewer, _| Some(device(viewer, |device| device.mobile))),
+    ("CloudFront-Is-SmartTV-Viewer", |viewer, _| Some(device(viewer, |device| device.smart_tv))),
+    ("CloudFront-Is-Tablet-Viewer", |viewer, _| Some(device(viewer, |device| device.tablet))),
     ("CloudFront-Viewer-Address", address),
-    ("CloudFront-Viewer-Header-Count", header_count),
+    ("CloudFront-Viewer-Header-Count", |viewer, _| Some(header_count(viewer))),
     ("CloudFront-Viewer-Header-Order", header_order),
     ("CloudFront-Viewer-Http-Version", |_, facts| Some(HeaderValue::from_static(facts.http_version()))),
     ("CloudFront-Viewer-TLS", tls),
@@ -140,11 +140,11 @@ pub fn cloudfront_headers(
     made.filter_map(|(name, make)| Some((*name, make(viewer, facts)?))).collect()
 }
 
-fn forwarded_proto(_: &HeaderMap, facts: &ViewerFacts<'_>) -> Option<HeaderValue> {
-    Some(HeaderValue::from_static(match facts.scheme {
+fn forwarded_proto(facts: &ViewerFacts<'_>) -> HeaderValue {
+    HeaderValue::from_static(match facts.scheme {
         Scheme::Http => "http",
         Scheme::Https => "https",
-    }))
+    })
 }
 
 /// The address as text without brackets, IPv6 as well: CloudFront's examples have none.
@@ -163,8 +163,8 @@ fn tls(_: &HeaderMap, facts: &ViewerFacts<'_>) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{}:{}:{handshake}", tls.protocol, tls.cipher)).ok()
 }
 
-fn header_count(viewer: &HeaderMap, _: &ViewerFacts<'_>) -> Option<HeaderValue> {
-    Some(HeaderValue::from(viewer.keys().filter(|name| !is_cloudfront_header(name)).count()))
+fn header_count(viewer: &HeaderMap) -> HeaderValue {
+    HeaderValue::from(viewer.keys().filter(|name| !is_cloudfront_header(name)).count())
 }
 
 fn header_order(viewer: &HeaderMap, _: &ViewerFacts<'_>) -> Option<HeaderValue> {
@@ -174,7 +174,7 @@ fn header_order(viewer: &HeaderMap, _: &ViewerFacts<'_>) -> Option<HeaderValue> 
     HeaderValue::from_str(&order).ok()
 }
 
-fn device(viewer: &HeaderMap, is: impl Fn(&device::Device) -> bool) -> Option<HeaderValue> {
+fn device(viewer: &HeaderMap, is: impl Fn(&device::Device) -> bool) -> HeaderValue {
     let agent = viewer.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    Some(HeaderValue::from_static(if is(&device::of(agent)) { "true" } else { "false" }))
+    HeaderValue::from_static(if is(&device::of(agent)) { "true" } else { "false" })
 }

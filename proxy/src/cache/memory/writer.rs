@@ -55,6 +55,7 @@ impl Drop for Writer {
     }
 }
 
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn failed(error: FillError) -> Box<Error> {
     Error::because(ErrorType::InternalError, "filling the cache", error)
 }
