@@ -34,8 +34,6 @@ pub const CACHED_PIECE_BYTES: usize = 262_144;
 pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
 /// Bytes that a cached header line occupies beside its text, about.
 pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
-/// Ranges of one request; with more the whole object is sent. CloudFront publishes none.
-pub const RANGES_MAX: usize = 100;
 /// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
 pub const CACHE_FILLING_SHARE: u64 = 4;
 /// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.
@@ -164,3 +162,33 @@ pub const FUNCTION_THROTTLE_MS: u64 = 30_000;
 pub const FUNCTION_WORKER_STDERR_LINE_BYTES_MAX: usize = 1_024;
 /// Lines a worker prints on stderr that reach the node's log; a worker prints when it dies, and then few.
 pub const FUNCTION_WORKER_STDERR_LINES_MAX: u64 = 64;
+/// From the first byte of a request head to its last. CloudFront publishes none.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the connection to the end of the TLS handshake, or to the first bytes of a plaintext viewer.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an idle viewer connection is kept.
+pub const VIEWER_KEEPALIVE_TIMEOUT_S: u64 = 60;
+/// Viewer connections at the same time; further ones wait in the kernel's queue.
+pub const VIEWER_CONNECTIONS_MAX: usize = 65_536;
+/// Between two attempts to accept when the system is out of file descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// From the signal to stop until requests in flight are cut off.
+pub const GRACEFUL_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the addresses of an origin's name are kept.
+pub const DNS_TTL: Duration = Duration::from_secs(30);
+/// How long a lookup of an origin's name may take.
+pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a viewer may wait for another viewer's fetch of the same object.
+pub const COLLAPSE_WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+/// A write to a viewer that takes nothing for so long is given up.
+pub const VIEWER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Objects the node remembers as not cacheable, so that their requests do not wait for each other.
+pub const UNCACHEABLE_REMEMBERED_MAX: usize = 16_384;
+/// Streams a viewer may have open on one h2 connection. CloudFront: 128.
+pub const H2_STREAMS_MAX: u32 = 128;
+/// An origin that takes nothing of a request body for so long is given up, if its read timeout is not longer.
+pub const ORIGIN_WRITE_TIMEOUT_MIN: Duration = Duration::from_secs(30);
+/// Idle connections to origins, all origins together.
+pub const ORIGIN_CONNECTIONS_IDLE_MAX: usize = 1_024;
+/// Ranges of one request; with more the whole object is sent. CloudFront publishes none.
+pub const RANGES_MAX: usize = 100;

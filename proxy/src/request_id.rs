@@ -81,6 +81,11 @@ impl NodeName {
         &self.via
     }
 
+    /// `<32 hex>.cloudfront.net`
+    pub fn via_host(&self) -> &str {
+        self.via.trim_start_matches("1.1 ").trim_end_matches(" (CloudFront)")
+    }
+
     /// `X-Amz-Cf-Pop` and the access log's `x-edge-location`.
     pub fn pop(&self) -> &str {
         &self.pop

@@ -8,6 +8,7 @@ pub mod key;
 pub mod memory;
 pub mod query;
 pub mod range;
+pub(crate) mod store;
 pub mod validators;
 pub mod vary;
 

@@ -1,0 +1,169 @@
+//! From the viewer's request to the question the cache is asked: admit, route, guard, viewer request, split.
+
+use crate::admit::{self, BodyPresence};
+use crate::exchange::{Exchange, Route};
+use crate::failure::Failure;
+use crate::fetch;
+use crate::forward;
+use crate::guard::{QueryEdit, Verified};
+use crate::head;
+use crate::hooks;
+use crate::node::Node;
+use crate::respond::{self, Answer};
+use crate::route;
+use crate::split;
+use homefront_config::behavior::{Behavior, ViewerProtocolPolicy};
+use homefront_config::limits;
+use http::{HeaderValue, Method, Version};
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+use std::sync::Arc;
+
+/// Before anything is judged: bounds on the connection, and who is on it.
+pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
+    // pingora keeps idle connections for ever unless each request says otherwise.
+    session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
+    session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
+    exchange.viewer = respond::viewer(session);
+    if let Some(viewer) = &exchange.viewer {
+        viewer.request_begins();
+    }
+    let head = session.req_header();
+    exchange.asked.method = head.method.clone();
+    exchange.asked.target = head.uri.clone();
+}
+
+/// Every step until the cache. `Some` = the request is answered here.
+pub(crate) async fn steps(
+    node: &Node,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<Option<Answer>, Failure> {
+    let body = if session.as_downstream_mut().is_body_empty() { BodyPresence::None } else { BodyPresence::Some };
+    let request = session.req_header_mut();
+    exchange.asked.host = admit::check(request, body)?;
+    if let Some(redirect) = route(node, request, exchange)? {
+        return Ok(Some(redirect));
+    }
+    tell_of_viewer(node, request, exchange)?;
+    guard(node, request, exchange).await?;
+    if let Some(answer) = hooks::viewer_request(node, exchange, request).await? {
+        return Ok(Some(answer));
+    }
+    split(request, exchange)?;
+    Ok(None)
+}
+
+/// The distribution, the default root object, the behavior, and whether it takes this method over this protocol.
+fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<Option<Answer>, Failure> {
+    let Some(distribution) = node.routes.distribution(&exchange.asked.host) else {
+        return Err(Failure::BadRequest("no distribution has this host"));
+    };
+    let asked = request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+    if let Some(root) = &distribution.config.default_root_object
+        && request.uri.path() == "/"
+    {
+        request.set_uri(head::target(format!("/{root}").as_bytes(), request.uri.query().map(str::as_bytes))?);
+    }
+    let behavior = route::behavior(&distribution.config, request.uri.path()).clone();
+    let redirect = protocol(&behavior, request, exchange, &asked)?;
+    if redirect.is_none() && !behavior.allowed_methods.contains(request.method.as_str()) {
+        return Err(Failure::MethodNotAllowed(request.method.to_string()));
+    }
+    let origin = behavior.target_origin;
+    let verifier = match &behavior.authorize {
+        None => None,
+        // Without its verifier a guarded behavior must not be served at all.
+        Some(jwt) => Some(
+            node.verifiers
+                .named(&jwt.name)
+                .cloned()
+                .ok_or_else(|| Failure::Internal(format!("no verifier was made for jwt \"{}\"", jwt.name)))?,
+        ),
+    };
+    exchange.route = Some(Route { distribution: distribution.clone(), verifier, behavior, origin });
+    Ok(redirect)
+}
+
+/// Developer Guide, requiring HTTPS between viewers and CloudFront: 301 for reads, 307 for the others, 403 for HTTP/1.0.
+fn protocol(
+    behavior: &Arc<Behavior>,
+    request: &RequestHeader,
+    exchange: &Exchange,
+    asked: &str,
+) -> Result<Option<Answer>, Failure> {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    match behavior.viewer_protocol_policy {
+        _ if exchange.viewer_tls() => Ok(None),
+        ViewerProtocolPolicy::AllowAll => Ok(None),
+        ViewerProtocolPolicy::HttpsOnly => Err(Failure::HttpsRequired),
+        ViewerProtocolPolicy::RedirectToHttps if !is_read && request.version == Version::HTTP_10 => {
+            Err(Failure::HttpsRequired)
+        }
+        ViewerProtocolPolicy::RedirectToHttps => {
+            Ok(Some(respond::redirect_to_https(&exchange.asked.host, asked, &request.method)))
+        }
+    }
+}
+
+/// CloudFront's own headers that the behavior's policies name; a viewer's copies are forged.
+fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
+    let behavior = &exchange.route()?.behavior;
+    let (policy, extra) = (&behavior.cache_policy, behavior.origin_request_policy.as_deref());
+    let told = {
+        let facts = fetch::viewer_facts(node, exchange, request);
+        forward::cloudfront_headers(&request.headers, &facts, policy, extra)
+    };
+    let forged: Vec<_> = request.headers.keys().filter(|name| forward::is_cloudfront_header(name)).cloned().collect();
+    forged.iter().for_each(|name| drop(request.remove_header(name)));
+    for (name, value) in &told {
+        request.insert_header(*name, value.clone()).map_err(|error| Failure::Internal(error.to_string()))?;
+    }
+    exchange.cloudfront = told;
+    Ok(())
+}
+
+/// The native JWT check. Headers that carry claims are the node's alone.
+async fn guard(node: &Node, request: &mut RequestHeader, exchange: &Exchange) -> Result<(), Failure> {
+    let Some(verifier) = &exchange.route()?.verifier else { return Ok(()) };
+    let verified = verifier.authorize(&request.headers, request.uri.query(), node.clock.now()).await;
+    let Verified { headers_to_remove, headers_to_set, query } = verified.map_err(Failure::Unauthorized)?;
+    for name in headers_to_remove {
+        request.remove_header(&name);
+    }
+    for (name, value) in headers_to_set {
+        request.insert_header(name, value).map_err(|error| Failure::Internal(error.to_string()))?;
+    }
+    let query = match query {
+        QueryEdit::Keep => return Ok(()),
+        QueryEdit::Remove => None,
+        QueryEdit::Replace(query) => Some(query),
+    };
+    let target = head::target(request.uri.path().as_bytes(), query.as_deref().map(str::as_bytes))?;
+    request.set_uri(target);
+    Ok(())
+}
+
+/// The native A/B split: the variant's headers, URI prefix and origin; its cookie on the answer.
+fn split(request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
+    let Some(Route { behavior, .. }) = exchange.route.clone() else { return Ok(()) };
+    let Some(split) = &behavior.split else { return Ok(()) };
+    let assigned = split::assign(&split.experiment, &request.headers, rand::random());
+    for name in assigned.headers_to_remove() {
+        request.remove_header(name);
+    }
+    for (name, value) in assigned.headers() {
+        let value = HeaderValue::from_str(value).map_err(|error| Failure::Internal(error.to_string()))?;
+        request.insert_header(name.to_owned(), value).map_err(|error| Failure::Internal(error.to_string()))?;
+    }
+    if let Some(prefix) = &assigned.variant().uri_prefix {
+        head::prefix_path(request, prefix)?;
+    }
+    if let Some(cookie) = &assigned.set_cookie {
+        exchange.set_cookies.push(HeaderValue::from_str(cookie).map_err(|error| Failure::Internal(error.to_string()))?);
+    }
+    if let (Some(route), Some(origin)) = (&mut exchange.route, split.origins[assigned.index]) {
+        route.origin = origin;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What the origin sent, on its way into the cache: the origin-response function, then how long it may be kept.
+
+use super::freshness::{self, Decision};
+use super::validators;
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::fetch;
+use crate::finish;
+use crate::hooks;
+use crate::node::Node;
+use crate::origin::local;
+use bytes::Bytes;
+use homefront_config::Behavior;
+use http::{HeaderMap, Method, StatusCode, header};
+use pingora::cache::{NoCacheReason, RespCacheable};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Whether the origin gets the viewer's cookies: then it answers this viewer, and is asked without conditions.
+pub(crate) fn forwards_cookies(behavior: &Behavior) -> bool {
+    freshness::forwards_cookies(&behavior.cache_policy, behavior.origin_request_policy.as_deref())
+}
+
+/// An origin's response head: judged, shown to the origin-response function, made ready to be stored.
+pub(crate) async fn origin_response(
+    node: &Node,
+    session: &Session,
+    response: &mut ResponseHeader,
+    exchange: &mut Exchange,
+) -> Result<()> {
+    fetch::admit_response(exchange, response).map_err(|failure| finish::fail(exchange, failure))?;
+    exchange.fetch.no_body = has_no_body(&session.req_header().method, response);
+    let replaced = hooks::origin_response(node, exchange, response).await;
+    if let Some(body) = replaced.map_err(|failure| finish::fail(exchange, failure))? {
+        if exchange.fetch.no_body {
+            return Err(enter_again(exchange, response, body));
+        }
+        exchange.fetch.replaced_body = Some(body);
+    }
+    let strip_cookies = exchange.route.as_ref().is_some_and(|route| !forwards_cookies(&route.behavior));
+    if strip_cookies {
+        response.remove_header(&header::SET_COOKIE);
+    }
+    if session.cache.enabled()
+        && response.status == StatusCode::NOT_MODIFIED
+        && session.cache.maybe_cache_meta().is_some()
+    {
+        exchange.fetch.not_modified = Some(response.headers.clone());
+    }
+    Ok(())
+}
+
+/// pingora ends such responses with their head: there is no place for a body to come.
+fn has_no_body(method: &Method, response: &ResponseHeader) -> bool {
+    let empty = response.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
+    *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || empty
+}
+
+/// The response with its new body enters anew, as the answer of an origin that has one.
+fn enter_again(exchange: &mut Exchange, response: &ResponseHeader, body: Bytes) -> Box<Error> {
+    match hooks::as_local_answer(response, body) {
+        Ok(answer) => {
+            exchange.fetch.answer = Some(Arc::new(local::Ready(answer)));
+            let mut error = Error::explain(ErrorType::Custom("ReplacedBody"), "the response has another body now");
+            error.set_retry(true);
+            error
+        }
+        Err(failure) => finish::fail(exchange, failure),
+    }
+}
+
+/// The origin's body, or what an origin-response function put in its place.
+pub(crate) fn origin_body(exchange: &mut Exchange, body: &mut Option<Bytes>, now: Instant) -> Result<()> {
+    if exchange.over_completion_budget(fetch::completion_budget(exchange), now) {
+        let origin = fetch::origin_id(exchange);
+        let reason = "response_completion_timeout_s is over".to_owned();
+        return Err(finish::fail(exchange, Failure::OriginTimeout { origin, reason }));
+    }
+    if let Some(replacement) = &mut exchange.fetch.replaced_body {
+        // The first piece carries all of it, the others nothing.
+        *body = Some(std::mem::take(replacement));
+    }
+    Ok(())
+}
+
+/// Whether and for how long a response is kept. After a 304, `response` is the stored one.
+pub(crate) fn decide(
+    node: &Node,
+    session: &Session,
+    response: &ResponseHeader,
+    exchange: &mut Exchange,
+) -> Result<RespCacheable> {
+    let Some(route) = &exchange.route else {
+        return Ok(RespCacheable::Uncacheable(NoCacheReason::InternalError));
+    };
+    let mut stored = response.clone();
+    if let Some(not_modified) = exchange.fetch.not_modified.take() {
+        refresh(&mut stored, &not_modified)?;
+    }
+    let behavior = &route.behavior;
+    let asked = freshness::Response {
+        status: stored.status,
+        headers: &stored.headers,
+        now: node.clock.now(),
+        error_caching_min_ttl_s: freshness::ERROR_CACHING_MIN_TTL_S,
+    };
+    match freshness::decide(&behavior.cache_policy, forwards_cookies(behavior), &asked) {
+        Decision::Store(storable) => Ok(RespCacheable::Cacheable(node.cache.storage.meta(&storable, stored))),
+        Decision::Pass(reason) => {
+            tracing::debug!(%reason, phase = session.cache.phase().as_str(), "not cached");
+            Ok(RespCacheable::Uncacheable(NoCacheReason::OriginNotCache))
+        }
+    }
+}
+
+/// pingora takes five headers of a 304; a cache takes all of them (RFC 9111 §3.2).
+fn refresh(stored: &mut ResponseHeader, not_modified: &HeaderMap) -> Result<()> {
+    for (name, values) in validators::changes(&stored.headers.clone(), not_modified) {
+        stored.remove_header(&name);
+        for value in values {
+            stored.append_header(name.clone(), value.clone())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! `homefront check`: a configuration and its functions, without serving anything.
+
+use super::{complain, load, print, workers};
+use homefront_functions::EdgeCode;
+use homefront_functions::function_log::FunctionLog;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(file: &Path) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let faults = runtime.and_then(|runtime| {
+        let workers = workers()?;
+        runtime.block_on(async {
+            let code =
+                EdgeCode::start(&config, workers, FunctionLog::new(|_| {})).await.map_err(std::io::Error::other)?;
+            let faults = code.faults();
+            code.stop().await;
+            Ok(faults)
+        })
+    });
+    match faults {
+        Ok(faults) if faults.is_empty() => {
+            print(&format!("{}: ok", file.display()));
+            ExitCode::SUCCESS
+        }
+        Ok(faults) => {
+            faults.iter().for_each(|fault| complain(&format!("error: {fault}")));
+            complain(&format!(
+                "{} error{} in {}",
+                faults.len(),
+                if faults.len() == 1 { "" } else { "s" },
+                file.display()
+            ));
+            ExitCode::from(super::WRONG_INPUT)
+        }
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::from(super::WRONG_INPUT)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the words on the command line do.
+
+mod check;
+mod invoke;
+mod quickstart;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use homefront_config::{Config, Warning};
+use homefront_functions::edge_code::Workers;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A CloudFront-compatible edge node: caches by CloudFront's rules, runs CloudFront Functions and Lambda@Edge.
+#[derive(Debug, Parser)]
+#[command(name = "homefront", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node.
+    ///
+    /// Without FILE and --origin it runs the quickstart example on 127.0.0.1:8080 and prints what to try.
+    Serve {
+        /// The node's configuration.
+        file: Option<PathBuf>,
+        /// Instead of FILE: one distribution with CloudFront's defaults in front of this origin.
+        #[arg(long, value_name = "URL", conflicts_with = "file")]
+        origin: Option<String>,
+        /// Listen here for plain HTTP, instead of where the configuration says.
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Read a configuration and its functions; print everything that is wrong; exit with 2 if anything is.
+    Check {
+        /// The node's configuration.
+        file: PathBuf,
+    },
+    /// Run one function on one event; print its output, its log and what it cost.
+    Invoke {
+        /// Name of a [[function]] or a [[lambda]].
+        name: String,
+        /// The event, a JSON file as TestFunction or Lambda takes it; `-` reads standard input.
+        event: PathBuf,
+        /// The configuration that has the function.
+        #[arg(long, short, value_name = "FILE", default_value = "homefront.toml")]
+        config: PathBuf,
+        /// Print JSON in the shape of AWS's API instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+}
+
+/// The exit code of a wrong configuration, event or name.
+const WRONG_INPUT: u8 = 2;
+
+/// Runs a command line.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve { file, origin, listen } => serve::run(file, origin, listen),
+        Command::Check { file } => check::run(&file),
+        Command::Invoke { name, event, config, json } => invoke::run(&name, &event, &config, json),
+        Command::Schema => {
+            print(homefront_config::schema::json_schema().trim_end());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Reads a configuration; prints its warnings, or all that is wrong with it.
+fn load(file: &Path) -> Result<Config, ExitCode> {
+    match homefront_config::load(file, &|name| std::env::var(name).ok()) {
+        Ok((config, warnings)) => {
+            warnings.iter().for_each(|warning: &Warning| complain(&warning.to_string()));
+            Ok(config)
+        }
+        Err(report) => {
+            complain(&report.to_string());
+            Err(ExitCode::from(WRONG_INPUT))
+        }
+    }
+}
+
+/// How this binary starts its workers.
+fn workers() -> std::io::Result<Workers> {
+    let executable = std::env::current_exe()?;
+    let beside = executable.with_file_name("libhomefront_python.so");
+    let installed = executable.parent().map(|bin| bin.join("../lib/homefront/libhomefront_python.so"));
+    let python_module = [Some(beside), installed].into_iter().flatten().find(|path| path.exists());
+    let function_workers = std::thread::available_parallelism().map_or(1, Into::into);
+    Ok(Workers { executable, python_module, function_workers })
+}
+
+/// The node's own log, on standard error: `HOMEFRONT_LOG=debug` says more.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HOMEFRONT_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(
+            "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_proxy=error",
+        )
+    });
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Only the first of a process counts; that is this one.
+    let _ = subscriber.try_init();
+}
+
+/// To standard output. A reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+}
+
+/// To standard error.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,143 @@
+//! One request and its answer: what the steps of the life of a request leave for the later ones.
+
+use crate::connection::Viewer;
+use crate::failure::Failure;
+use crate::guard::Verifier;
+use crate::node::Deployed;
+use crate::observe::access_log::{Detail, ResultType};
+use crate::origin::local::LocalOrigin;
+use crate::request_id::RequestId;
+use bytes::Bytes;
+use homefront_config::Behavior;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use pingora::http::{RequestHeader, ResponseHeader};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The state of one request. It lives as long as the request, and nothing of it is shared.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// When the head was read; for `time-taken`.
+    pub(crate) started: Instant,
+    /// The `X-Amz-Cf-Id`.
+    pub(crate) request_id: RequestId,
+    /// The connection it came over; absent for requests the node makes itself.
+    pub(crate) viewer: Option<Arc<Viewer>>,
+    /// The request line as it came, for the log.
+    pub(crate) asked: Asked,
+    /// Who answers; absent until the route is chosen.
+    pub(crate) route: Option<Route>,
+    /// CloudFront's own headers that the behavior's policies name, for this viewer.
+    pub(crate) cloudfront: Vec<(&'static str, HeaderValue)>,
+    /// `Set-Cookie` lines the node adds: the sticky cookie of an experiment.
+    pub(crate) set_cookies: Vec<HeaderValue>,
+    /// What goes to the origin, and how often that was tried.
+    pub(crate) fetch: Fetch,
+    /// A whole response for `finish` to write, because pingora's way has no place for its body.
+    pub(crate) late_answer: Option<(Box<ResponseHeader>, Bytes)>,
+    /// Why the node must answer itself.
+    pub(crate) failure: Option<Failure>,
+    /// What came of it, for the log and `X-Cache`.
+    pub(crate) outcome: Outcome,
+}
+
+/// The request line and Host as the viewer sent them.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) target: Uri,
+    pub(crate) host: String,
+}
+
+/// Who answers a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// The distribution and what the node prepared for it.
+    pub(crate) distribution: Arc<Deployed>,
+    /// Checks the behavior's tokens.
+    pub(crate) verifier: Option<Arc<Verifier>>,
+    /// The behavior; a rewritten URI does not change it.
+    pub(crate) behavior: Arc<Behavior>,
+    /// Index of the origin: the behavior's, or that of an experiment's variant.
+    pub(crate) origin: usize,
+}
+
+/// The origin's side of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch {
+    /// The head for the origin, after policies and the origin-request function.
+    pub(crate) head: Option<RequestHeader>,
+    /// Attempts to connect or to get an answer, so far.
+    pub(crate) attempts: usize,
+    /// When the first attempt began.
+    pub(crate) began: Option<Instant>,
+    /// An answer that is there already and enters as an origin's: generated, or with a replaced body.
+    pub(crate) answer: Option<Arc<dyn LocalOrigin>>,
+    /// Whether an origin-request function made that answer.
+    pub(crate) generated: bool,
+    /// The origin-response function has run.
+    pub(crate) origin_response_done: bool,
+    /// The status the origin gave, before any function.
+    pub(crate) origin_status: Option<u16>,
+    /// The origin's response ended with its head.
+    pub(crate) no_body: bool,
+    /// The headers of a 304 that renews the stored object.
+    pub(crate) not_modified: Option<HeaderMap>,
+    /// The body that an origin-response function put in place of the origin's.
+    pub(crate) replaced_body: Option<Bytes>,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// Known before the first byte.
+    pub(crate) response_result: ResultType,
+    /// Where the log says more than the result type.
+    pub(crate) detail: Option<Detail>,
+    /// When the response head was ready.
+    pub(crate) first_byte: Option<Duration>,
+}
+
+impl Exchange {
+    /// A request that begins now.
+    pub(crate) fn new(started: Instant) -> Self {
+        Self {
+            started,
+            request_id: RequestId::random(),
+            viewer: None,
+            asked: Asked::default(),
+            route: None,
+            cloudfront: Vec::new(),
+            set_cookies: Vec::new(),
+            fetch: Fetch::default(),
+            late_answer: None,
+            failure: None,
+            outcome: Outcome { response_result: ResultType::Error, detail: None, first_byte: None },
+        }
+    }
+
+    /// The route; the steps after routing cannot be reached without one.
+    pub(crate) fn route(&self) -> Result<&Route, Failure> {
+        self.route.as_ref().ok_or_else(|| Failure::Internal("no route was chosen".to_owned()))
+    }
+
+    /// Whether the viewer came over TLS.
+    pub(crate) fn viewer_tls(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.tls.is_some())
+    }
+
+    /// Records that the response head is ready, with what it is.
+    pub(crate) fn first_byte(&mut self, result: ResultType, now: Instant) {
+        self.outcome.response_result = result;
+        self.outcome.first_byte.get_or_insert(now - self.started);
+    }
+
+    /// How long the origin has been at work, against its whole-response budget.
+    pub(crate) fn over_completion_budget(&self, budget: Option<Duration>, now: Instant) -> bool {
+        matches!((budget, self.fetch.began), (Some(budget), Some(began)) if now - began > budget)
+    }
+}
+
+/// What a viewer is to a function and to the origin when the node asks on its own account.
+pub(crate) const NO_VIEWER: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

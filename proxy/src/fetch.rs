@@ -1,0 +1,217 @@
+//! The way to the origin: what it is asked, over which connection, how often it is tried.
+
+use crate::exchange::{Exchange, NO_VIEWER};
+use crate::failure::Failure;
+use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
+use crate::head;
+use crate::hooks;
+use crate::node::Node;
+use crate::origin::{PreparedOrigin, Reach, local, peer::Server};
+use homefront_config::limits;
+use http::{Method, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType};
+use std::time::Instant;
+
+/// Chooses where the next attempt goes, after the origin-request function has seen what is about to be sent.
+pub(crate) async fn prepare(
+    node: &Node,
+    request: &RequestHeader,
+    exchange: &mut Exchange,
+    now: Instant,
+) -> Result<HttpPeer, Failure> {
+    if let Some(answer) = exchange.fetch.answer.take() {
+        return Ok(local::peer(answer));
+    }
+    exchange.fetch.began.get_or_insert(now);
+    if exchange.fetch.head.is_none() {
+        exchange.fetch.head = Some(origin_head(node, request, exchange)?);
+        hooks::origin_request(node, exchange).await?;
+        if let Some(answer) = exchange.fetch.answer.take() {
+            return Ok(local::peer(answer));
+        }
+    }
+    let route = exchange.route()?;
+    let origin = &route.distribution.origins[route.origin];
+    match &origin.reach {
+        Reach::Local(origin) => Ok(local::peer(origin.clone())),
+        Reach::Server(server) => connect(node, origin, server, exchange).await,
+    }
+}
+
+async fn connect(
+    node: &Node,
+    origin: &PreparedOrigin,
+    server: &Server,
+    exchange: &Exchange,
+) -> Result<HttpPeer, Failure> {
+    let tls = server.speaks_tls(exchange.viewer_tls());
+    let resolved = node.resolver.resolve(server.host(), server.port(tls), exchange.fetch.attempts).await;
+    let address = resolved.map_err(|reason| Failure::OriginDns {
+        origin: origin.config.id.clone(),
+        reason: format!("{}: {reason}", server.host()),
+    })?;
+    let mut peer = server.peer(address, tls);
+    if let Some(budget) = server.config().response_completion_timeout {
+        peer.options.read_timeout = Some(server.config().read_timeout.min(budget));
+    }
+    Ok(peer)
+}
+
+/// What the origin is asked, by the behavior's policies.
+fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Result<RequestHeader, Failure> {
+    let route = exchange.route()?;
+    let origin = &route.distribution.origins[route.origin];
+    let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
+    let facts = viewer_facts(node, exchange, request);
+    let query = forward::origin_query(request.uri.query(), policy, extra);
+    let path = format!("{}{}", origin.config.path, request.uri.path());
+    let target = head::target(path.as_bytes(), query.as_deref().map(str::as_bytes))?;
+    let internal = |error: Box<Error>| Failure::Internal(error.to_string());
+    let mut sent = RequestHeader::build(request.method.clone(), b"/", Some(24)).map_err(internal)?;
+    sent.set_uri(target);
+    let lines = forward::origin_headers(&forward::OriginRequest {
+        viewer: &request.headers,
+        facts: &facts,
+        cloudfront: &exchange.cloudfront,
+        cache_policy: policy,
+        origin_request_policy: extra,
+        origin_host: origin.host(),
+        custom_headers: &origin.config.custom_headers,
+    });
+    for (name, value) in lines {
+        sent.append_header(name.into_owned(), value).map_err(internal)?;
+    }
+    Ok(sent)
+}
+
+/// What policies may tell the origin of the viewer.
+pub(crate) fn viewer_facts<'a>(node: &'a Node, exchange: &'a Exchange, request: &'a RequestHeader) -> ViewerFacts<'a> {
+    let viewer = exchange.viewer.as_deref();
+    let tls = viewer.and_then(|viewer| viewer.tls.as_ref());
+    let caches_options =
+        exchange.route.as_ref().is_some_and(|route| route.behavior.cached_methods.contains(Method::OPTIONS.as_str()));
+    ViewerFacts {
+        method: &request.method,
+        version: request.version,
+        address: viewer.map_or(NO_VIEWER, |viewer| viewer.address),
+        scheme: if tls.is_some() { Scheme::Https } else { Scheme::Http },
+        tls: tls.map(|tls| ViewerTls { protocol: tls.protocol, cipher: &tls.cipher, handshake: TlsHandshake::Full }),
+        caches_options,
+        websocket: false,
+        request_id: exchange.request_id.as_str(),
+        via_host: node.name.via_host(),
+    }
+}
+
+/// Puts the prepared head in the place of the one pingora made of the viewer's. Of pingora's it keeps the framing, and,
+/// where the cache asks, the method and the validators.
+pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, caching: Caching) -> pingora::Result<()> {
+    let Some(prepared) = &exchange.fetch.head else {
+        return Err(Error::explain(ErrorType::InternalError, "no origin request was prepared"));
+    };
+    let mut sent = prepared.clone();
+    let conditions = [
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_RANGE,
+        header::RANGE,
+    ];
+    if caching != Caching::Off {
+        sent.set_method(upstream.method.clone());
+        conditions.iter().for_each(|name| drop(sent.remove_header(name)));
+    }
+    let validators = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+    let kept: &[_] = if caching == Caching::Conditional { &validators } else { &[] };
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().chain(kept) {
+        sent.remove_header(name);
+        if let Some(value) = upstream.headers.get(name) {
+            sent.insert_header(name.clone(), value.clone())?;
+        }
+    }
+    *upstream = sent;
+    Ok(())
+}
+
+/// How the cache takes part in a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// The viewer's conditions and ranges are the origin's business.
+    Off,
+    /// The whole object is asked for, without conditions: cookies are forwarded.
+    Unconditional,
+    /// The whole object, or word that the stored one is still good.
+    Conditional,
+}
+
+/// Whether a failed attempt may be made again, and counts it.
+pub(crate) fn retry_connect(exchange: &mut Exchange) -> Retry {
+    exchange.fetch.attempts += 1;
+    match attempts_max(exchange) {
+        Some(max) if exchange.fetch.attempts < max => Retry::Again,
+        _ => Retry::GiveUp,
+    }
+}
+
+/// After a connection was there: only reads are asked again, and only when the origin was silent or hung up.
+pub(crate) fn retry_read(exchange: &mut Exchange, method: &Method, error: &Error) -> Retry {
+    let silent = matches!(
+        error.etype(),
+        ErrorType::ReadTimedout | ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError
+    );
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    if silent && is_read && *error.esource() == pingora::ErrorSource::Upstream {
+        retry_connect(exchange)
+    } else {
+        Retry::GiveUp
+    }
+}
+
+/// Whether to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Yes.
+    Again,
+    /// No.
+    GiveUp,
+}
+
+fn attempts_max(exchange: &Exchange) -> Option<usize> {
+    let route = exchange.route.as_ref()?;
+    match &route.distribution.origins[route.origin].reach {
+        Reach::Server(server) => Some(usize::from(server.config().connection_attempts)),
+        Reach::Local(_) => None,
+    }
+}
+
+/// Judges an origin's response head before anything else looks at it.
+pub(crate) fn admit_response(exchange: &mut Exchange, response: &ResponseHeader) -> Result<(), Failure> {
+    let status_line = "HTTP/1.1 200 \r\n".len() + response.get_reason_phrase().map_or(0, str::len);
+    let bytes = response
+        .headers
+        .iter()
+        .fold(status_line, |sum, (name, value)| sum + name.as_str().len() + value.len() + ": \r\n".len());
+    if bytes > limits::RESPONSE_HEAD_BYTES_MAX {
+        return Err(Failure::OriginHeadTooLarge { origin: origin_id(exchange), bytes });
+    }
+    exchange.fetch.origin_status.get_or_insert(response.status.as_u16());
+    Ok(())
+}
+
+/// For messages.
+pub(crate) fn origin_id(exchange: &Exchange) -> String {
+    let id = |route: &crate::exchange::Route| route.distribution.origins[route.origin].config.id.clone();
+    exchange.route.as_ref().map(id).unwrap_or_default()
+}
+
+/// The whole-response budget of the request's origin.
+pub(crate) fn completion_budget(exchange: &Exchange) -> Option<std::time::Duration> {
+    let route = exchange.route.as_ref()?;
+    match &route.distribution.origins[route.origin].reach {
+        Reach::Server(server) => server.config().response_completion_timeout,
+        Reach::Local(_) => None,
+    }
+}

@@ -1,0 +1,79 @@
+//! When a request does not end as it should: retries, and CloudFront's page where nothing was sent yet.
+
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::fetch::{self, Retry};
+use crate::node::Node;
+use crate::respond;
+use pingora::proxy::{FailToProxy, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType};
+use std::time::Instant;
+
+/// Carries a failure through pingora; `with_page` finds it in the exchange.
+pub(crate) fn fail(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
+    let error = Error::explain(ErrorType::Custom("Failure"), failure.to_string());
+    exchange.failure = Some(failure);
+    error
+}
+
+/// An error after the origin was reached: may it be asked again?
+pub(crate) fn after_connecting(
+    peer: &HttpPeer,
+    session: &mut Session,
+    error: Box<Error>,
+    exchange: &mut Exchange,
+    client_reused: bool,
+) -> Box<Error> {
+    let mut error = error.more_context(format!("Peer: {peer}"));
+    if exchange.fetch.answer.is_some() {
+        error.set_retry(true);
+        return error;
+    }
+    let method = &session.req_header().method;
+    let replayable = method.is_idempotent() && !session.as_ref().retry_buffer_truncated();
+    if exchange.failure.is_some() || session.response_written().is_some() || !replayable {
+        error.set_retry(false);
+        return error;
+    }
+    // An idle connection that the origin closed meanwhile says nothing of the origin.
+    error.retry.decide_reuse(client_reused);
+    if !error.retry() && fetch::retry_read(exchange, method, &error) == Retry::Again {
+        error.set_retry(true);
+    }
+    error
+}
+
+/// The last word of a failed request.
+pub(crate) async fn with_page(
+    node: &Node,
+    session: &mut Session,
+    error: &Error,
+    exchange: &mut Exchange,
+) -> FailToProxy {
+    if let Some((head, body)) = exchange.late_answer.take() {
+        return late_answer(session, *head, body).await;
+    }
+    let failure = match exchange.failure.take() {
+        Some(failure) => failure,
+        None => respond::origin_failure(&fetch::origin_id(exchange), error),
+    };
+    let answer = respond::failed(&failure, exchange.request_id.as_str());
+    let error_code = answer.status;
+    exchange.failure = Some(failure);
+    if error_code == 0 || session.response_written().is_some() {
+        return FailToProxy { error_code, can_reuse_downstream: false };
+    }
+    let sent = respond::send(session, exchange, &node.name, answer, Instant::now()).await;
+    FailToProxy { error_code, can_reuse_downstream: sent.is_ok() }
+}
+
+async fn late_answer(session: &mut Session, head: pingora::http::ResponseHeader, body: bytes::Bytes) -> FailToProxy {
+    let (error_code, end) = (head.status.as_u16(), body.is_empty());
+    let sent = async {
+        session.write_response_header(Box::new(head), end).await?;
+        if end { Ok(()) } else { session.write_response_body(Some(body), true).await }
+    };
+    let can_reuse_downstream = sent.await.is_ok();
+    FailToProxy { error_code, can_reuse_downstream }
+}

@@ -1,0 +1,156 @@
+//! pingora's message heads and the neutral messages of hooks: one to the other, and a hook's edits onto a head.
+
+use crate::failure::Failure;
+use bytes::Bytes;
+use homefront_functions::{HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri, header};
+use pingora::http::{HeaderNameVariant, RequestHeader, ResponseHeader};
+
+/// The request as hooks see it. `host` stands in for an absent `Host` line (h2 sends `:authority`).
+pub(crate) fn neutral_request(head: &RequestHeader, host: &str) -> Request {
+    let mut headers = Headers::with_capacity(head.headers.len() + 1, 64 * (head.headers.len() + 1));
+    if !head.headers.contains_key(header::HOST) && !host.is_empty() {
+        headers.push(b"Host", host.as_bytes());
+    }
+    // The closure never fails, so neither does the walk.
+    let _ = head.map(|name, value| push(&mut headers, &name, value));
+    Request {
+        method: head.method.as_str().to_owned(),
+        uri: Bytes::copy_from_slice(head.uri.path().as_bytes()),
+        querystring: head.uri.query().map(|query| Bytes::copy_from_slice(query.as_bytes())),
+        headers,
+    }
+}
+
+/// The response as hooks see it: without a body.
+pub(crate) fn neutral_response(head: &ResponseHeader) -> Response {
+    let mut headers = Headers::with_capacity(head.headers.len(), 64 * head.headers.len());
+    let _ = head.map(|name, value| push(&mut headers, &name, value));
+    Response {
+        status: head.status.as_u16(),
+        status_description: head.get_reason_phrase().map(str::to_owned),
+        headers,
+        body: None,
+    }
+}
+
+fn push(headers: &mut Headers, name: &HeaderNameVariant<'_>, value: &HeaderValue) -> pingora::Result<()> {
+    let name = match name {
+        HeaderNameVariant::Case(name) => name.as_slice(),
+        HeaderNameVariant::Titled(name) => name.as_bytes(),
+    };
+    headers.push(name, value.as_bytes());
+    Ok(())
+}
+
+/// Changes what a hook changed, and nothing else.
+pub(crate) fn edit_request(head: &mut RequestHeader, edit: RequestEdit) -> Result<(), Failure> {
+    if edit.uri.is_some() || edit.querystring.is_some() {
+        let old = &head.uri;
+        let path = edit.uri.as_deref().unwrap_or(old.path().as_bytes());
+        let query = match &edit.querystring {
+            Some(query) => (!query.is_empty()).then_some(&query[..]),
+            None => old.query().map(str::as_bytes),
+        };
+        let uri = target(path, query)?;
+        head.set_uri(uri);
+    }
+    for HeaderEdit { name, values } in edit.headers {
+        head.remove_header(name.as_str());
+        for value in values {
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| unsendable("a header value"))?;
+            head.append_header(name.clone(), value).map_err(|_| unsendable("a header name"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a string in front of the path.
+pub(crate) fn prefix_path(head: &mut RequestHeader, prefix: &str) -> Result<(), Failure> {
+    let path = format!("{prefix}{}", head.uri.path());
+    let uri = target(path.as_bytes(), head.uri.query().map(str::as_bytes))?;
+    head.set_uri(uri);
+    Ok(())
+}
+
+/// `path?query` as a request target.
+pub(crate) fn target(path: &[u8], query: Option<&[u8]>) -> Result<Uri, Failure> {
+    let mut bytes = Vec::with_capacity(path.len() + 1 + query.map_or(0, <[u8]>::len));
+    bytes.extend_from_slice(path);
+    if let Some(query) = query {
+        bytes.push(b'?');
+        bytes.extend_from_slice(query);
+    }
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(bytes)).map_err(|_| unsendable("the URI"))?;
+    Ok(Uri::from(target))
+}
+
+/// Changes what a hook changed in status and headers; the body is the caller's business.
+pub(crate) fn edit_response(head: &mut ResponseHeader, edit: &ResponseEdit) -> Result<(), Failure> {
+    if let Some(status) = edit.status {
+        head.set_status(status).map_err(|_| unsendable("the status"))?;
+    }
+    if let Some(reason) = &edit.status_description {
+        head.set_reason_phrase(Some(reason)).map_err(|_| unsendable("the status description"))?;
+    }
+    for HeaderEdit { name, values } in &edit.headers {
+        head.remove_header(name.as_str());
+        for value in values {
+            let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| unsendable("a header value"))?;
+            head.append_header(name.clone(), value).map_err(|_| unsendable("a header name"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Edits are checked before they come here; what still cannot be sent is our mistake.
+fn unsendable(what: &str) -> Failure {
+    Failure::Internal(format!("a hook's edit passed the rules though {what} cannot be sent"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn request() -> RequestHeader {
+        let mut head = RequestHeader::build("GET", b"/a?x=1", None).unwrap();
+        head.append_header("HOST", "a.test").unwrap();
+        head.append_header("X-Twice", "1").unwrap();
+        head.append_header("x-twice", "2").unwrap();
+        head
+    }
+
+    #[test]
+    fn wire_case_and_repeated_lines_reach_hooks() {
+        let neutral = neutral_request(&request(), "a.test");
+        let names: Vec<_> = neutral.headers.iter().map(|(name, _)| name.to_vec()).collect();
+        assert!(names.contains(&b"HOST".to_vec()), "{names:?}");
+        assert_eq!(neutral.headers.values("x-twice").collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!((&neutral.uri[..], neutral.querystring.as_deref()), (&b"/a"[..], Some(&b"x=1"[..])));
+    }
+
+    #[test]
+    fn an_empty_edit_changes_nothing() {
+        let (mut head, before) = (request(), neutral_request(&request(), ""));
+        edit_request(&mut head, RequestEdit::default()).unwrap();
+        assert_eq!(neutral_request(&head, ""), before);
+    }
+
+    #[test]
+    fn an_edit_replaces_all_lines_of_a_name_and_only_them() {
+        let mut head = request();
+        let headers = vec![
+            HeaderEdit { name: "X-Twice".into(), values: vec!["3".into()] },
+            HeaderEdit { name: "X-New".into(), values: vec!["n".into()] },
+        ];
+        let edit = RequestEdit { uri: Some("/b".into()), querystring: Some("".into()), headers };
+        edit_request(&mut head, edit).unwrap();
+        let neutral = neutral_request(&head, "");
+        assert_eq!(head.uri, "/b");
+        assert_eq!(neutral.headers.values("x-twice").collect::<Vec<_>>(), [b"3"]);
+        assert_eq!(neutral.headers.first("x-new"), Some(&b"n"[..]));
+        assert_eq!(neutral.headers.first("host"), Some(&b"a.test"[..]));
+    }
+}

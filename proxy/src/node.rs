@@ -1,0 +1,121 @@
+//! What all requests of a node share. It is built once and not changed while the node runs.
+
+use crate::cache::memory::Memory;
+use crate::clock::Clock;
+use crate::guard::{KeyError, Verifiers};
+use crate::observe::access_log;
+use crate::observe::log_writer::LogWriter;
+use crate::origin::{PreparedOrigin, peer::CaError, resolve::Resolver};
+use crate::request_id::NodeName;
+use crate::route::Routes;
+use homefront_config::log::AccessLogFormat;
+use homefront_config::{Config, Distribution, limits};
+use homefront_functions::EdgeCode;
+use pingora::cache::lock::{CacheKeyLockImpl, CacheLock};
+use pingora::cache::predictor::Predictor;
+use std::sync::Arc;
+
+/// A node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: NodeName,
+    pub(crate) clock: Clock,
+    pub(crate) routes: Routes<Deployed>,
+    pub(crate) resolver: Resolver,
+    pub(crate) edge_code: EdgeCode,
+    pub(crate) verifiers: Arc<Verifiers>,
+    pub(crate) cache: Cache,
+    pub(crate) access_log: Option<AccessLog>,
+}
+
+/// A distribution, and what the node prepared for it.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) config: Arc<Distribution>,
+    pub(crate) origins: Vec<PreparedOrigin>,
+    pub(crate) id: Arc<str>,
+    pub(crate) domain_name: Arc<str>,
+}
+
+/// The parts of pingora's cache. pingora wants them for ever; a node has one of each.
+#[derive(Clone, Copy)]
+pub(crate) struct Cache {
+    pub(crate) storage: &'static Memory,
+    pub(crate) lock: &'static CacheKeyLockImpl,
+    pub(crate) predictor: &'static Predictor<32>,
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}
+
+/// Where a line for each request goes.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    pub(crate) writer: LogWriter,
+    pub(crate) format: AccessLogFormat,
+}
+
+/// Why a valid configuration cannot be deployed on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// An origin's CA bundle.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// The keys of a `[[jwt]]`.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A log file.
+    #[error(transparent)]
+    Log(#[from] crate::observe::log_writer::OpenError),
+}
+
+impl Cache {
+    /// An empty cache.
+    pub(crate) fn leak(memory_bytes_max: u64, clock: Clock) -> Self {
+        let lock: Box<CacheKeyLockImpl> = CacheLock::new_boxed(limits::COLLAPSE_WAIT_TIMEOUT);
+        Self {
+            storage: Memory::leak(memory_bytes_max, clock),
+            lock: Box::leak(lock),
+            predictor: Box::leak(Box::new(Predictor::new(limits::UNCACHEABLE_REMEMBERED_MAX / 32, None))),
+        }
+    }
+}
+
+impl Deployed {
+    /// Loads what the distribution's origins need.
+    pub(crate) fn new(config: Arc<Distribution>) -> Result<Self, DeployError> {
+        let origins = config.origins.iter().map(|origin| PreparedOrigin::new(&config.id, origin.clone()));
+        let origins = origins.collect::<Result<Vec<_>, _>>()?;
+        let (id, domain_name) = (config.id.as_str().into(), config.domain_name.as_str().into());
+        Ok(Self { origins, id, domain_name, config })
+    }
+}
+
+impl Node {
+    /// A node for `config`, with its edge code running.
+    pub(crate) fn new(config: &Config, clock: Clock, edge_code: EdgeCode) -> Result<Self, DeployError> {
+        let behaviors = config.distributions.iter().flat_map(|d| d.behaviors.iter().chain([&d.default_behavior]));
+        let jwts = behaviors.filter_map(|behavior| behavior.authorize.as_deref());
+        let mut deployed = Vec::new();
+        for distribution in &config.distributions {
+            deployed.push((distribution.clone(), Arc::new(Deployed::new(distribution.clone())?)));
+        }
+        let open = |log: &homefront_config::log::AccessLog| {
+            let writer = LogWriter::open(&log.target, access_log::header(log.format))?;
+            Ok::<_, DeployError>(AccessLog { writer, format: log.format })
+        };
+        Ok(Self {
+            name: NodeName::of_this_machine(),
+            cache: Cache::leak(config.cache_memory_bytes_max, clock.clone()),
+            clock,
+            routes: Routes::new(deployed),
+            verifiers: Arc::new(Verifiers::open(jwts)?),
+            resolver: Resolver::new(),
+            edge_code,
+            access_log: config.log.access.as_ref().map(open).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! What is told of a request when it is over: a line in the access log, a reason in the node's own log.
+
+use super::access_log::{ByteRange, Protocol, Record, ResultType};
+use crate::exchange::{Exchange, NO_VIEWER};
+use crate::failure::Failure;
+use crate::node::Node;
+use http::{HeaderMap, header};
+use pingora::Error;
+use pingora::proxy::Session;
+use std::time::Instant;
+
+/// Tells, and ends the exchange.
+pub(crate) fn request_finished(node: &Node, session: &Session, error: Option<&Error>, exchange: &mut Exchange) {
+    if let Some(failure) = &exchange.failure {
+        tell_failure(failure, error, exchange);
+    } else if let Some(error) = error {
+        tracing::debug!(request_id = exchange.request_id.as_str(), %error, "the exchange broke off");
+    }
+    let is_own = session.subrequest_ctx.is_some();
+    if let Some(log) = node.access_log.as_ref().filter(|_| !is_own && is_logged(exchange)) {
+        let record = record(node, session, error, exchange, Instant::now());
+        log.writer.line(record.line(log.format));
+    }
+    if let Some(viewer) = &exchange.viewer {
+        viewer.request_ends();
+    }
+}
+
+fn tell_failure(failure: &Failure, error: Option<&Error>, exchange: &Exchange) {
+    let (request_id, path) = (exchange.request_id.as_str(), exchange.asked.target.path());
+    let cause = error.map(ToString::to_string);
+    match failure {
+        Failure::ViewerLeft => tracing::debug!(request_id, path, cause, "the viewer left"),
+        Failure::Internal(_) => tracing::error!(request_id, path, cause, reason = %failure, "request failed"),
+        Failure::EdgeCode(_) | Failure::OriginDns { .. } | Failure::OriginConnect { .. } => {
+            tracing::warn!(request_id, path, reason = %failure, "request failed");
+        }
+        Failure::OriginTimeout { .. } | Failure::OriginBroken { .. } | Failure::OriginHeadTooLarge { .. } => {
+            tracing::warn!(request_id, path, reason = %failure, "request failed");
+        }
+        _ => tracing::info!(request_id, path, reason = %failure, "request refused"),
+    }
+}
+
+/// Developer Guide, standard logs: a URL that is too long is not logged.
+fn is_logged(exchange: &Exchange) -> bool {
+    !matches!(exchange.failure, Some(Failure::UrlTooLong { .. }))
+}
+
+fn record<'a>(
+    node: &'a Node,
+    session: &'a Session,
+    error: Option<&Error>,
+    exchange: &'a Exchange,
+    now: Instant,
+) -> Record<'a> {
+    let request = session.req_header();
+    let response = session.response_written();
+    let text = |name: header::HeaderName| request.headers.get(name).map(header::HeaderValue::as_bytes);
+    let viewer = exchange.viewer.as_deref();
+    let tls = viewer.and_then(|viewer| viewer.tls.as_ref());
+    let address = viewer.map_or(NO_VIEWER, |viewer| viewer.address);
+    let sent = |name: header::HeaderName| response.and_then(|head| head.headers.get(name));
+    let left = error.is_some() && exchange.failure.is_none();
+    Record {
+        finished: node.clock.now(),
+        edge_location: node.name.pop(),
+        sc_bytes: response.map_or(0, |head| head_bytes(&head.headers)) + session.body_bytes_sent() as u64,
+        viewer_ip: address.ip(),
+        viewer_port: address.port(),
+        method: exchange.asked.method.as_str(),
+        distribution_domain_name: exchange.route.as_ref().map_or("-", |route| &route.distribution.domain_name),
+        host: Some(exchange.asked.host.as_bytes()),
+        path: exchange.asked.target.path().as_bytes(),
+        query: exchange.asked.target.query().map(str::as_bytes),
+        status: response.map(|head| head.status.as_u16()),
+        referer: text(header::REFERER),
+        user_agent: text(header::USER_AGENT),
+        cookie: None,
+        result_type: if left { ResultType::Error } else { exchange.outcome.response_result },
+        response_result_type: exchange.outcome.response_result,
+        detail: exchange.outcome.detail,
+        request_id: exchange.request_id.as_str(),
+        protocol: if tls.is_some() { Protocol::Https } else { Protocol::Http },
+        version: request.version,
+        cs_bytes: head_bytes(&request.headers) + session.body_bytes_read() as u64,
+        time_taken: now - exchange.started,
+        time_to_first_byte: exchange.outcome.first_byte,
+        forwarded_for: request.headers.get("x-forwarded-for").map(header::HeaderValue::as_bytes),
+        tls_protocol: tls.map(|tls| tls.protocol),
+        tls_cipher: tls.map(|tls| tls.cipher.as_str()),
+        content_type: sent(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes),
+        content_length: sent(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()),
+        range: sent(header::CONTENT_RANGE).and_then(byte_range),
+    }
+}
+
+/// As on an HTTP/1.1 wire, without the first line.
+fn head_bytes(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
+}
+
+/// `bytes 0-99/1000`
+fn byte_range(value: &header::HeaderValue) -> Option<ByteRange> {
+    let (range, _length) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    Some(ByteRange { start: start.parse().ok()?, end: end.parse().ok()? })
+}

@@ -1,0 +1,55 @@
+//! Where a response comes from: a server, a folder, or an answer that the node has already.
+
+pub(crate) mod directory;
+pub(crate) mod local;
+pub(crate) mod peer;
+pub(crate) mod resolve;
+
+use homefront_config::{Origin, origin::OriginKind};
+use homefront_functions::OriginProtocol;
+use std::sync::Arc;
+
+/// An origin of a distribution, with what was prepared for it at start.
+#[derive(Debug)]
+pub(crate) struct PreparedOrigin {
+    /// As configured.
+    pub(crate) config: Arc<Origin>,
+    /// How it is reached.
+    pub(crate) reach: Reach,
+}
+
+/// How an origin is reached.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// Over the network.
+    Server(peer::Server),
+    /// Within the node.
+    Local(Arc<dyn local::LocalOrigin>),
+}
+
+impl PreparedOrigin {
+    /// Loads what the origin needs: its CA, its folder.
+    pub(crate) fn new(distribution_id: &str, config: Arc<Origin>) -> Result<Self, peer::CaError> {
+        let reach = match &config.kind {
+            OriginKind::Custom(custom) => Reach::Server(peer::Server::new(distribution_id, &config.id, custom)?),
+            OriginKind::Directory { root } => Reach::Local(Arc::new(directory::Directory::new(root.clone()))),
+        };
+        Ok(Self { config, reach })
+    }
+
+    /// How it is spoken to for a viewer that came over TLS, or not. A folder is to functions what a bucket is.
+    pub(crate) fn protocol(&self, viewer_tls: bool) -> OriginProtocol {
+        match &self.reach {
+            Reach::Server(server) if !server.speaks_tls(viewer_tls) => OriginProtocol::Http,
+            _ => OriginProtocol::Https,
+        }
+    }
+
+    /// The `Host` of requests to it when no policy forwards the viewer's. Developer Guide: the origin's domain name.
+    pub(crate) fn host(&self) -> &str {
+        match &self.reach {
+            Reach::Server(server) => server.host(),
+            Reach::Local(_) => &self.config.id,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The one place that turns a failure into an HTTP answer: status, page, `X-Cache`, result type.
+
+use crate::connection::Viewer;
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::observe::access_log::{Detail, ResultType};
+use crate::page::{self, Redirect, Sentence};
+use crate::request_id::NodeName;
+use bytes::Bytes;
+use homefront_functions::{FailureKind, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType};
+use std::time::Instant;
+
+/// An answer the node gives instead of an origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) reason: Option<String>,
+    pub(crate) headers: Vec<(String, Bytes)>,
+    pub(crate) body: Bytes,
+    pub(crate) result: ResultType,
+    pub(crate) detail: Option<Detail>,
+    /// CloudFront closes the connection after it.
+    pub(crate) close: bool,
+}
+
+/// How each failure is answered: status, sentence of the page, result type, detail.
+fn verdict(failure: &Failure) -> (u16, &str, ResultType, Option<Detail>) {
+    let bad_request = Sentence::BadRequest.as_str();
+    let (status, sentence, detail) = match failure {
+        Failure::EdgeCode(failure) => {
+            let (status, result) = edge_code(failure.kind);
+            return (status, page::failure_sentence(failure), result, None);
+        }
+        Failure::UrlTooLong { .. } => (414, bad_request, Detail::InvalidRequest),
+        Failure::HeadTooLarge { .. } => (494, bad_request, Detail::InvalidRequestHeader),
+        Failure::BadRequest(_) => (403, bad_request, Detail::InvalidRequest),
+        Failure::MethodNotAllowed(_) => (403, Sentence::MethodNotAllowed.as_str(), Detail::InvalidRequestMethod),
+        Failure::HttpsRequired => (403, bad_request, Detail::InvalidRequest),
+        Failure::Unauthorized(refusal) => (refusal.status(), "Unauthorized.", Detail::InvalidRequest),
+        Failure::OriginDns { .. } => (502, Sentence::OriginDns.as_str(), Detail::OriginDnsError),
+        Failure::OriginConnect { .. } => (502, Sentence::OriginConnect.as_str(), Detail::OriginConnectError),
+        Failure::OriginTimeout { .. } => (504, Sentence::OriginFailed.as_str(), Detail::OriginCommError),
+        Failure::OriginBroken { .. } => (502, Sentence::OriginFailed.as_str(), Detail::OriginInvalidResponseError),
+        Failure::OriginHeadTooLarge { .. } => (502, Sentence::OriginFailed.as_str(), Detail::OriginHeaderTooBigError),
+        Failure::ViewerLeft => (0, "", Detail::ClientCommError),
+        Failure::Internal(_) => return (500, "Internal error.", ResultType::Error, None),
+    };
+    (status, sentence, ResultType::Error, Some(detail))
+}
+
+/// CloudFront's statuses and `X-Cache` values for failed functions.
+fn edge_code(kind: FailureKind) -> (u16, ResultType) {
+    match kind {
+        FailureKind::FunctionExecution => (503, ResultType::FunctionExecutionError),
+        FailureKind::FunctionValidation => (502, ResultType::FunctionValidationError),
+        FailureKind::FunctionThrottled => (503, ResultType::FunctionThrottledError),
+        FailureKind::LambdaExecution => (503, ResultType::LambdaExecutionError),
+        FailureKind::LambdaValidation => (502, ResultType::LambdaValidationError),
+        FailureKind::LambdaLimitExceeded => (503, ResultType::LambdaLimitExceeded),
+    }
+}
+
+/// CloudFront's own page for a failure.
+pub(crate) fn failed(failure: &Failure, request_id: &str) -> Answer {
+    let (status, sentence, result, detail) = verdict(failure);
+    let mut headers = vec![("Content-Type".to_owned(), Bytes::from_static(page::CONTENT_TYPE.as_bytes()))];
+    if let Failure::Unauthorized(refusal) = failure
+        && let Some(challenge) = refusal.www_authenticate()
+    {
+        headers.push(("WWW-Authenticate".to_owned(), Bytes::copy_from_slice(challenge.as_bytes())));
+    }
+    Answer {
+        status,
+        reason: None,
+        headers,
+        body: page::error_page(status, sentence, request_id),
+        result,
+        detail,
+        close: matches!(status, 414 | 494),
+    }
+}
+
+/// The redirect of `viewer_protocol_policy = "redirect-to-https"`.
+pub(crate) fn redirect_to_https(host: &str, target: &str, method: &Method) -> Answer {
+    let redirect = match *method {
+        Method::GET | Method::HEAD => Redirect::MovedPermanently,
+        _ => Redirect::TemporaryRedirect,
+    };
+    let location = format!("https://{host}{target}");
+    Answer {
+        status: redirect.status(),
+        reason: None,
+        headers: vec![
+            ("Content-Type".to_owned(), Bytes::from_static(page::CONTENT_TYPE.as_bytes())),
+            ("Location".to_owned(), Bytes::from(location)),
+        ],
+        body: redirect.page(),
+        result: ResultType::Redirect,
+        detail: None,
+        close: false,
+    }
+}
+
+/// What a viewer-request function answered. Framing is the node's business, whatever the function said of it.
+pub(crate) fn generated(response: Response) -> Answer {
+    let framing = |name: &[u8]| {
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION]
+            .iter()
+            .any(|framing| name.eq_ignore_ascii_case(framing.as_str().as_bytes()))
+    };
+    let lines = response.headers.iter().filter(|(name, _)| !framing(name));
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    Answer {
+        status: response.status,
+        reason: response.status_description.clone(),
+        headers: lines.map(|(name, value)| (text(name), Bytes::copy_from_slice(value))).collect(),
+        body: response.body.unwrap_or_default(),
+        result: ResultType::FunctionGeneratedResponse,
+        detail: None,
+        close: false,
+    }
+}
+
+/// What a broken exchange with an origin, or with the viewer, is in CloudFront's terms.
+pub(crate) fn origin_failure(origin: &str, error: &Error) -> Failure {
+    use pingora::ErrorSource::{Downstream, Upstream};
+    let (origin, reason) = (origin.to_owned(), error.to_string());
+    match (error.esource(), error.etype()) {
+        (Downstream, _) => Failure::ViewerLeft,
+        (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Failure::OriginTimeout { origin, reason },
+        (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Failure::OriginTimeout { origin, reason },
+        (
+            _,
+            ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::SocketError
+            | ErrorType::BindError
+            | ErrorType::TLSHandshakeFailure
+            | ErrorType::InvalidCert
+            | ErrorType::HandshakeError,
+        ) => Failure::OriginConnect { origin, reason },
+        (Upstream, _) => Failure::OriginBroken { origin, reason },
+        _ => Failure::Internal(reason),
+    }
+}
+
+/// Writes an answer and records what it was.
+pub(crate) async fn send(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    node: &NodeName,
+    answer: Answer,
+    now: Instant,
+) -> pingora::Result<()> {
+    exchange.outcome.detail = answer.detail;
+    exchange.first_byte(answer.result, now);
+    let body_allowed = session.req_header().method != Method::HEAD && !matches!(answer.status, 204 | 304);
+    if answer.close {
+        session.set_keepalive(None);
+    }
+    let body = answer.body.clone();
+    let head = head(answer, &exchange.request_id, node)?;
+    let end = !body_allowed || body.is_empty();
+    session.write_response_header(Box::new(head), end).await?;
+    if !end {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}
+
+/// The head of an answer, in the order CloudFront writes it.
+fn head(answer: Answer, request_id: &crate::request_id::RequestId, node: &NodeName) -> pingora::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 8))?;
+    if let Some(reason) = &answer.reason {
+        head.set_reason_phrase(Some(reason))?;
+    }
+    head.append_header("Server", "CloudFront")?;
+    if answer.status != 204 {
+        head.append_header("Content-Length", answer.body.len().to_string())?;
+    }
+    for (name, value) in answer.headers {
+        if name.eq_ignore_ascii_case("server") {
+            head.remove_header("server");
+        }
+        let value = HeaderValue::from_maybe_shared(value)
+            .map_err(|_| Error::explain(ErrorType::InvalidHTTPHeader, "an answer's header value"))?;
+        head.append_header(name, value)?;
+    }
+    sign(&mut head, answer.result, request_id, node)?;
+    Ok(head)
+}
+
+/// The headers every response to a viewer ends with: X-Cache, Via, X-Amz-Cf-Pop, X-Amz-Cf-Id.
+pub(crate) fn sign(
+    head: &mut ResponseHeader,
+    result: ResultType,
+    request_id: &crate::request_id::RequestId,
+    node: &NodeName,
+) -> pingora::Result<()> {
+    head.insert_header("X-Cache", x_cache(result))?;
+    head.insert_header("Via", node.via())?;
+    head.insert_header("X-Amz-Cf-Pop", node.pop())?;
+    head.insert_header("X-Amz-Cf-Id", request_id.as_str())?;
+    Ok(())
+}
+
+fn x_cache(result: ResultType) -> HeaderValue {
+    HeaderValue::from_static(match result {
+        ResultType::Hit => "Hit from cloudfront",
+        ResultType::RefreshHit => "RefreshHit from cloudfront",
+        ResultType::Miss => "Miss from cloudfront",
+        ResultType::Redirect => "Redirect from cloudfront",
+        ResultType::LimitExceeded => "LimitExceeded from cloudfront",
+        ResultType::CapacityExceeded => "CapacityExceeded from cloudfront",
+        ResultType::Error => "Error from cloudfront",
+        ResultType::FunctionGeneratedResponse => "FunctionGeneratedResponse from cloudfront",
+        ResultType::FunctionExecutionError => "FunctionExecutionError from cloudfront",
+        ResultType::FunctionValidationError => "FunctionValidationError from cloudfront",
+        ResultType::FunctionThrottledError => "FunctionThrottledError from cloudfront",
+        ResultType::LambdaGeneratedResponse => "LambdaGeneratedResponse from cloudfront",
+        ResultType::LambdaExecutionError => "LambdaExecutionError from cloudfront",
+        ResultType::LambdaValidationError => "LambdaValidationError from cloudfront",
+        ResultType::LambdaLimitExceeded => "LambdaLimitExceeded from cloudfront",
+    })
+}
+
+/// Makes a head into that of CloudFront's page for `failure`, whose body takes the place of the one that follows: for
+/// failures after an origin or the cache has answered.
+pub(crate) fn replace_with_page(
+    head: &mut ResponseHeader,
+    exchange: &mut Exchange,
+    failure: &Failure,
+) -> pingora::Result<Bytes> {
+    let answer = failed(failure, exchange.request_id.as_str());
+    exchange.outcome.detail = answer.detail;
+    let mut page = ResponseHeader::build(answer.status, Some(answer.headers.len() + 8))?;
+    page.append_header("Server", "CloudFront")?;
+    page.append_header("Content-Length", answer.body.len().to_string())?;
+    for (name, value) in answer.headers {
+        page.append_header(name, value.to_vec())?;
+    }
+    *head = page;
+    exchange.outcome.response_result = answer.result;
+    Ok(answer.body)
+}
+
+/// The connection facts pingora carries for us.
+pub(crate) fn viewer(session: &Session) -> Option<std::sync::Arc<Viewer>> {
+    let digest = session.digest()?.proxy_digest.as_ref()?;
+    digest.user_data.as_ref()?.downcast_ref::<std::sync::Arc<Viewer>>().cloned()
+}
+
+/// Statuses pingora can be told of.
+pub(crate) fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Headers that belong to one connection, not to the message (RFC 9110 §7.6.1).
+pub(crate) const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("keep-alive"),
+];

@@ -1,0 +1,137 @@
+//! A response on its way to the viewer, from the cache or from the origin: ranges, the viewer-response function, and the
+//! headers every response ends with.
+
+use crate::body_swap;
+use crate::cache::{range, vary};
+use crate::exchange::Exchange;
+use crate::finish;
+use crate::forward;
+use crate::hooks;
+use crate::node::Node;
+use crate::observe::access_log::{Detail, ResultType};
+use crate::respond;
+use bytes::Bytes;
+use homefront_config::limits;
+use http::{Method, StatusCode, header};
+use pingora::cache::CachePhase;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::{RangeType, Session, range_header_filter};
+use pingora::{Error, ErrorType, Result};
+use std::time::Instant;
+
+/// Which part of a stored object a viewer gets. What CloudFront answers with the whole object does not reach pingora.
+pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> RangeType {
+    let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Some(length) = length.filter(|_| response.status == StatusCode::OK) else { return RangeType::None };
+    match range::decide(&request.headers, &response.headers, length) {
+        range::Serve::Whole => RangeType::None,
+        range::Serve::Unsatisfiable => unsatisfiable(response, length),
+        range::Serve::Single(_) | range::Serve::Multi(_) => {
+            range_header_filter(request, response, Some(limits::RANGES_MAX))
+        }
+    }
+}
+
+fn unsatisfiable(response: &mut ResponseHeader, length: u64) -> RangeType {
+    let built = response
+        .set_status(StatusCode::RANGE_NOT_SATISFIABLE)
+        .and_then(|()| response.insert_header(header::CONTENT_RANGE, format!("bytes */{length}")))
+        .and_then(|()| response.set_content_length(0));
+    match built {
+        Ok(()) => RangeType::Invalid,
+        Err(_) => RangeType::None,
+    }
+}
+
+/// The head of a response, just before it goes out.
+pub(crate) async fn response(
+    node: &Node,
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    exchange: &mut Exchange,
+) -> Result<()> {
+    if response.status.is_informational() {
+        return Ok(());
+    }
+    let result = result_type(session, exchange, response.status);
+    exchange.first_byte(result, Instant::now());
+    polish(session, exchange, response)?;
+    let request = session.req_header();
+    let replaced = match hooks::viewer_response(node, exchange, request, response).await {
+        Ok(replaced) => replaced,
+        Err(failure) => {
+            let page = respond::replace_with_page(response, exchange, &failure)?;
+            exchange.failure = Some(failure);
+            Some(page)
+        }
+    };
+    for cookie in exchange.set_cookies.drain(..) {
+        response.append_header(header::SET_COOKIE, cookie)?;
+    }
+    respond::sign(response, exchange.outcome.response_result, &exchange.request_id, &node.name)?;
+    match replaced {
+        Some(body) => swap_body(session, exchange, response, body),
+        None => Ok(()),
+    }
+}
+
+/// How CloudFront calls what happened.
+fn result_type(session: &Session, exchange: &mut Exchange, status: StatusCode) -> ResultType {
+    if exchange.fetch.generated && session.cache.phase() != CachePhase::Hit {
+        exchange.outcome.detail = Some(Detail::MissGeneratedResponse);
+        return ResultType::LambdaGeneratedResponse;
+    }
+    if status.is_client_error() || status.is_server_error() {
+        return ResultType::Error;
+    }
+    match session.cache.phase() {
+        CachePhase::Hit | CachePhase::Stale | CachePhase::StaleUpdating => ResultType::Hit,
+        CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => ResultType::RefreshHit,
+        _ => ResultType::Miss,
+    }
+}
+
+/// CloudFront's changes to every response: connection headers, Vary, Server, Date, Age.
+fn polish(session: &Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
+    for name in &respond::HOP_BY_HOP {
+        response.remove_header(name);
+    }
+    if let Some(route) = &exchange.route {
+        let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
+        match vary::to_viewer(&response.headers, |name| forward::may_vary(policy, extra, &exchange.cloudfront, name)) {
+            Some(vary) => response.insert_header(header::VARY, vary)?,
+            None => drop(response.remove_header(&header::VARY)),
+        }
+    }
+    if !response.headers.contains_key(header::SERVER) {
+        response.insert_header(header::SERVER, "CloudFront")?;
+    }
+    if session.cache.upstream_used() && session.cache.enabled() {
+        response.remove_header(&header::AGE);
+    }
+    if let (Some(viewer), Some(date)) = (&exchange.viewer, response.headers.get(header::DATE)) {
+        viewer.keep_date(date.as_bytes());
+    }
+    Ok(())
+}
+
+/// Another body than the one that follows. Where none follows, the response is written by `finish` instead.
+fn swap_body(session: &mut Session, exchange: &mut Exchange, response: &mut ResponseHeader, body: Bytes) -> Result<()> {
+    let had_none = !from_cache(session) && exchange.fetch.no_body;
+    if let Err(failure) = hooks::set_length(response, body.len()) {
+        return Err(finish::fail(exchange, failure));
+    }
+    if had_none && session.req_header().method != Method::HEAD {
+        exchange.late_answer = Some((Box::new(response.clone()), body));
+        return Err(Error::explain(ErrorType::Custom("ReplacedBody"), "a body where the origin sent none"));
+    }
+    body_swap::replace_body(session, body);
+    Ok(())
+}
+
+fn from_cache(session: &Session) -> bool {
+    matches!(
+        session.cache.phase(),
+        CachePhase::Hit | CachePhase::Stale | CachePhase::StaleUpdating | CachePhase::Revalidated
+    )
+}

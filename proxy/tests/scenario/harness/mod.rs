@@ -1,0 +1,200 @@
+//! A node under test: `Edge::with(toml).origin("app", |asked| …).start().await`, then `edge.get("/x").await`.
+
+mod client;
+mod origin;
+
+pub(crate) use client::{Answer, Connection, get_of};
+pub(crate) use origin::{Asked, Origin, Reply};
+
+use homefront::Server;
+use homefront::clock::Clock;
+use homefront_config::Config;
+use homefront_functions::edge_code::Workers;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A node that is being described.
+pub(crate) struct Edge {
+    toml: String,
+    folder: TempDir,
+    origins: HashMap<String, Origin>,
+}
+
+/// A node that runs, on ports of its own.
+pub(crate) struct Running {
+    /// Moves the cache's and the guards' time.
+    pub(crate) clock: Clock,
+    /// The plaintext port.
+    pub(crate) address: SocketAddr,
+    server: Server,
+    origins: HashMap<String, Origin>,
+    /// Files of the configuration, and logs; gone with the node.
+    pub(crate) folder: TempDir,
+}
+
+/// A distribution with one origin, `app`, that is a closure, and what else `behavior` says of the default behavior.
+pub(crate) fn one_origin(behavior: &str) -> String {
+    format!(
+        r#"
+        [[distribution]]
+        id = "ETEST123456789"
+        domain_name = "dtest123456789.cloudfront.net"
+        [[distribution.origin]]
+        id = "app"
+        domain_name = "127.0.0.1"
+        http_port = {{app}}
+        protocol_policy = "http-only"
+        [distribution.default_behavior]
+        target_origin = "app"
+        {behavior}
+        "#
+    )
+}
+
+impl Edge {
+    /// A node of this configuration. `{name}` stands for the port of the origin of that name; `[listen]` is added when it
+    /// is absent.
+    pub(crate) fn with(toml: impl Into<String>) -> Self {
+        Self { toml: toml.into(), folder: tempfile::tempdir().unwrap(), origins: HashMap::new() }
+    }
+
+    /// One distribution in front of the origin `app`, which is this closure.
+    pub(crate) fn before(behavior: &str, answer: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(one_origin(behavior)).origin("app", answer)
+    }
+
+    /// An origin that answers with a closure.
+    pub(crate) fn origin(self, name: &str, answer: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> Self {
+        self.served(name, Origin::serve(move |asked| std::future::ready(answer(asked))))
+    }
+
+    /// An origin that may take its time.
+    pub(crate) fn slow_origin<F>(self, name: &str, answer: impl Fn(Asked) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        self.served(name, Origin::serve(answer))
+    }
+
+    /// An origin that is there already.
+    pub(crate) fn served(mut self, name: &str, origin: Origin) -> Self {
+        self.origins.insert(name.to_owned(), origin);
+        self
+    }
+
+    /// A file beside the configuration.
+    pub(crate) fn file(self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A CloudFront Function `name` with this code; its configuration is added.
+    pub(crate) fn function(self, name: &str, code: &str) -> Self {
+        self.function_with(name, code, "")
+    }
+
+    /// The same with further settings.
+    pub(crate) fn function_with(mut self, name: &str, code: &str, settings: &str) -> Self {
+        self.toml.push_str(&format!("\n[[function]]\nname = \"{name}\"\ncode = \"{name}.js\"\n{settings}\n"));
+        self.file(&format!("{name}.js"), code)
+    }
+
+    /// A Python Lambda@Edge function `name`, module `main`, handler `handler`.
+    pub(crate) fn python(mut self, name: &str, code: &str, settings: &str) -> Self {
+        self.toml.push_str(&format!(
+            "\n[[lambda]]\nname = \"{name}\"\nruntime = \"python3\"\nhandler = \"main.handler\"\ncode = \"{name}\"\n{settings}\n"
+        ));
+        self.file(&format!("{name}/main.py"), code)
+    }
+
+    fn config(&self) -> Config {
+        let mut toml = self.toml.clone();
+        for (name, origin) in &self.origins {
+            toml = toml.replace(&format!("{{{name}}}"), &origin.address.port().to_string());
+        }
+        if !toml.contains("[listen]") {
+            toml = format!("[listen]\nhttp = [\"127.0.0.1:0\"]\n{toml}");
+        }
+        let parsed = homefront_config::parse("test.toml", &toml, self.folder.path(), &|_| None);
+        parsed.unwrap_or_else(|report| panic!("{report}")).0
+    }
+
+    /// Starts it.
+    pub(crate) async fn start(self) -> Running {
+        let (config, clock) = (self.config(), Clock::default());
+        let server = Server::start(&config, workers(), clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+        let address = *server.http.first().expect("every test node has a plaintext port");
+        Running { clock, address, server, origins: self.origins, folder: self.folder }
+    }
+
+    /// Why it does not start.
+    pub(crate) async fn start_error(self) -> String {
+        let started = Server::start(&self.config(), workers(), Clock::default()).await;
+        started.map(|_| ()).unwrap_err().to_string()
+    }
+}
+
+/// The binary under test, and the Python worker beside it.
+pub(crate) fn workers() -> Workers {
+    let executable = PathBuf::from(env!("CARGO_BIN_EXE_homefront"));
+    let python_module = executable.with_file_name("libhomefront_python.so");
+    assert!(python_module.exists(), "the Python worker is not built: cargo build -p homefront-python");
+    Workers { executable, python_module: Some(python_module), function_workers: 2 }
+}
+
+impl Running {
+    /// GET, as a viewer of the distribution's own name.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(&get_of(path, &[])).await
+    }
+
+    /// GET with further headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(&get_of(path, headers)).await
+    }
+
+    /// Raw bytes on a connection of their own, and the answer.
+    pub(crate) async fn send(&self, request: &str) -> Answer {
+        self.connect().await.send(request).await
+    }
+
+    /// A connection that stays.
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection::open(self.address).await
+    }
+
+    /// The first TLS port.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        *self.server.https.first().expect("the configuration has a TLS port")
+    }
+
+    /// What the origin of that name was asked, in order.
+    pub(crate) fn asked(&self, origin: &str) -> Vec<Asked> {
+        self.origins[origin].asked()
+    }
+
+    /// How often.
+    pub(crate) fn asked_times(&self, origin: &str) -> usize {
+        self.asked(origin).len()
+    }
+
+    /// Stops the node and gives back what it wrote into a file.
+    pub(crate) async fn stop_and_read(self, file: &str) -> String {
+        self.server.stop().await;
+        std::fs::read_to_string(self.folder.path().join(file)).unwrap()
+    }
+
+    /// Stops the node; requests in flight end first.
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// A folder of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}

@@ -1,0 +1,66 @@
+//! Origins that are down, slow, or not HTTP: CloudFront's answers, and nothing else suffers.
+
+use crate::harness::{Edge, Origin, Reply, one_origin};
+use std::time::Duration;
+
+#[tokio::test]
+async fn an_origin_that_is_down_is_a_502_page() {
+    let edge = Edge::with(one_origin("")).served("app", Origin::nobody()).start().await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    assert_eq!(answer.sentence(), "CloudFront wasn't able to connect to the origin.");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_origin_that_is_slower_than_its_timeout_is_a_504() {
+    let toml =
+        one_origin("").replace("protocol_policy", "connection_attempts = 1\nread_timeout_s = 1\nprotocol_policy");
+    let edge = Edge::with(toml).slow_origin("app", |_| std::future::pending::<Reply>()).start().await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (504, "Error"));
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_is_tried_as_often_as_connection_attempts_says() {
+    let toml =
+        one_origin("").replace("protocol_policy", "connection_attempts = 2\nread_timeout_s = 1\nprotocol_policy");
+    let edge = Edge::with(toml).slow_origin("app", |_| std::future::pending::<Reply>()).start().await;
+    assert_eq!(edge.get("/x").await.status, 504);
+    assert_eq!(edge.asked_times("app"), 2);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_object_is_served_when_the_origin_fails() {
+    let edge = Edge::before("", {
+        let times = std::sync::atomic::AtomicUsize::new(0);
+        move |_| match times.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Reply::ok("hello").with("cache-control", "max-age=10"),
+            _ => Reply::status(503, "down"),
+        }
+    })
+    .start()
+    .await;
+    edge.get("/x").await;
+    edge.clock.advance(Duration::from_secs(11));
+    let stale = edge.get("/x").await;
+    assert_eq!((stale.status, stale.text()), (200, "hello"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_not_found_is_cached_for_ten_seconds() {
+    let edge = Edge::before("", |_| Reply::status(404, "no")).start().await;
+    for _ in 0..3 {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.status, answer.x_cache(), answer.text()), (404, "Error", "no"));
+    }
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.clock.advance(Duration::from_secs(11));
+    edge.get("/x").await;
+    assert_eq!(edge.asked_times("app"), 2);
+    edge.stop().await;
+}
