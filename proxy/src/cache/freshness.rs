@@ -4,10 +4,11 @@
 //! status codes from your origin", "How CloudFront processes HTTP 3xx status codes from your origin".
 
 use super::cache_control::CacheControl;
+use homefront_config::limits;
 use homefront_config::policy::Selection;
 use homefront_config::policy::cache::CachePolicy;
 use homefront_config::policy::origin_request::OriginRequestPolicy;
-use http::header::{AGE, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, SET_COOKIE, VARY};
+use http::header::{AGE, CONTENT_LENGTH, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, SET_COOKIE, VARY};
 use http::{HeaderMap, StatusCode};
 use std::time::{Duration, SystemTime};
 
@@ -81,6 +82,9 @@ pub enum NotStorable {
     /// The policy's TTLs are all zero.
     #[error("the cache policy disables caching")]
     CachingDisabled,
+    /// By its Content-Length. It is better passed on without the cache, which would have to hold back the origin.
+    #[error("the response is larger than an object may be")]
+    TooLarge,
     /// The origin's wish, and the minimum TTL is zero.
     #[error("Cache-Control of the origin forbids it")]
     CacheControl,
@@ -127,6 +131,9 @@ fn class(status: StatusCode) -> Class {
 pub fn decide(policy: &CachePolicy, forwards_cookies: bool, response: &Response<'_>) -> Decision {
     if policy.caching_disabled() {
         return Decision::Pass(NotStorable::CachingDisabled);
+    }
+    if announced_bytes(response.headers).is_some_and(|bytes| bytes > limits::CACHED_OBJECT_BYTES_MAX) {
+        return Decision::Pass(NotStorable::TooLarge);
     }
     let control = CacheControl::parse(response.headers);
     let decided = match class(response.status) {
@@ -188,6 +195,10 @@ fn expires_s(response: &Response<'_>) -> Option<u64> {
 
 fn date_of(value: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()
+}
+
+fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn age_s(response: &Response<'_>) -> u64 {

@@ -272,4 +272,6 @@ impl Hasher for KeyHash {
 }
 
 #[cfg(test)]
+mod collapse_tests;
+#[cfg(test)]
 mod tests;

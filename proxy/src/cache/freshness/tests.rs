@@ -119,6 +119,14 @@ fn nothing_is_stored_when_the_policy_disables_caching() {
 }
 
 #[test]
+fn a_response_announced_as_too_large_is_passed() {
+    let length = |bytes: u64| bytes.to_string();
+    let (fits, not) = (length(limits::CACHED_OBJECT_BYTES_MAX), length(limits::CACHED_OBJECT_BYTES_MAX + 1));
+    assert_eq!(seconds(&policy(), 200, &[("content-length", &fits)]), 86_400);
+    assert_eq!(decided(&policy(), 200, &[("content-length", &not)]), Decision::Pass(NotStorable::TooLarge));
+}
+
+#[test]
 fn stale_windows_end_with_the_maximum_ttl() {
     let both = "max-age=1, stale-while-revalidate=60, stale-if-error=3000";
     let storable = stored(&ttls(0, 60, 100), 200, &control(both));

@@ -7,12 +7,12 @@ use crate::cache::freshness::Lifetime;
 use bytes::Bytes;
 use pingora::cache::trace::Span;
 
-struct Tier {
-    memory: &'static Memory,
-    clock: Clock,
+pub(super) struct Tier {
+    pub(super) memory: &'static Memory,
+    pub(super) clock: Clock,
 }
 
-fn tier() -> Tier {
+pub(super) fn tier() -> Tier {
     tier_of(64 * 1_048_576)
 }
 
@@ -21,7 +21,7 @@ fn tier_of(bytes_max: u64) -> Tier {
     Tier { memory: Memory::leak(bytes_max, clock.clone()), clock }
 }
 
-fn key(name: &str) -> CacheKey {
+pub(super) fn key(name: &str) -> CacheKey {
     let mut hash = [0; 16];
     hash[..name.len()].copy_from_slice(name.as_bytes());
     Memory::cache_key(Key { primary: name.into(), hash })
@@ -42,7 +42,7 @@ fn for_seconds(seconds: u64) -> Storable {
     }
 }
 
-fn header(lines: &[(&'static str, &str)]) -> ResponseHeader {
+pub(super) fn header(lines: &[(&'static str, &str)]) -> ResponseHeader {
     let mut header = ResponseHeader::build(200, None).unwrap();
     for &(name, value) in lines {
         header.append_header(name, value).unwrap();
@@ -65,7 +65,7 @@ impl Tier {
         writer.finish().await.unwrap();
     }
 
-    async fn look_up(&self, name: &str) -> Option<(CacheMeta, HitHandler)> {
+    pub(super) async fn look_up(&self, name: &str) -> Option<(CacheMeta, HitHandler)> {
         self.memory.lookup(&key(name), &span()).await.unwrap()
     }
 
