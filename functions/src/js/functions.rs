@@ -130,6 +130,11 @@ impl Functions {
         }
     }
 
+    /// The process ids of all workers, the spares included.
+    pub fn worker_ids(&self) -> Vec<u32> {
+        self.distributions.values().flat_map(|distribution| distribution.pool.worker_ids()).collect()
+    }
+
     /// Kills all workers. [`Spawner::all_gone`] waits for their end.
     pub fn stop(&self) {
         self.distributions.values().for_each(|distribution| distribution.pool.stop());

@@ -1,0 +1,153 @@
+//! What hostile functions get, and that nobody else notices.
+
+use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, kill, script, until_dead};
+use homefront_config::limits::FUNCTION_DEATHS_MAX;
+use homefront_functions::FailureKind;
+use std::sync::Arc;
+
+/// A program that takes its worker with it, or nearly.
+fn hostile(name: &'static str, body: &str) -> Script {
+    script(name, format!("function handler(event) {{ {body}; return event.request; }}")).with("budget_ms = 500")
+}
+
+pub async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices() {
+    let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 200"), script("healthy", HEALTHY)]).await;
+    site.staffed().await;
+    let site = Arc::new(site);
+    let looping = tokio::spawn({
+        let site = site.clone();
+        async move { failure(site.request("loops").await) }
+    });
+    let mut healthy_meanwhile = 0;
+    while !looping.is_finished() {
+        assert_ok(&site.request("healthy").await);
+        healthy_meanwhile += 1;
+    }
+    let (kind, detail) = looping.await.expect("a verdict");
+    assert_eq!(kind, FailureKind::FunctionExecution);
+    assert_eq!(detail, "function \"loops\": it ran longer than its budget and was killed");
+    assert!(healthy_meanwhile > 1, "they waited for the loop");
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub async fn what_exhausts_the_engine_costs_one_request() {
+    let scripts = [
+        script("healthy", HEALTHY),
+        hostile("recursion", "function f() { return f() + 1 } f()"),
+        hostile("getters", "var o = {}; Object.defineProperty(o, 'a', { get: function () { return o.a } }); o.a"),
+        hostile("string", "var s = 'a'.repeat(1e9); event.request.uri = '/' + s.length"),
+        hostile(
+            "doubling",
+            "var s = 'aaaaaaaaaa'; for (var i = 0; i < 60; i++) { s += s } event.request.uri = '/' + s.length",
+        ),
+        hostile("regex", "/^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')"),
+        hostile("memory", "var a = []; for (;;) { a.push({ x: new Array(1000).fill(1) }) }"),
+        hostile("fill", "new Array(1e9).fill(0)"),
+        hostile("buffer", "new ArrayBuffer(1e10)"),
+        hostile(
+            "nested",
+            "var a = []; for (var i = 0; i < 100000; i++) { a = [a] } event.request.uri = '/' + a.join().length",
+        ),
+        hostile("json", "JSON.parse('['.repeat(20000))"),
+    ];
+    let site = Site::start(&scripts).await;
+    assert_eq!(site.functions.faults(), Vec::<String>::new());
+    for name in scripts.iter().map(Script::name).filter(|name| *name != "healthy") {
+        let (kind, detail) = failure(site.request(name).await);
+        assert_eq!(kind, FailureKind::FunctionExecution, "{name}: {detail}");
+        assert_ok(&site.request("healthy").await);
+    }
+    site.stop().await;
+}
+
+pub async fn a_source_that_aborts_the_parser_spoils_only_its_own_function() {
+    let nested = |open: &str, close: &str, depth: usize| {
+        format!("function handler(event) {{ return {}1{} }}", open.repeat(depth), close.repeat(depth))
+    };
+    let site = Site::start(&[
+        script("parentheses", nested("(", ")", 4_900)),
+        script("brackets", nested("[", "]", 4_900)),
+        script("nots", nested("!", "", 9_900)),
+        script("functions", nested("(function(){return ", "})()", 400)),
+        script("healthy", HEALTHY),
+    ])
+    .await;
+    assert_ok(&site.request("healthy").await);
+    for name in ["parentheses", "brackets", "nots", "functions"] {
+        let (kind, detail) = failure(site.request(name).await);
+        let expected = [FailureKind::FunctionThrottled, FailureKind::FunctionExecution];
+        assert!(expected.contains(&kind), "{name}: {detail}");
+    }
+    assert_ok(&site.request("healthy").await);
+    site.stop().await;
+}
+
+pub async fn a_function_that_kills_its_workers_again_and_again_is_throttled() {
+    let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 1"), script("healthy", HEALTHY)]).await;
+    for _ in 0..FUNCTION_DEATHS_MAX {
+        assert_eq!(failure(site.request("loops").await).0, FailureKind::FunctionExecution);
+    }
+    let (kind, detail) = failure(site.request("loops").await);
+    assert_eq!(kind, FailureKind::FunctionThrottled);
+    assert_eq!(detail, "function \"loops\": it killed its workers again and again");
+    assert_ok(&site.request("healthy").await);
+    site.stop().await;
+}
+
+pub async fn a_spare_takes_over_and_another_one_is_prepared() {
+    let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 1"), script("healthy", HEALTHY)]).await;
+    let before = site.staffed().await;
+    assert_eq!(failure(site.request("loops").await).0, FailureKind::FunctionExecution);
+    let after = site.staffed().await;
+    let kept = before.iter().filter(|pid| after.contains(pid)).count();
+    assert_eq!(kept, 2, "one died: {before:?}, {after:?}");
+    assert!(after.contains(&before[2]), "the spare lives: {before:?}, {after:?}");
+    site.stop().await;
+}
+
+pub async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
+    let site = Arc::new(Site::start(&[script("loops", LOOPS), script("healthy", HEALTHY)]).await);
+    let workers = site.staffed().await;
+    let looping = tokio::spawn({
+        let site = site.clone();
+        async move { failure(site.request("loops").await) }
+    });
+    // Whichever worker it is in, the other is killed while idle and costs nobody anything.
+    for pid in &workers[..2] {
+        kill(*pid);
+    }
+    let (kind, detail) = looping.await.expect("a verdict");
+    assert_eq!(
+        (kind, detail.as_str()),
+        (FailureKind::FunctionExecution, "function \"loops\": its worker died: signal: killed")
+    );
+    until_dead(&workers[..2]).await;
+    site.staffed().await;
+    assert_ok(&site.request("healthy").await);
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub async fn calls_of_a_deadly_function_never_occupy_all_workers() {
+    let site =
+        Arc::new(Site::start(&[script("loops", LOOPS).with("budget_ms = 300"), script("healthy", HEALTHY)]).await);
+    site.staffed().await;
+    // From now on it is known to be deadly.
+    failure(site.request("loops").await);
+    site.staffed().await;
+    let looping: Vec<_> = (0..4)
+        .map(|_| {
+            let site = site.clone();
+            tokio::spawn(async move { failure(site.request("loops").await) })
+        })
+        .collect();
+    let mut healthy_meanwhile = 0;
+    while !looping.iter().all(tokio::task::JoinHandle::is_finished) {
+        assert_ok(&site.request("healthy").await);
+        healthy_meanwhile += 1;
+    }
+    for call in looping {
+        assert_eq!(call.await.expect("a verdict").0, FailureKind::FunctionExecution);
+    }
+    assert!(healthy_meanwhile > 4, "{healthy_meanwhile} calls while four loops ran one after the other");
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}

@@ -1,0 +1,103 @@
+//! Function workers as real processes: this binary is started again as `function-worker`, as a sweeper and as a node.
+//!
+//! It has its own `main` because those roles begin before any test runner may; otherwise it behaves like one.
+
+mod containment;
+mod hostile;
+mod node;
+mod protocol;
+mod service;
+mod site;
+
+use homefront_functions::subcommand;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Nothing here takes long unless it hangs; the machine may be slow.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+type Test = (&'static str, fn());
+
+/// The names of async tests with what runs them.
+macro_rules! tests {
+    ($($module:ident: $($test:ident)*;)*) => {
+        &[$($((
+            concat!(stringify!($module), "::", stringify!($test)),
+            || crate::block_on($module::$test()),
+        ),)*)*]
+    };
+}
+
+const TESTS: &[Test] = tests! {
+    service:
+        a_function_answers_from_a_worker
+        inline_functions_answer_the_same
+        what_a_function_prints_is_in_the_log_with_the_requests_id
+        a_function_that_does_not_compile_is_throttled_and_told_about
+        a_function_that_nobody_associated_fails
+        stores_are_read_and_replaced
+        many_calls_at_once_all_get_their_own_answer
+        figures_count_what_happened;
+    hostile:
+        a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
+        what_exhausts_the_engine_costs_one_request
+        a_source_that_aborts_the_parser_spoils_only_its_own_function
+        a_function_that_kills_its_workers_again_and_again_is_throttled
+        a_spare_takes_over_and_another_one_is_prepared
+        a_worker_that_is_killed_costs_the_call_it_was_in
+        calls_of_a_deadly_function_never_occupy_all_workers;
+    containment:
+        workers_have_no_files_no_privileges_and_little_memory
+        stop_leaves_no_process
+        dropping_leaves_no_process
+        nothing_outlives_a_killed_node;
+    protocol:
+        a_worker_that_gets_garbage_exits
+        a_worker_exits_when_the_node_hangs_up
+        a_worker_that_says_nonsense_at_its_start_is_an_error
+        a_worker_that_lies_in_an_answer_costs_one_request
+        a_missing_executable_is_an_error;
+};
+
+fn block_on(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("the test ends in time") });
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = subcommand::run() {
+        return code;
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == node::SUBCOMMAND) {
+        return node::run();
+    }
+    let list = arguments.iter().any(|argument| argument == "--list");
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let mut failed = Vec::new();
+    for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
+        if list {
+            report(&format!("{name}: test"));
+            continue;
+        }
+        let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
+        report(&format!("test {name} ... {}", if passed { "ok" } else { "FAILED" }));
+        if !passed {
+            failed.push(*name);
+        }
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    report(&format!("failures: {failed:?}"));
+    ExitCode::FAILURE
+}
+
+fn report(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,87 @@
+//! A node as a process of its own, so that it can be killed.
+
+use super::site::{HEALTHY, LOOPS, Site, executable, script};
+use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
+use std::io::Write as _;
+use std::process::{ExitCode, Stdio};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
+
+pub const SUBCOMMAND: &str = "node";
+
+/// The node's side: starts workers and a child with descendants in and out of its process group, prints their ids, one a
+/// line and `end`, and calls a function that loops for good.
+pub fn run() -> ExitCode {
+    super::block_on(async {
+        let site = Site::start(&[script("healthy", HEALTHY), script("loops", LOOPS)]).await;
+        let mut processes = site.staffed().await;
+        let spawner = Spawner::start(Some(executable())).expect("a thread");
+        let mut child = spawner.spawn(family()).await.expect("a shell");
+        processes.extend(descendants(&mut child).await);
+        for pid in processes {
+            let _ = writeln!(std::io::stdout(), "{pid}");
+        }
+        let _ = writeln!(std::io::stdout(), "end");
+        loop {
+            site.request("loops").await;
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+fn family() -> Launch {
+    let script = "sleep 1000 & echo $!; setsid sh -c 'echo $$; sleep 1000 & wait' & echo $$; wait";
+    Launch {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        folder: "/".into(),
+        stdin: None,
+        output: None,
+        limits: Limits::default(),
+        nice: 0,
+        descendants: Descendants::Swept,
+    }
+}
+
+async fn descendants(child: &mut Child) -> Vec<u32> {
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut pids = Vec::new();
+    while pids.len() < 3 {
+        let line = lines.next_line().await.expect("a pipe").expect("a line");
+        pids.push(line.trim().parse().expect("a pid"));
+    }
+    pids
+}
+
+/// The test's side.
+pub struct Node {
+    process: tokio::process::Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Node {
+    pub async fn start() -> Self {
+        let mut command = tokio::process::Command::new(executable());
+        let mut process = command.arg(SUBCOMMAND).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("a process");
+        let output = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        Self { process, output }
+    }
+
+    /// All processes it started.
+    pub async fn processes(&mut self) -> Vec<u32> {
+        let mut pids = Vec::new();
+        loop {
+            let line = self.output.next_line().await.expect("a pipe").expect("a line");
+            if line == "end" {
+                return pids;
+            }
+            pids.push(line.parse().expect("a pid"));
+        }
+    }
+
+    /// SIGKILL: no handler, no destructor.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.expect("it runs");
+    }
+}

@@ -1,0 +1,139 @@
+//! What honest functions get.
+
+use super::site::{HEALTHY, Site, assert_ok, context, failure, script};
+use homefront_functions::js::kvs::Snapshot;
+use homefront_functions::{FailureKind, Verdict};
+use std::sync::Arc;
+
+pub async fn a_function_answers_from_a_worker() {
+    let adds = "function handler(event) { event.response.headers['x-a'] = { value: 'b' }; return event.response; }";
+    let site = Site::start(&[script("healthy", HEALTHY), script("adds", adds)]).await;
+    assert_eq!(site.functions.faults(), Vec::<String>::new());
+    assert_ok(&site.request("healthy").await);
+    let Verdict::Continue(edit) = site.response("adds").await else { panic!("it continues") };
+    assert_eq!((edit.headers[0].name.as_str(), edit.headers[0].values[0].as_ref()), ("X-A", b"b".as_slice()));
+    site.stop().await;
+}
+
+pub async fn inline_functions_answer_the_same() {
+    let inline = |name, code: &str| script(name, code).with("isolation = \"inline\"\nbudget_ms = 10000");
+    let throws = "function handler(event) { throw new Error('boom'); }";
+    let broken = "function handler(event) {";
+    let site = Site::start(&[
+        inline("healthy", HEALTHY),
+        inline("throws", throws),
+        inline("broken", broken),
+        script("throws2", throws),
+    ])
+    .await;
+    assert_ok(&site.request("healthy").await);
+    assert_ok(&site.request("healthy").await);
+    let inlined = site.request("throws").await;
+    assert_eq!(failure(inlined.clone()).0, FailureKind::FunctionExecution);
+    let in_worker = failure(site.request("throws2").await);
+    assert_eq!(failure(inlined).1.replace("throws", "throws2"), in_worker.1);
+    assert_eq!(failure(site.request("broken").await).0, FailureKind::FunctionThrottled);
+    site.stop().await;
+    let site = Site::start(&[inline("only", HEALTHY)]).await;
+    assert_ok(&site.request("only").await);
+    assert!(site.functions.worker_ids().is_empty(), "nobody needs a worker");
+    site.stop().await;
+}
+
+pub async fn what_a_function_prints_is_in_the_log_with_the_requests_id() {
+    let prints = "function handler(event) { console.log('one'); console.log('two'); return event.request; }";
+    let site = Site::start(&[script("prints", prints), script("silent", HEALTHY)]).await;
+    site.request_as("silent", &context("id-0==")).await;
+    site.request_as("prints", &context("id-1==")).await;
+    let lines = "id-1== START DistributionID: E1TESTDISTRIB1\nid-1== one\nid-1== two\nid-1== END";
+    assert_eq!(site.log(), lines);
+    site.stop().await;
+}
+
+pub async fn a_function_that_does_not_compile_is_throttled_and_told_about() {
+    let site =
+        Site::start(&[script("broken", "function handler(event) { return ]; }"), script("healthy", HEALTHY)]).await;
+    let faults = site.functions.faults();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(
+        faults[0].starts_with("function \"broken\": /") && faults[0].contains("broken.js: SyntaxError"),
+        "{faults:?}"
+    );
+    for _ in 0..3 {
+        let (kind, detail) = failure(site.request("broken").await);
+        assert_eq!(kind, FailureKind::FunctionThrottled);
+        assert!(detail.starts_with("function \"broken\": it does not compile: SyntaxError"), "{detail}");
+    }
+    assert_ok(&site.request("healthy").await);
+    site.stop().await;
+}
+
+pub async fn a_function_that_nobody_associated_fails() {
+    let site = Site::start(&[script("healthy", HEALTHY)]).await;
+    let elsewhere = homefront_functions::EventContext { distribution_id: "EOTHER".into(), ..context("id") };
+    let (kind, detail) = failure(site.request_as("healthy", &elsewhere).await);
+    assert_eq!(kind, FailureKind::FunctionExecution);
+    assert_eq!(detail, "function \"healthy\" is not associated with distribution EOTHER");
+    site.stop().await;
+}
+
+pub async fn stores_are_read_and_replaced() {
+    let reads = "import cf from 'cloudfront';\nconst kvs = cf.kvs();\n\
+                 async function handler(event) { event.request.uri = await kvs.get('a'); return event.request; }";
+    let store = "key_value_store = \"store\"\nbudget_ms = 10000\n";
+    let inline = format!("{store}isolation = \"inline\"\n");
+    let site = Site::start(&[script("worker", reads).with(store), script("inline", reads).with(&inline)]).await;
+    let uri = async |name: &str| match site.request(name).await {
+        Verdict::Continue(edit) => String::from_utf8(edit.uri.expect("a uri").to_vec()).expect("text"),
+        other => panic!("{other:?}"),
+    };
+    for name in ["worker", "inline"] {
+        assert_eq!(uri(name).await, "/old");
+    }
+    let entries = [("a".into(), "/new".into())].into();
+    let newer = Snapshot::new("store".into(), "id".into(), String::new(), String::new(), entries);
+    site.functions.replace_store(&Arc::new(newer));
+    for name in ["worker", "inline"] {
+        assert_eq!(uri(name).await, "/new");
+    }
+    site.stop().await;
+}
+
+pub async fn many_calls_at_once_all_get_their_own_answer() {
+    let echo = "function handler(event) { event.request.uri = '/' + event.request.headers['x-id'].value; return event.request; }";
+    let site = Arc::new(Site::start(&[script("echo", echo)]).await);
+    let calls: Vec<_> = (0..2_000)
+        .map(|number| {
+            let site = site.clone();
+            tokio::spawn(async move {
+                let id = format!("request-{number}");
+                let verdict = site.request_as("echo", &context(&id)).await;
+                let Verdict::Continue(edit) = verdict else { panic!("{verdict:?}") };
+                assert_eq!(edit.uri.as_deref(), Some(format!("/{id}").as_bytes()));
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("its own answer");
+    }
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub async fn figures_count_what_happened() {
+    let throws = "function handler(event) { throw new Error('boom'); }";
+    let invalid =
+        "function handler(event) { event.request.headers['host'] = { value: 'evil' }; return event.request; }";
+    let scripts = [script("healthy", HEALTHY), script("throws", throws), script("invalid", invalid)];
+    let site = Site::start(&scripts).await;
+    for name in ["healthy", "healthy", "throws", "invalid"] {
+        site.request(name).await;
+    }
+    let mut figures = site.functions.figures();
+    figures.sort_by_key(|(_, name, _)| *name);
+    let counts: Vec<_> = figures
+        .iter()
+        .map(|(_, name, of)| (*name, of.invocations, of.execution_errors, of.validation_errors, of.throttles))
+        .collect();
+    assert_eq!(counts, [("healthy", 2, 0, 0, 0), ("invalid", 1, 0, 1, 0), ("throws", 1, 1, 0, 0)]);
+    site.stop().await;
+}

@@ -1,0 +1,206 @@
+//! A distribution with functions, as a configuration file describes it, started for a test.
+
+use homefront_config::Config;
+use homefront_functions::function_log::FunctionLog;
+use homefront_functions::js::functions::Functions;
+use homefront_functions::js::{Call, EventType, Outcome};
+use homefront_functions::process::Spawner;
+use homefront_functions::{EventContext, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use parking_lot::Mutex;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub const DISTRIBUTION: &str = "E1TESTDISTRIB1";
+
+/// Answers any request with the path `/ok`.
+pub const HEALTHY: &str = "function handler(event) { event.request.uri = '/ok'; return event.request; }";
+
+/// Ends only with its worker.
+pub const LOOPS: &str = "function handler(event) { while (true) {} }";
+
+pub struct Site {
+    pub config: Config,
+    pub functions: Functions,
+    pub spawner: Spawner,
+    log: Arc<Mutex<Vec<String>>>,
+    _folder: TempDir,
+}
+
+/// One function of a test site.
+pub struct Script {
+    name: &'static str,
+    code: String,
+    settings: String,
+}
+
+/// A function with a budget that no honest call of a slow machine exceeds.
+pub fn script(name: &'static str, code: impl Into<String>) -> Script {
+    Script { name, code: code.into(), settings: "budget_ms = 10000\n".to_owned() }
+}
+
+impl Script {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// With other lines in its `[[function]]`.
+    pub fn with(self, settings: &str) -> Self {
+        Self { settings: format!("{settings}\n"), ..self }
+    }
+}
+
+pub fn executable() -> PathBuf {
+    std::env::current_exe().expect("our own path")
+}
+
+pub fn configure(folder: &TempDir, scripts: &[Script]) -> Config {
+    let mut toml = format!(
+        "[[distribution]]\nid = \"{DISTRIBUTION}\"\naliases = [\"a.example\"]\n\
+         [[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
+         [distribution.default_behavior]\ntarget_origin = \"app\"\n"
+    );
+    for Script { name, .. } in scripts {
+        let behavior = format!("[[distribution.behavior]]\npath_pattern = \"/{name}\"\ntarget_origin = \"app\"");
+        writeln!(toml, "{behavior}\nviewer_request = {{ function = \"{name}\" }}").expect("text");
+    }
+    for Script { name, code, settings } in scripts {
+        std::fs::write(folder.path().join(format!("{name}.js")), code).expect("a file");
+        write!(toml, "[[function]]\nname = \"{name}\"\ncode = \"{name}.js\"\n{settings}").expect("text");
+    }
+    if scripts.iter().any(|script| script.settings.contains("key_value_store")) {
+        toml += "[[key_value_store]]\nname = \"store\"\nsource = \"store.json\"\n";
+        std::fs::write(folder.path().join("store.json"), r#"{"data":[{"key":"a","value":"/old"}]}"#).expect("a file");
+    }
+    let (config, _) =
+        homefront_config::parse("site.toml", &toml, folder.path(), &|_| None).expect("a right file");
+    config
+}
+
+impl Site {
+    pub async fn start(scripts: &[Script]) -> Self {
+        Self::with_executable(scripts, executable()).await.expect("it starts")
+    }
+
+    pub async fn with_executable(
+        scripts: &[Script],
+        executable: PathBuf,
+    ) -> Result<Self, homefront_functions::js::functions::FunctionsError> {
+        const WORKERS: usize = 2;
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = configure(&folder, scripts);
+        let spawner = Spawner::start(None).expect("a thread");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        let function_log = FunctionLog::new(move |line| lines.lock().push(line.to_owned()));
+        let functions = Functions::start(&config, &spawner, executable, WORKERS, function_log).await?;
+        Ok(Self { config, functions, spawner, log, _folder: folder })
+    }
+
+    /// What the function makes of a viewer request.
+    pub async fn request(&self, name: &str) -> Verdict<RequestEdit> {
+        self.request_as(name, &context("request-1")).await
+    }
+
+    pub async fn request_as(&self, name: &str, context: &EventContext) -> Verdict<RequestEdit> {
+        let request = Request {
+            method: "GET".into(),
+            uri: "/original".into(),
+            querystring: None,
+            headers: Headers::from_iter([("Host", "a.example"), ("X-Id", context.request_id.as_str())]),
+        };
+        match self.call(name, EventType::ViewerRequest, context, &request, None).await {
+            Outcome::Request(verdict) => verdict,
+            Outcome::Response(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// What the function makes of a viewer response.
+    pub async fn response(&self, name: &str) -> Verdict<ResponseEdit> {
+        let request = Request { method: "GET".into(), uri: "/".into(), ..Request::default() };
+        let response = Response { status: 200, ..Response::default() };
+        match self.call(name, EventType::ViewerResponse, &context("response-1"), &request, Some(&response)).await {
+            Outcome::Response(verdict) => verdict,
+            Outcome::Request(other) => panic!("{other:?}"),
+        }
+    }
+
+    async fn call(
+        &self,
+        name: &str,
+        event_type: EventType,
+        context: &EventContext,
+        request: &Request,
+        response: Option<&Response>,
+    ) -> Outcome {
+        let function = self.config.functions.iter().find(|function| function.name == name).expect("a function");
+        let call = Call { event_type, context, request, response, now_ms: 1_700_000_000_000, random_seed: 1 };
+        self.functions.call(function, &call).await.outcome
+    }
+
+    /// The log, a line each.
+    pub fn log(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
+    /// Returns when there are as many workers as there should be.
+    pub async fn staffed(&self) -> Vec<u32> {
+        loop {
+            let ids = self.functions.worker_ids();
+            if ids.len() == 3 {
+                return ids;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn stop(self) {
+        self.functions.stop();
+        self.spawner.all_gone().await;
+    }
+}
+
+pub fn context(request_id: &str) -> EventContext {
+    EventContext {
+        distribution_domain_name: "d111111abcdef8.cloudfront.net".into(),
+        distribution_id: DISTRIBUTION.into(),
+        request_id: request_id.to_owned(),
+        viewer_ip: [203, 0, 113, 7].into(),
+    }
+}
+
+#[track_caller]
+pub fn assert_ok(verdict: &Verdict<RequestEdit>) {
+    let Verdict::Continue(edit) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(edit.uri.as_deref(), Some(b"/ok".as_slice()), "{edit:?}");
+}
+
+/// Kind and detail of a failure.
+#[track_caller]
+pub fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (FailureKind, String) {
+    match verdict {
+        Verdict::Fail(failure) => (failure.kind, failure.detail),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether a process is gone, or a zombie that the machine's init has yet to reap.
+pub fn is_dead(pid: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat.contains(") Z "),
+        Err(_) => true,
+    }
+}
+
+/// Returns when all are dead.
+pub async fn until_dead(pids: &[u32]) {
+    while !pids.iter().all(|pid| is_dead(*pid)) {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+}
