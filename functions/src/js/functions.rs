@@ -242,7 +242,7 @@ impl Stores {
     }
 }
 
-fn read_code(function: &Function) -> Result<String, FunctionsError> {
+pub(super) fn read_code(function: &Function) -> Result<String, FunctionsError> {
     let mut code = String::new();
     std::fs::File::open(&function.code)
         // One byte more than allowed: the engine says what CloudFront says of it.

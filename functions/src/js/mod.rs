@@ -6,6 +6,7 @@ pub mod functions;
 pub mod inline;
 pub mod kvs;
 pub mod pool;
+pub mod runner;
 pub mod worker;
 
 pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};

@@ -73,8 +73,7 @@ pub fn configure(folder: &TempDir, scripts: &[Script]) -> Config {
         toml += "[[key_value_store]]\nname = \"store\"\nsource = \"store.json\"\n";
         std::fs::write(folder.path().join("store.json"), r#"{"data":[{"key":"a","value":"/old"}]}"#).expect("a file");
     }
-    let (config, _) =
-        homefront_config::parse("site.toml", &toml, folder.path(), &|_| None).expect("a right file");
+    let (config, _) = homefront_config::parse("site.toml", &toml, folder.path(), &|_| None).expect("a right file");
     config
 }
 

@@ -115,3 +115,53 @@ fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
     seccompiler::apply_filter_all_threads(&program)?;
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+    use std::process::Command;
+
+    /// The test binary runs this alone, in a process of its own, because there is no way out of a sandbox.
+    #[test]
+    #[ignore = "the test below runs it"]
+    fn inside() {
+        let folder = std::fs::File::open("/").unwrap();
+        let socket = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(super::close().seccomp);
+        assert!(std::fs::File::open("/etc/hostname").is_err());
+        assert!(std::fs::write("/tmp/homefront-sandbox-test", "x").is_err());
+        assert!(std::fs::read_dir("/").is_err());
+        assert!(folder.metadata().is_err());
+        assert!(std::net::TcpStream::connect("127.0.0.1:1").unwrap_err().raw_os_error() == Some(libc::EPERM));
+        assert!(std::net::UdpSocket::bind("127.0.0.1:0").is_err());
+        assert!(std::os::unix::net::UnixStream::pair().is_err());
+        assert!(Command::new("/bin/true").status().is_err());
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+        assert!(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::CONT).is_err());
+        // What it may: memory, clocks, randomness, and the sockets it has.
+        let mut bytes = vec![1_u8; 32 << 20];
+        bytes.resize(64 << 20, 2);
+        assert!(std::time::Instant::now().elapsed().as_secs() < 60);
+        assert_ne!(rand::random::<u128>(), 0);
+        std::io::Write::write_all(&mut &socket.0, b"out").unwrap();
+        assert!(Vec::<u8>::new().try_reserve_exact(1 << 30).is_err(), "memory is limited");
+        #[allow(unsafe_code, reason = "the mapping is refused, which is the point")]
+        // SAFETY: a null hint replaces no mapping of ours.
+        let executable = unsafe {
+            mmap_anonymous(std::ptr::null_mut(), 4_096, ProtFlags::READ | ProtFlags::EXEC, MapFlags::PRIVATE)
+        };
+        assert!(executable.is_err());
+        super::say("inside and fine");
+    }
+
+    #[test]
+    fn a_worker_reaches_nothing_but_its_memory_and_its_sockets() {
+        let name = format!("{}::inside", module_path!().split_once("::").unwrap().1);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &name, "--ignored", "--nocapture", "--test-threads=1"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned();
+        assert!(text.contains("inside and fine"), "{text}");
+    }
+}

@@ -1,0 +1,96 @@
+//! One run of one function on one event object, in a worker that can be killed: what `homefront invoke` does.
+
+use super::frame::{Answer, Order, OrderedLoad};
+use super::functions::{FunctionsError, read_code};
+use super::kvs;
+use super::pool::start::{Talk, TalkError};
+use crate::process::Spawner;
+use crate::test_function::TestResult;
+use crate::{Failure, FailureKind};
+use homefront_config::Function;
+use homefront_config::limits::FUNCTION_LOAD_MS_MAX;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// TestFunction's sentence before what went wrong.
+const COULD_NOT_RUN: &str =
+    "The CloudFront function associated with the CloudFront distribution is invalid or could not run. ";
+
+/// Room for the way to the worker and back, which the function's budget does not pay for.
+const OVERHEAD: Duration = Duration::from_millis(100);
+
+/// Why there is no result. What the function does wrong is a result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its source or its store cannot be read.
+    #[error(transparent)]
+    Function(#[from] FunctionsError),
+    /// No worker could be started.
+    #[error("cannot start a function worker: {0}")]
+    Start(#[from] io::Error),
+    /// The event object is not one.
+    #[error("{0}")]
+    Event(String),
+    /// The source or the event is larger than a worker takes.
+    #[error("the function, its store or the event object is too large")]
+    TooLarge,
+}
+
+/// Runs `function` on `event_json`. The function sees the time `now_ms`, milliseconds since 1970. `executable` is our own
+/// binary. A function that ends its worker or exceeds its budget gets a result that says so.
+pub async fn run(
+    function: &Function,
+    event_json: &[u8],
+    now_ms: u64,
+    spawner: &Spawner,
+    executable: &Path,
+) -> Result<TestResult, RunError> {
+    const STORE: u32 = 0;
+    let code = read_code(function)?;
+    let (name, runtime) = (function.name.clone(), function.runtime);
+    let load = OrderedLoad { name, runtime, code, store: function.key_value_store.as_ref().map(|_| STORE) };
+    let mut frames = Vec::new();
+    let mut fits = true;
+    if let Some(store) = &function.key_value_store {
+        let store = kvs::load(store).map_err(FunctionsError::from)?;
+        fits &= Order::put_store(&mut frames, STORE, &store);
+    }
+    fits &= Order::put_load(&mut frames, 0, &load);
+    let mut test = Vec::new();
+    fits &= Order::put_test(&mut test, &load, event_json, now_ms);
+    if !fits {
+        return Err(RunError::TooLarge);
+    }
+    let (mut talk, _) = Talk::start(spawner, executable).await?;
+    let before = Instant::now();
+    match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
+        Ok(Answer::Loaded(_, Ok(()))) => {}
+        Ok(Answer::Loaded(_, Err(error))) => return Ok(failed(function, &error.to_string())),
+        Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
+        Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),
+    }
+    // The test compiles once more.
+    let patience = function.budget + 2 * before.elapsed() + OVERHEAD;
+    Ok(match talk.ask(&test, patience).await {
+        Ok(Answer::Tested(Ok(result))) => result,
+        Ok(Answer::Tested(Err(event))) => return Err(RunError::Event(event)),
+        Ok(_) => failed(function, "its worker answered nonsense"),
+        Err(TalkError::Late(_)) => {
+            let budget_ms = function.budget.as_millis();
+            failed(function, &format!("it ran longer than its budget of {budget_ms} ms and was killed"))
+        }
+        Err(error) => failed(function, &format!("its worker {error}")),
+    })
+}
+
+fn failed(function: &Function, what: &str) -> TestResult {
+    let detail = format!("function \"{}\": {what}", function.name);
+    TestResult {
+        function_output: String::new(),
+        logs: Vec::new(),
+        error_message: format!("{COULD_NOT_RUN}{what}"),
+        compute_utilization: 100,
+        failure: Some(Failure { kind: FailureKind::FunctionExecution, sentence: None, detail }),
+    }
+}
