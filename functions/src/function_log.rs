@@ -79,11 +79,11 @@ mod tests {
     fn lines(texts: &[&str]) -> String {
         let lines = Arc::new(Mutex::new(String::new()));
         let writer = lines.clone();
-        let log = FunctionLog::new(move |line| *writer.lock() += &format!("{line}\n"));
+        let log = FunctionLog::new(move |line| writeln!(writer.lock(), "{line}").expect("a string takes all"));
         let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
         log.call("abc==", "E3E5D42GADAXZZ", &texts);
-        let written = lines.lock().clone();
-        written
+        drop(log);
+        Arc::into_inner(lines).map_or_else(String::new, Mutex::into_inner)
     }
 
     #[test]

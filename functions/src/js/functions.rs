@@ -167,14 +167,14 @@ impl DistributionFunctions {
         for function in &functions {
             let store = match &function.key_value_store {
                 None => None,
-                Some(store) => Some(match names.iter().position(|name| *name == store.name) {
-                    Some(index) => index,
-                    None => {
+                Some(store) => {
+                    let known = names.iter().position(|name| *name == store.name);
+                    if known.is_none() {
                         used.push(stores.load(store)?);
                         names.push(store.name.clone());
-                        names.len() - 1
                     }
-                }),
+                    Some(known.unwrap_or(names.len() - 1))
+                }
             };
             sources.push(Source { function: function.clone(), code: read_code(function)?, store });
         }

@@ -122,7 +122,8 @@ fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
     if nice != 0 {
         rustix::process::nice(nice)?;
     }
-    close_other_files()
+    close_other_files();
+    Ok(())
 }
 
 fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {
@@ -134,22 +135,21 @@ fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {
 }
 
 /// Marks everything above stderr close-on-exec: closing at once would break the pipe over which a failed exec is reported.
-fn close_other_files() -> io::Result<()> {
-    const FIRST: libc::c_uint = 3;
+fn close_other_files() {
+    const FIRST: libc::c_int = 3;
+    /// Linux before 5.11 has no such call. What Rust opens is close-on-exec already; this is for what the node inherited.
+    const INHERITED_MAX: libc::c_int = 1_024;
     #[allow(unsafe_code, reason = "no safe crate of ours has close_range")]
     // SAFETY: it takes three integers and touches no memory; descriptors are only marked.
     let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if done == 0 {
-        return Ok(());
+        return;
     }
-    // Linux before 5.11. What Rust opens is close-on-exec already; this is for what the node inherited.
-    const INHERITED_MAX: libc::c_int = 1_024;
-    for file in 3..INHERITED_MAX {
+    for file in FIRST..INHERITED_MAX {
         #[allow(unsafe_code, reason = "the descriptor may not be open, which no safe type can say")]
         // SAFETY: it takes integers only; EBADF is the expected answer for most.
         unsafe {
             libc::fcntl(file, libc::F_SETFD, libc::FD_CLOEXEC);
         }
     }
-    Ok(())
 }

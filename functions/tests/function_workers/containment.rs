@@ -4,7 +4,7 @@ use super::node;
 use super::site::{HEALTHY, LOOPS, Site, assert_ok, is_dead, script, until_dead};
 use homefront_config::limits::{FUNCTION_WORKER_MEMORY_BYTES_MAX, FUNCTION_WORKER_STACK_BYTES};
 
-pub async fn workers_have_no_files_no_privileges_and_little_memory() {
+pub(crate) async fn workers_have_no_files_no_privileges_and_little_memory() {
     let site = Site::start(&[script("healthy", HEALTHY)]).await;
     assert_ok(&site.request("healthy").await);
     for pid in site.staffed().await {
@@ -28,7 +28,7 @@ pub async fn workers_have_no_files_no_privileges_and_little_memory() {
     site.stop().await;
 }
 
-pub async fn stop_leaves_no_process() {
+pub(crate) async fn stop_leaves_no_process() {
     let site = Site::start(&[script("healthy", HEALTHY), script("loops", LOOPS)]).await;
     let workers = site.staffed().await;
     let site = std::sync::Arc::new(site);
@@ -45,15 +45,15 @@ pub async fn stop_leaves_no_process() {
     super::site::failure(site.request("healthy").await);
 }
 
-pub async fn dropping_leaves_no_process() {
+pub(crate) async fn dropping_leaves_no_process() {
     let site = Site::start(&[script("healthy", HEALTHY)]).await;
     let workers = site.staffed().await;
     drop(site);
     until_dead(&workers).await;
 }
 
-pub async fn nothing_outlives_a_killed_node() {
-    let mut node = node::Node::start().await;
+pub(crate) async fn nothing_outlives_a_killed_node() {
+    let mut node = node::Node::start();
     let processes = node.processes().await;
     assert!(processes.len() >= 5, "workers, a child and what it started: {processes:?}");
     assert!(processes.iter().all(|pid| !is_dead(*pid)), "all run");

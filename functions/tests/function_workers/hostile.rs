@@ -10,7 +10,7 @@ fn hostile(name: &'static str, body: &str) -> Script {
     script(name, format!("function handler(event) {{ {body}; return event.request; }}")).with("budget_ms = 500")
 }
 
-pub async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices() {
+pub(crate) async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices() {
     let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 200"), script("healthy", HEALTHY)]).await;
     site.staffed().await;
     let site = Arc::new(site);
@@ -30,7 +30,7 @@ pub async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_else_no
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
-pub async fn what_exhausts_the_engine_costs_one_request() {
+pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
     let scripts = [
         script("healthy", HEALTHY),
         hostile("recursion", "function f() { return f() + 1 } f()"),
@@ -60,7 +60,7 @@ pub async fn what_exhausts_the_engine_costs_one_request() {
     site.stop().await;
 }
 
-pub async fn a_source_that_aborts_the_parser_spoils_only_its_own_function() {
+pub(crate) async fn a_source_that_aborts_the_parser_spoils_only_its_own_function() {
     let nested = |open: &str, close: &str, depth: usize| {
         format!("function handler(event) {{ return {}1{} }}", open.repeat(depth), close.repeat(depth))
     };
@@ -82,7 +82,7 @@ pub async fn a_source_that_aborts_the_parser_spoils_only_its_own_function() {
     site.stop().await;
 }
 
-pub async fn a_function_that_kills_its_workers_again_and_again_is_throttled() {
+pub(crate) async fn a_function_that_kills_its_workers_again_and_again_is_throttled() {
     let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 1"), script("healthy", HEALTHY)]).await;
     for _ in 0..FUNCTION_DEATHS_MAX {
         assert_eq!(failure(site.request("loops").await).0, FailureKind::FunctionExecution);
@@ -94,7 +94,7 @@ pub async fn a_function_that_kills_its_workers_again_and_again_is_throttled() {
     site.stop().await;
 }
 
-pub async fn a_spare_takes_over_and_another_one_is_prepared() {
+pub(crate) async fn a_spare_takes_over_and_another_one_is_prepared() {
     let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 1"), script("healthy", HEALTHY)]).await;
     let before = site.staffed().await;
     assert_eq!(failure(site.request("loops").await).0, FailureKind::FunctionExecution);
@@ -105,7 +105,7 @@ pub async fn a_spare_takes_over_and_another_one_is_prepared() {
     site.stop().await;
 }
 
-pub async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
+pub(crate) async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
     let site = Arc::new(Site::start(&[script("loops", LOOPS), script("healthy", HEALTHY)]).await);
     let workers = site.staffed().await;
     let looping = tokio::spawn({
@@ -127,7 +127,7 @@ pub async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
-pub async fn calls_of_a_deadly_function_never_occupy_all_workers() {
+pub(crate) async fn calls_of_a_deadly_function_never_occupy_all_workers() {
     let site =
         Arc::new(Site::start(&[script("loops", LOOPS).with("budget_ms = 300"), script("healthy", HEALTHY)]).await);
     site.staffed().await;

@@ -7,11 +7,11 @@ use std::process::{ExitCode, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-pub const SUBCOMMAND: &str = "node";
+pub(crate) const SUBCOMMAND: &str = "node";
 
 /// The node's side: starts workers and a child with descendants in and out of its process group, prints their ids, one a
 /// line and `end`, and calls a function that loops for good.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     super::block_on(async {
         let site = Site::start(&[script("healthy", HEALTHY), script("loops", LOOPS)]).await;
         let mut processes = site.staffed().await;
@@ -55,13 +55,13 @@ async fn descendants(child: &mut Child) -> Vec<u32> {
 }
 
 /// The test's side.
-pub struct Node {
+pub(crate) struct Node {
     process: tokio::process::Child,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Node {
-    pub async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut command = tokio::process::Command::new(executable());
         let mut process = command.arg(SUBCOMMAND).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("a process");
         let output = BufReader::new(process.stdout.take().expect("a pipe")).lines();
@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// All processes it started.
-    pub async fn processes(&mut self) -> Vec<u32> {
+    pub(crate) async fn processes(&mut self) -> Vec<u32> {
         let mut pids = Vec::new();
         loop {
             let line = self.output.next_line().await.expect("a pipe").expect("a line");
@@ -81,7 +81,7 @@ impl Node {
     }
 
     /// SIGKILL: no handler, no destructor.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.process.kill().await.expect("it runs");
     }
 }

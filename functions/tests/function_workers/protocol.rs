@@ -26,7 +26,7 @@ fn worker_gets(bytes: &[u8]) -> Output {
     process.wait_with_output().expect("it ends")
 }
 
-pub async fn a_worker_that_gets_garbage_exits() {
+pub(crate) async fn a_worker_that_gets_garbage_exits() {
     let complaint = |bytes: &[u8]| {
         let output = worker_gets(bytes);
         assert_eq!(output.status.code(), Some(1));
@@ -37,7 +37,7 @@ pub async fn a_worker_that_gets_garbage_exits() {
     assert_eq!(complaint(&[2, 0, 0, 0, 3, 1]), "the node sent a frame ends within a field");
 }
 
-pub async fn a_worker_exits_when_the_node_hangs_up() {
+pub(crate) async fn a_worker_exits_when_the_node_hangs_up() {
     assert!(worker_gets(&[]).status.success());
     assert!(worker_gets(&[9, 0, 0]).status.success(), "half a frame is not an order");
 }
@@ -50,7 +50,7 @@ fn impostor(folder: &TempDir, steps: &str) -> PathBuf {
     path
 }
 
-pub async fn a_worker_that_says_nonsense_at_its_start_is_an_error() {
+pub(crate) async fn a_worker_that_says_nonsense_at_its_start_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     for (steps, reason) in [
         ("printf '\\377\\377\\377\\377' >&0", "a frame of 4294967295 bytes"),
@@ -66,7 +66,7 @@ pub async fn a_worker_that_says_nonsense_at_its_start_is_an_error() {
     }
 }
 
-pub async fn a_worker_that_lies_in_an_answer_costs_one_request() {
+pub(crate) async fn a_worker_that_lies_in_an_answer_costs_one_request() {
     let folder = tempfile::tempdir().expect("a folder");
     // Ready; function 0 is loaded; then, when a call comes, an answer to a call that was never made.
     let steps = "printf '\\003\\000\\000\\000\\001\\001\\001' >&0
@@ -82,7 +82,7 @@ printf '\\010\\000\\000\\000\\003\\377\\377\\377\\377\\377\\377\\377' >&0";
     site.stop().await;
 }
 
-pub async fn a_missing_executable_is_an_error() {
+pub(crate) async fn a_missing_executable_is_an_error() {
     let error = Site::with_executable(&[script("healthy", HEALTHY)], "/nowhere/homefront".into()).await.err();
     let text = error.expect("an error").to_string();
     assert_eq!(

@@ -5,7 +5,7 @@ use homefront_functions::js::kvs::Snapshot;
 use homefront_functions::{FailureKind, Verdict};
 use std::sync::Arc;
 
-pub async fn a_function_answers_from_a_worker() {
+pub(crate) async fn a_function_answers_from_a_worker() {
     let adds = "function handler(event) { event.response.headers['x-a'] = { value: 'b' }; return event.response; }";
     let site = Site::start(&[script("healthy", HEALTHY), script("adds", adds)]).await;
     assert_eq!(site.functions.faults(), Vec::<String>::new());
@@ -15,7 +15,7 @@ pub async fn a_function_answers_from_a_worker() {
     site.stop().await;
 }
 
-pub async fn inline_functions_answer_the_same() {
+pub(crate) async fn inline_functions_answer_the_same() {
     let inline = |name, code: &str| script(name, code).with("isolation = \"inline\"\nbudget_ms = 10000");
     let throws = "function handler(event) { throw new Error('boom'); }";
     let broken = "function handler(event) {";
@@ -40,7 +40,7 @@ pub async fn inline_functions_answer_the_same() {
     site.stop().await;
 }
 
-pub async fn what_a_function_prints_is_in_the_log_with_the_requests_id() {
+pub(crate) async fn what_a_function_prints_is_in_the_log_with_the_requests_id() {
     let prints = "function handler(event) { console.log('one'); console.log('two'); return event.request; }";
     let site = Site::start(&[script("prints", prints), script("silent", HEALTHY)]).await;
     site.request_as("silent", &context("id-0==")).await;
@@ -50,7 +50,7 @@ pub async fn what_a_function_prints_is_in_the_log_with_the_requests_id() {
     site.stop().await;
 }
 
-pub async fn a_function_that_does_not_compile_is_throttled_and_told_about() {
+pub(crate) async fn a_function_that_does_not_compile_is_throttled_and_told_about() {
     let site =
         Site::start(&[script("broken", "function handler(event) { return ]; }"), script("healthy", HEALTHY)]).await;
     let faults = site.functions.faults();
@@ -68,7 +68,7 @@ pub async fn a_function_that_does_not_compile_is_throttled_and_told_about() {
     site.stop().await;
 }
 
-pub async fn a_function_that_nobody_associated_fails() {
+pub(crate) async fn a_function_that_nobody_associated_fails() {
     let site = Site::start(&[script("healthy", HEALTHY)]).await;
     let elsewhere = homefront_functions::EventContext { distribution_id: "EOTHER".into(), ..context("id") };
     let (kind, detail) = failure(site.request_as("healthy", &elsewhere).await);
@@ -77,7 +77,7 @@ pub async fn a_function_that_nobody_associated_fails() {
     site.stop().await;
 }
 
-pub async fn stores_are_read_and_replaced() {
+pub(crate) async fn stores_are_read_and_replaced() {
     let reads = "import cf from 'cloudfront';\nconst kvs = cf.kvs();\n\
                  async function handler(event) { event.request.uri = await kvs.get('a'); return event.request; }";
     let store = "key_value_store = \"store\"\nbudget_ms = 10000\n";
@@ -99,7 +99,7 @@ pub async fn stores_are_read_and_replaced() {
     site.stop().await;
 }
 
-pub async fn many_calls_at_once_all_get_their_own_answer() {
+pub(crate) async fn many_calls_at_once_all_get_their_own_answer() {
     let echo = "function handler(event) { event.request.uri = '/' + event.request.headers['x-id'].value; return event.request; }";
     let site = Arc::new(Site::start(&[script("echo", echo)]).await);
     let calls: Vec<_> = (0..2_000)
@@ -119,7 +119,7 @@ pub async fn many_calls_at_once_all_get_their_own_answer() {
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
-pub async fn figures_count_what_happened() {
+pub(crate) async fn figures_count_what_happened() {
     let throws = "function handler(event) { throw new Error('boom'); }";
     let invalid =
         "function handler(event) { event.request.headers['host'] = { value: 'evil' }; return event.request; }";

@@ -12,50 +12,50 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-pub const DISTRIBUTION: &str = "E1TESTDISTRIB1";
+pub(crate) const DISTRIBUTION: &str = "E1TESTDISTRIB1";
 
 /// Answers any request with the path `/ok`.
-pub const HEALTHY: &str = "function handler(event) { event.request.uri = '/ok'; return event.request; }";
+pub(crate) const HEALTHY: &str = "function handler(event) { event.request.uri = '/ok'; return event.request; }";
 
 /// Ends only with its worker.
-pub const LOOPS: &str = "function handler(event) { while (true) {} }";
+pub(crate) const LOOPS: &str = "function handler(event) { while (true) {} }";
 
-pub struct Site {
-    pub config: Config,
-    pub functions: Functions,
-    pub spawner: Spawner,
+pub(crate) struct Site {
+    pub(crate) config: Config,
+    pub(crate) functions: Functions,
+    pub(crate) spawner: Spawner,
     log: Arc<Mutex<Vec<String>>>,
     _folder: TempDir,
 }
 
 /// One function of a test site.
-pub struct Script {
+pub(crate) struct Script {
     name: &'static str,
     code: String,
     settings: String,
 }
 
 /// A function with a budget that no honest call of a slow machine exceeds.
-pub fn script(name: &'static str, code: impl Into<String>) -> Script {
+pub(crate) fn script(name: &'static str, code: impl Into<String>) -> Script {
     Script { name, code: code.into(), settings: "budget_ms = 10000\n".to_owned() }
 }
 
 impl Script {
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
     /// With other lines in its `[[function]]`.
-    pub fn with(self, settings: &str) -> Self {
+    pub(crate) fn with(self, settings: &str) -> Self {
         Self { settings: format!("{settings}\n"), ..self }
     }
 }
 
-pub fn executable() -> PathBuf {
+pub(crate) fn executable() -> PathBuf {
     std::env::current_exe().expect("our own path")
 }
 
-pub fn configure(folder: &TempDir, scripts: &[Script]) -> Config {
+pub(crate) fn configure(folder: &TempDir, scripts: &[Script]) -> Config {
     let mut toml = format!(
         "[[distribution]]\nid = \"{DISTRIBUTION}\"\naliases = [\"a.example\"]\n\
          [[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
@@ -78,11 +78,11 @@ pub fn configure(folder: &TempDir, scripts: &[Script]) -> Config {
 }
 
 impl Site {
-    pub async fn start(scripts: &[Script]) -> Self {
+    pub(crate) async fn start(scripts: &[Script]) -> Self {
         Self::with_executable(scripts, executable()).await.expect("it starts")
     }
 
-    pub async fn with_executable(
+    pub(crate) async fn with_executable(
         scripts: &[Script],
         executable: PathBuf,
     ) -> Result<Self, homefront_functions::js::functions::FunctionsError> {
@@ -98,11 +98,11 @@ impl Site {
     }
 
     /// What the function makes of a viewer request.
-    pub async fn request(&self, name: &str) -> Verdict<RequestEdit> {
+    pub(crate) async fn request(&self, name: &str) -> Verdict<RequestEdit> {
         self.request_as(name, &context("request-1")).await
     }
 
-    pub async fn request_as(&self, name: &str, context: &EventContext) -> Verdict<RequestEdit> {
+    pub(crate) async fn request_as(&self, name: &str, context: &EventContext) -> Verdict<RequestEdit> {
         let request = Request {
             method: "GET".into(),
             uri: "/original".into(),
@@ -116,7 +116,7 @@ impl Site {
     }
 
     /// What the function makes of a viewer response.
-    pub async fn response(&self, name: &str) -> Verdict<ResponseEdit> {
+    pub(crate) async fn response(&self, name: &str) -> Verdict<ResponseEdit> {
         let request = Request { method: "GET".into(), uri: "/".into(), ..Request::default() };
         let response = Response { status: 200, ..Response::default() };
         match self.call(name, EventType::ViewerResponse, &context("response-1"), &request, Some(&response)).await {
@@ -139,12 +139,12 @@ impl Site {
     }
 
     /// The log, a line each.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().join("\n")
     }
 
     /// Returns when there are as many workers as there should be.
-    pub async fn staffed(&self) -> Vec<u32> {
+    pub(crate) async fn staffed(&self) -> Vec<u32> {
         loop {
             let ids = self.functions.worker_ids();
             if ids.len() == 3 {
@@ -154,13 +154,13 @@ impl Site {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.functions.stop();
         self.spawner.all_gone().await;
     }
 }
 
-pub fn context(request_id: &str) -> EventContext {
+pub(crate) fn context(request_id: &str) -> EventContext {
     EventContext {
         distribution_domain_name: "d111111abcdef8.cloudfront.net".into(),
         distribution_id: DISTRIBUTION.into(),
@@ -170,14 +170,14 @@ pub fn context(request_id: &str) -> EventContext {
 }
 
 #[track_caller]
-pub fn assert_ok(verdict: &Verdict<RequestEdit>) {
+pub(crate) fn assert_ok(verdict: &Verdict<RequestEdit>) {
     let Verdict::Continue(edit) = verdict else { panic!("{verdict:?}") };
     assert_eq!(edit.uri.as_deref(), Some(b"/ok".as_slice()), "{edit:?}");
 }
 
 /// Kind and detail of a failure.
 #[track_caller]
-pub fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (FailureKind, String) {
+pub(crate) fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (FailureKind, String) {
     match verdict {
         Verdict::Fail(failure) => (failure.kind, failure.detail),
         other => panic!("{other:?}"),
@@ -185,7 +185,7 @@ pub fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (FailureKind, S
 }
 
 /// Whether a process is gone, or a zombie that the machine's init has yet to reap.
-pub fn is_dead(pid: u32) -> bool {
+pub(crate) fn is_dead(pid: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat.contains(") Z "),
         Err(_) => true,
@@ -193,13 +193,13 @@ pub fn is_dead(pid: u32) -> bool {
 }
 
 /// Returns when all are dead.
-pub async fn until_dead(pids: &[u32]) {
+pub(crate) async fn until_dead(pids: &[u32]) {
     while !pids.iter().all(|pid| is_dead(*pid)) {
         tokio::task::yield_now().await;
     }
 }
 
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
 }

@@ -166,7 +166,7 @@ fn put_verdict<Edit>(out: &mut Vec<u8>, verdict: &Verdict<Edit>, put_edit: impl 
         }
         Verdict::Respond(response) => {
             out.push(RESPOND);
-            put_response(out, response);
+            put_response(out, response, response.body.as_deref());
         }
         Verdict::Fail(failure) => {
             out.push(FAIL);

@@ -47,11 +47,12 @@ pub(super) fn put_request(out: &mut Vec<u8>, request: &Request) {
     put_headers(out, &request.headers);
 }
 
-pub(super) fn put_response(out: &mut Vec<u8>, response: &Response) {
+/// With `body` in place of the response's own.
+pub(super) fn put_response(out: &mut Vec<u8>, response: &Response, body: Option<&[u8]>) {
     out.extend_from_slice(&response.status.to_le_bytes());
     put_option(out, response.status_description.as_deref().map(str::as_bytes), put_bytes);
     put_headers(out, &response.headers);
-    put_option(out, response.body.as_deref(), put_bytes);
+    put_option(out, body, put_bytes);
 }
 
 /// The fields of a received frame, taken from the front.

@@ -1,6 +1,6 @@
 //! Frames from the node to a worker.
 
-use super::fields::{put_headers, put_ip, put_length, put_request, put_response};
+use super::fields::{put_ip, put_length, put_request, put_response};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
 use crate::js::kvs::Snapshot;
 use crate::js::{Call, EventType};
@@ -141,16 +141,8 @@ impl Order {
             put_bytes(out, call.context.request_id.as_bytes());
             put_ip(out, call.context.viewer_ip);
             put_request(out, call.request);
-            put_option(out, call.response, |out, response| match response.body {
-                None => put_response(out, response),
-                // A function never sees the body: it stays here.
-                Some(_) => {
-                    out.extend_from_slice(&response.status.to_le_bytes());
-                    put_option(out, response.status_description.as_deref().map(str::as_bytes), put_bytes);
-                    put_headers(out, &response.headers);
-                    out.push(0);
-                }
-            });
+            // A function never sees the body: it stays here.
+            put_option(out, call.response, |out, response| put_response(out, response, None));
         })
     }
 

@@ -136,7 +136,9 @@ impl Shared {
         let stranded = if open { Vec::new() } else { roster.withdraw(|_| true) };
         drop(roster);
         self.refuse(stranded, "the node is stopping");
-        promoted.iter().for_each(|link| link.flush());
+        for link in promoted {
+            link.flush();
+        }
         self.changed.notify_one();
         if let Some(job) = culprit {
             if open {

@@ -93,6 +93,10 @@ fn restrict_files() -> Result<bool, landlock::RulesetError> {
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
+/// Places of `mmap`'s and `mprotect`'s arguments.
+const PROTECTION: u8 = 2;
+const FLAGS: u8 = 3;
+
 /// Everything that is not listed answers EPERM. Not a kill: a C library or an architecture that needs one call more should
 /// cost one error, not every worker.
 fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
@@ -102,8 +106,6 @@ fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
         let mask = SeccompCmpOp::MaskedEq(mask as u64);
         SeccompCondition::new(index, SeccompCmpArgLen::Dword, mask, value as u64)
     };
-    const PROTECTION: u8 = 2;
-    const FLAGS: u8 = 3;
     // Memory of our own that cannot become code.
     let anonymous = argument(FLAGS, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
     let data = || argument(PROTECTION, libc::PROT_EXEC, 0);
