@@ -9,8 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Worker processes are this binary too; they must not parse a command line, start a runtime or open a file.
-    if std::env::args_os().nth(1).is_some_and(|word| word == homefront_functions::js::worker::SUBCOMMAND) {
-        return homefront_functions::js::worker::run();
+    if let Some(code) = homefront_functions::subcommand::run() {
+        return code;
     }
     homefront::cli::run(Cli::parse())
 }
