@@ -11,6 +11,7 @@ use homefront_config::limits::FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX;
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
@@ -42,7 +43,9 @@ struct Loaded {
 }
 
 thread_local! {
-    static ENGINES: RefCell<Vec<ThreadEngine>> = const { RefCell::new(Vec::new()) };
+    /// Never dropped with its thread: the engine's collector is thread-local as well and may be gone by then, and an engine
+    /// that outlives its collector frees what is freed already.
+    static ENGINES: RefCell<ManuallyDrop<Vec<ThreadEngine>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 impl Inline {

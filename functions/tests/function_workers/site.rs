@@ -17,8 +17,9 @@ pub(crate) const DISTRIBUTION: &str = "E1TESTDISTRIB1";
 /// Answers any request with the path `/ok`.
 pub(crate) const HEALTHY: &str = "function handler(event) { event.request.uri = '/ok'; return event.request; }";
 
-/// Ends only with its worker.
-pub(crate) const LOOPS: &str = "function handler(event) { while (true) {} }";
+/// Ends only with its worker: the engine counts the turns of a loop, but of each function's loops anew.
+pub(crate) const LOOPS: &str = "function handler(event) { for (var i = 0; i < 50000; i++) { inner() } }
+function inner() { for (var i = 0; i < 50000; i++) {} }";
 
 pub(crate) struct Site {
     pub(crate) config: Config,
