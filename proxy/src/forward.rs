@@ -4,7 +4,7 @@
 //! CloudFront processes and forwards requests to your custom origin". What the cache policy keys is always forwarded; the
 //! origin request policy adds to it.
 
-use crate::cache::{accept_encoding, cookies, query};
+use crate::cache::{accept_encoding, cookies, freshness, query};
 use homefront_config::policy::Selection;
 use homefront_config::policy::cache::CachePolicy;
 use homefront_config::policy::origin_request::{HeaderSelection, OriginRequestPolicy};
@@ -21,7 +21,8 @@ pub use viewer::{
 /// All that decides about the headers of an origin request.
 #[derive(Debug, Clone, Copy)]
 pub struct OriginRequest<'a> {
-    /// The viewer's headers, after the viewer-request function.
+    /// The viewer's headers after the viewer-request function. For a request that the cache answers or fills, conditions and
+    /// ranges in it must be the cache's own already: they are passed on as they are.
     pub viewer: &'a HeaderMap,
     /// What is known of the viewer beside its headers.
     pub facts: &'a ViewerFacts<'a>,
@@ -196,6 +197,9 @@ fn passes(request: &OriginRequest<'_>, name: &HeaderName) -> bool {
     if name == header::AUTHORIZATION {
         return forwards_authorization(request);
     }
+    if is_validator(name) && asks_unconditionally(request) {
+        return false;
+    }
     ALWAYS_FORWARDED.contains(&text) || listed(request, text)
 }
 
@@ -215,6 +219,16 @@ fn forwards_authorization(request: &OriginRequest<'_>) -> bool {
     !cacheable
         || request.cache_policy.headers.iter().any(|name| name == "authorization")
         || (!alone && listed(request, "authorization"))
+}
+
+fn is_validator(name: &HeaderName) -> bool {
+    name == header::IF_NONE_MATCH || name == header::IF_MODIFIED_SINCE
+}
+
+/// An expired object is asked for without conditions when cookies are forwarded.
+fn asks_unconditionally(request: &OriginRequest<'_>) -> bool {
+    let cacheable = matches!(request.facts.method.as_str(), "GET" | "HEAD") && !request.cache_policy.caching_disabled();
+    cacheable && !freshness::revalidates(request.cache_policy, request.origin_request_policy)
 }
 
 fn host(request: &OriginRequest<'_>) -> Option<HeaderValue> {

@@ -10,6 +10,7 @@ use homefront_config::policy::cache::CachePolicy;
 use homefront_config::policy::origin_request::OriginRequestPolicy;
 use http::header::{AGE, CONTENT_LENGTH, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, SET_COOKIE, VARY};
 use http::{HeaderMap, StatusCode};
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// How long an error lives when the distribution says nothing else (`ErrorCachingMinTTL`).
@@ -74,6 +75,20 @@ pub enum Lifetime {
     NoCache,
     /// `ErrorCachingMinTTL`
     ErrorCachingMinTtl,
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SMaxage => "s-maxage of the origin",
+            Self::MaxAge => "max-age of the origin",
+            Self::Expires => "Expires of the origin",
+            Self::DefaultTtl => "the default TTL of the cache policy",
+            Self::MinTtl => "the minimum TTL of the cache policy, against the origin's Cache-Control",
+            Self::NoCache => "no-cache of the origin: validated each time",
+            Self::ErrorCachingMinTtl => "the error caching minimum TTL",
+        })
+    }
 }
 
 /// Why a response is not kept.

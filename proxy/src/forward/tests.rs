@@ -245,6 +245,20 @@ fn the_body_stays_described_and_conditions_stay() {
 }
 
 #[test]
+fn an_expired_object_is_asked_for_without_conditions_when_cookies_are_forwarded() {
+    let viewer = viewer(&[("if-none-match", "\"a\""), ("if-modified-since", "then")]);
+    let conditions = |method: Method, policy: &CachePolicy| {
+        seen_by(&method, &viewer, policy, None).iter().filter(|line| line.starts_with("If-")).count()
+    };
+    let cookies = CachePolicy { cookies: Selection::All, ..policy() };
+    let disabled = CachePolicy { min_ttl_s: 0, default_ttl_s: 0, max_ttl_s: 0, ..cookies.clone() };
+    assert_eq!(conditions(Method::GET, &policy()), 2);
+    assert_eq!(conditions(Method::GET, &cookies), 0);
+    assert_eq!(conditions(Method::PUT, &cookies), 2);
+    assert_eq!(conditions(Method::GET, &disabled), 2);
+}
+
+#[test]
 fn a_websocket_handshake_keeps_its_upgrade() {
     let (method, policy) = (Method::GET, policy());
     let viewer = viewer(&[("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-key", "k")]);

@@ -239,6 +239,46 @@ fn requests_collapse_unless_cookies_are_forwarded_or_nothing_is_cached() {
     assert!(!collapses(&ttls(0, 0, 0), None));
 }
 
+#[test]
+fn every_reason_can_be_read() {
+    let lifetimes = [
+        Lifetime::SMaxage,
+        Lifetime::MaxAge,
+        Lifetime::Expires,
+        Lifetime::DefaultTtl,
+        Lifetime::MinTtl,
+        Lifetime::NoCache,
+        Lifetime::ErrorCachingMinTtl,
+    ];
+    let reasons = [
+        NotStorable::CachingDisabled,
+        NotStorable::TooLarge,
+        NotStorable::CacheControl,
+        NotStorable::VaryStar,
+        NotStorable::Partial,
+        NotStorable::NoLifetimeForStatus,
+        NotStorable::Status,
+    ];
+    let all: Vec<String> =
+        lifetimes.iter().map(ToString::to_string).chain(reasons.iter().map(ToString::to_string)).collect();
+    insta::assert_snapshot!(all.join("\n"), @"
+    s-maxage of the origin
+    max-age of the origin
+    Expires of the origin
+    the default TTL of the cache policy
+    the minimum TTL of the cache policy, against the origin's Cache-Control
+    no-cache of the origin: validated each time
+    the error caching minimum TTL
+    the cache policy disables caching
+    the response is larger than an object may be
+    Cache-Control of the origin forbids it
+    the origin answers Vary: *
+    a partial response is not stored as an object
+    this status is cached only with max-age or s-maxage
+    this status is never cached
+    ");
+}
+
 fn any_control() -> impl Strategy<Value = String> {
     let directive = prop_oneof![
         (0_u64..200).prop_map(|seconds| format!("max-age={seconds}")),
