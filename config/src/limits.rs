@@ -192,3 +192,32 @@ pub const ORIGIN_WRITE_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 pub const ORIGIN_CONNECTIONS_IDLE_MAX: usize = 1_024;
 /// Ranges of one request; with more the whole object is sent. CloudFront publishes none.
 pub const RANGES_MAX: usize = 100;
+/// Milliseconds an execution environment may take to start. Lambda: 10 s.
+pub const LAMBDA_INIT_MS_MAX: u64 = 10_000;
+/// Events of one function that wait for an environment; the next is throttled. Lambda keeps no queue, and may start 1,000 environments.
+pub const LAMBDA_QUEUE_EVENTS_MAX: usize = 1_024;
+/// Milliseconds an event waits for an environment before it is throttled: as long as an environment may take to start.
+pub const LAMBDA_QUEUE_WAIT_MS_MAX: u64 = LAMBDA_INIT_MS_MAX;
+/// Seconds an idle execution environment is kept. Lambda publishes none; five to fifteen minutes are observed.
+pub const LAMBDA_IDLE_S_MAX: u64 = 300;
+/// Milliseconds after its last event until an environment is frozen. Lambda: at once; a burst of events need not pay for it.
+pub const LAMBDA_FREEZE_AFTER_MS: u64 = 100;
+/// Bytes of a result over the Runtime API. Lambda: 6 MiB and 100 bytes.
+pub const LAMBDA_PAYLOAD_BYTES_MAX: usize = 6 * 1_048_576 + 100;
+/// Connections one environment may have open to its Runtime API. Lambda publishes none; a runtime needs one or two.
+pub const LAMBDA_API_CONNECTIONS_MAX: usize = 16;
+/// Bytes of one line of a function's log; longer ones are split. CloudWatch Logs: 256 KB.
+pub const LAMBDA_LOG_LINE_BYTES_MAX: usize = 262_144;
+/// Bytes of log text one call may print; the rest is counted and dropped. Lambda has no such bound.
+pub const LAMBDA_LOG_BYTES_MAX: usize = 1_048_576;
+/// Open files of one environment. Lambda: 1,024.
+pub const LAMBDA_OPEN_FILES_MAX: u64 = 1_024;
+/// Bytes of one file a function writes. Lambda: 512 MB for all of `/tmp`.
+pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
+/// Bytes of private memory an environment may reserve above `memory_mb`: the stacks of threads (8 MiB each, mostly never
+/// touched) and the allocator's slack count for the kernel's limit, and do not count as used memory on Lambda.
+pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
+/// Starts of one function's environments that may fail one after another before a pause is made.
+pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
+/// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.
+pub const LAMBDA_INIT_PAUSE_MS: u64 = 1_000;

@@ -9,6 +9,7 @@ pub mod event;
 pub mod failure;
 pub mod function_log;
 pub mod js;
+pub mod lambda;
 pub mod message;
 pub mod process;
 pub mod rules;

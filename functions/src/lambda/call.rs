@@ -1,0 +1,107 @@
+//! One event in one environment, from handing it over to the REPORT line.
+
+use super::environment::{EXIT_ERROR, Environment, Outcome, Plan, exit_message};
+use super::runtime_api::Answer;
+use crate::{Failure, FailureKind};
+use bytes::Bytes;
+use homefront_config::Lambda;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Characters of a function's own error message that a log line repeats.
+const SUMMARY_CHARACTERS_MAX: usize = 500;
+
+/// A call that runs. It goes on when whoever waits for it goes away, as on Lambda.
+#[derive(Debug)]
+pub(super) struct Call {
+    environment: Environment,
+    request_id: String,
+    reply: oneshot::Receiver<Answer>,
+    started: Instant,
+    deadline: Instant,
+    duration: Duration,
+}
+
+impl Call {
+    pub(super) fn new(
+        environment: Environment,
+        request_id: String,
+        reply: oneshot::Receiver<Answer>,
+        timeout: Duration,
+    ) -> Self {
+        let started = Instant::now();
+        Self { environment, request_id, reply, started, deadline: started + timeout, duration: Duration::ZERO }
+    }
+
+    /// `Lambda-Runtime-Aws-Request-Id`
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// What comes of it. May be cancelled and asked again.
+    pub(super) async fn outcome(&mut self) -> Outcome {
+        let outcome = self.environment.outcome(&mut self.reply, self.deadline).await;
+        self.duration = self.started.elapsed();
+        outcome
+    }
+
+    /// Writes the lines that end the call. `Err` is an environment that is of no use any more; it is killed.
+    pub(super) fn finish(mut self, plan: &Plan, outcome: &Outcome) -> Result<Environment, Environment> {
+        self.environment.measure();
+        let lives = matches!(outcome, Outcome::Response(_) | Outcome::Error { .. });
+        if !lives {
+            self.environment.child.kill();
+        }
+        self.environment.report(plan, &self.request_id, self.duration, outcome);
+        if lives { Ok(self.environment) } else { Err(self.environment) }
+    }
+}
+
+/// The error object Lambda gives a caller for an outcome that is no result.
+pub(super) fn error_payload(lambda: &Lambda, request_id: &str, outcome: &Outcome) -> Bytes {
+    let (error_type, message) = match outcome {
+        Outcome::Response(payload) | Outcome::Error { payload, .. } => return payload.clone(),
+        Outcome::TimedOut => {
+            let seconds = lambda.timeout.as_secs_f64();
+            ("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
+        }
+        Outcome::Exited(exit) => (EXIT_ERROR, exit_message(request_id, *exit)),
+    };
+    serde_json::json!({"errorType": error_type, "errorMessage": message}).to_string().into()
+}
+
+/// What the proxy is told of an outcome that is no result.
+pub(super) fn failure(lambda: &Lambda, request_id: &str, outcome: &Outcome) -> Failure {
+    let what = match outcome {
+        Outcome::Error { payload, .. } => format!("{} (RequestId: {request_id})", error_summary(payload)),
+        other => error_summary(&error_payload(lambda, request_id, other)),
+    };
+    execution_failure(lambda, &what)
+}
+
+/// `LambdaExecutionError`
+pub(super) fn execution_failure(lambda: &Lambda, what: &str) -> Failure {
+    Failure {
+        kind: FailureKind::LambdaExecution,
+        sentence: None,
+        detail: format!("lambda \"{}\": {what}", lambda.name),
+    }
+}
+
+/// `ValueError: boom`, from the error object a runtime posted.
+pub(super) fn error_summary(payload: &[u8]) -> String {
+    #[derive(serde::Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct ErrorObject {
+        error_type: String,
+        error_message: String,
+    }
+    let object: ErrorObject = serde_json::from_slice(payload).unwrap_or_default();
+    let text = match (object.error_type.as_str(), object.error_message.as_str()) {
+        ("", "") => "the function reported an error without a message".to_owned(),
+        ("", message) => message.to_owned(),
+        (error_type, "") => error_type.to_owned(),
+        (error_type, message) => format!("{error_type}: {message}"),
+    };
+    text.chars().take(SUMMARY_CHARACTERS_MAX).map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

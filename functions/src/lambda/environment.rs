@@ -1,0 +1,333 @@
+//! One execution environment: a process that runs one function, its Runtime API, its log and its folder.
+
+use super::alive::Alive;
+use super::context::{Identity, timestamp, unix_ms};
+use super::folder::Folder;
+use super::log::{Output, Status, init_report_line};
+use super::runtime_api::{Answer, Invocation, RuntimeApi};
+use crate::function_log::FunctionLog;
+use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner};
+use bytes::Bytes;
+use homefront_config::Lambda;
+use homefront_config::limits::{
+    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_OPEN_FILES_MAX,
+};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// Functions yield to the node where both want a core.
+const NICE: i32 = 5;
+const MIB: u64 = 1_048_576;
+
+/// How to start the environments of one function.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) lambda: Lambda,
+    pub(super) identity: Identity,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) spawner: Spawner,
+    pub(super) log: FunctionLog,
+    /// [`LAMBDA_INIT_MS_MAX`], but in tests.
+    pub(super) init_time_max: Duration,
+}
+
+impl Plan {
+    /// Lambda's time to start.
+    pub(super) const INIT_TIME_MAX: Duration = Duration::from_millis(LAMBDA_INIT_MS_MAX);
+}
+
+/// A started environment that waits for an event or handles one.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) child: Arc<Child>,
+    /// Until another environment takes it over.
+    pub(super) folder: Option<Folder>,
+    /// Dropped after the folder: whoever counts the living counts its removal, too.
+    _alive: Alive,
+    api: RuntimeApi,
+    output: Arc<Output>,
+    /// How long it took to start, until a REPORT line has told it.
+    init: Option<Duration>,
+    frozen: bool,
+    memory_used_mb_max: u64,
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.child.kill();
+    }
+}
+
+/// What came of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The result, as the runtime posted it.
+    Response(Bytes),
+    /// The error object, as the runtime posted it.
+    Error {
+        error_type: String,
+        payload: Bytes,
+    },
+    /// The deadline passed.
+    TimedOut,
+    /// The process ended without an answer.
+    Exited(Exit),
+}
+
+/// A start that failed.
+#[derive(Debug)]
+pub(super) struct InitFailure {
+    /// For the log and the author.
+    pub(super) reason: String,
+    /// What the function may still find in its folder when it is started again.
+    pub(super) folder: Folder,
+}
+
+impl Environment {
+    /// Starts the process and waits until it asks for its first event. `started` learns of the process at once.
+    pub(super) async fn start(
+        plan: &Plan,
+        folder: Folder,
+        alive: Alive,
+        started: impl FnOnce(&Arc<Child>),
+    ) -> Result<Self, InitFailure> {
+        let begun = Instant::now();
+        let (api, output, child) = match Self::launch(plan, &folder).await {
+            Ok(parts) => parts,
+            Err(error) => {
+                let reason = format!("cannot start {}: {error}", plan.program.display());
+                return Err(InitFailure { reason, folder });
+            }
+        };
+        started(&child);
+        tokio::spawn(output.clone().pump());
+        let ready = async {
+            tokio::select! {
+                biased;
+                ready = api.ready() => ready.map_err(InitEnd::Reported),
+                exit = child.wait() => Err(InitEnd::Exited(exit)),
+            }
+        };
+        let end = match timeout(plan.init_time_max, ready).await {
+            Ok(Ok(())) => {
+                let memory_used_mb_max = memory_used_mb_max(&child);
+                return Ok(Self {
+                    child,
+                    folder: Some(folder),
+                    _alive: alive,
+                    api,
+                    output,
+                    init: Some(begun.elapsed()),
+                    frozen: false,
+                    memory_used_mb_max,
+                });
+            }
+            Ok(Err(end)) => end,
+            Err(_) => InitEnd::TimedOut,
+        };
+        // What reports an error to start then ends by itself, and may have something to print until it does.
+        if let InitEnd::Reported(_) = end {
+            let _ = timeout(plan.init_time_max.saturating_sub(begun.elapsed()), child.wait()).await;
+        }
+        child.kill();
+        let (status, reason) = end.describe(plan);
+        output.end(&[init_report_line(begun.elapsed(), status.as_status())]);
+        Err(InitFailure { reason, folder })
+    }
+
+    async fn launch(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
+        let api = RuntimeApi::listen().await?;
+        let (output, writer) = Output::new(plan.log.clone())?;
+        let launch = Launch {
+            program: plan.program.clone(),
+            arguments: plan.arguments.clone(),
+            environment: plan.identity.variables(&plan.lambda, api.address(), folder.path()),
+            folder: plan.lambda.code.clone(),
+            stdin: None,
+            output: Some(writer),
+            limits: Limits {
+                // Not RLIMIT_AS: runtimes reserve far more address space than they use, and that bound would hit the
+                // reservation. Private writable memory is what a function fills.
+                data_bytes_max: Some(u64::from(plan.lambda.memory_mb) * MIB + LAMBDA_MEMORY_HEADROOM_BYTES),
+                open_files_max: Some(LAMBDA_OPEN_FILES_MAX),
+                file_bytes_max: Some(LAMBDA_FILE_BYTES_MAX),
+                ..Limits::default()
+            },
+            nice: NICE,
+            descendants: Descendants::Swept,
+        };
+        let child = plan.spawner.spawn(launch).await?;
+        Ok((api, output, Arc::new(child)))
+    }
+
+    /// Whether the process lives and waits for an event.
+    pub(super) fn is_usable(&self) -> bool {
+        self.child.is_running() && self.api.is_waiting()
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Stops the process between events, as Lambda does.
+    pub(super) fn freeze(&mut self) {
+        if !self.frozen {
+            self.child.suspend();
+            self.frozen = true;
+        }
+    }
+
+    /// Hands over an event. `Err` gives the environment back: nobody took the event, so another may have it.
+    pub(super) fn call(mut self, plan: &Plan, event: Bytes) -> Result<super::call::Call, Box<Self>> {
+        if self.frozen {
+            self.child.resume();
+            self.frozen = false;
+        }
+        let request_id = uuid::Uuid::new_v4().to_string();
+        self.output.begin(&super::log::start_line(&request_id, super::context::VERSION));
+        let invocation = Invocation {
+            request_id: request_id.clone(),
+            deadline_ms: unix_ms(plan.lambda.timeout),
+            function_arn: plan.identity.arn.clone(),
+            event,
+        };
+        match self.api.invoke(invocation) {
+            Some(reply) => Ok(super::call::Call::new(self, request_id, reply, plan.lambda.timeout)),
+            None => {
+                self.output.end(&[super::log::end_line(&request_id)]);
+                Err(Box::new(self))
+            }
+        }
+    }
+
+    /// Waits for the answer, the end of the process or the deadline, whichever comes first.
+    pub(super) async fn outcome(&self, reply: &mut oneshot::Receiver<Answer>, deadline: Instant) -> Outcome {
+        let outcome = tokio::select! {
+            biased;
+            Ok(answer) = &mut *reply => return answer.into(),
+            exit = self.child.wait() => Outcome::Exited(exit),
+            () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
+        };
+        // It may have answered in its last moment.
+        reply.try_recv().map_or(outcome, Outcome::from)
+    }
+
+    /// Waits until the runtime asks for the next event; `false` = it does not.
+    pub(super) async fn is_ready_again(&self, patience: Duration) -> bool {
+        let ready = async {
+            tokio::select! {
+                ready = self.api.ready() => ready.is_ok(),
+                _ = self.child.wait() => false,
+            }
+        };
+        timeout(patience, ready).await.unwrap_or(false)
+    }
+
+    /// Looks at its memory; a process that is gone cannot be asked any more.
+    pub(super) fn measure(&mut self) {
+        self.memory_used_mb_max = self.memory_used_mb_max.max(memory_used_mb_max(&self.child));
+    }
+
+    /// Writes the lines that end a call.
+    pub(super) fn report(&mut self, plan: &Plan, request_id: &str, duration: Duration, outcome: &Outcome) {
+        let timed_out = format!(
+            "{} {request_id} Task timed out after {:.2} seconds",
+            timestamp(SystemTime::now()),
+            plan.lambda.timeout.as_secs_f64()
+        );
+        let (message, status) = match outcome {
+            Outcome::Response(_) | Outcome::Error { .. } => (None, None),
+            Outcome::TimedOut => (Some(timed_out), Some(Status::Timeout)),
+            Outcome::Exited(exit) => (Some(exit_message(request_id, *exit)), Some(Status::Error(EXIT_ERROR))),
+        };
+        let report = super::log::Report {
+            request_id,
+            duration,
+            memory_mb: plan.lambda.memory_mb,
+            memory_used_mb_max: self.memory_used_mb_max,
+            init: self.init.take(),
+            status,
+        };
+        let mut lines: Vec<String> = message.into_iter().collect();
+        lines.push(super::log::end_line(request_id));
+        lines.push(report.to_string());
+        self.output.end(&lines);
+    }
+}
+
+/// Lambda's name for a process that ended.
+pub(super) const EXIT_ERROR: &str = "Runtime.ExitError";
+
+/// What Lambda says about a process that ended.
+pub(super) fn exit_message(request_id: &str, exit: Exit) -> String {
+    let how = if exit.success() {
+        "exited without providing a reason".to_owned()
+    } else {
+        format!("exited with error: {exit}")
+    };
+    format!("RequestId: {request_id} Error: Runtime {how}")
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Response(result) => Self::Response(result),
+            Answer::Error { error_type, payload } => Self::Error { error_type, payload },
+        }
+    }
+}
+
+/// Why a start ended early.
+enum InitEnd {
+    Reported(Answer),
+    Exited(Exit),
+    TimedOut,
+}
+
+/// What an `INIT_REPORT` line says of it.
+enum InitStatus {
+    Timeout,
+    Error(String),
+}
+
+impl InitStatus {
+    fn as_status(&self) -> Status<'_> {
+        match self {
+            Self::Timeout => Status::Timeout,
+            Self::Error(error_type) => Status::Error(error_type),
+        }
+    }
+}
+
+impl InitEnd {
+    fn describe(self, plan: &Plan) -> (InitStatus, String) {
+        match self {
+            Self::Reported(Answer::Error { error_type, payload }) => {
+                let reason = super::call::error_summary(&payload);
+                (InitStatus::Error(error_type), reason)
+            }
+            Self::Reported(Answer::Response(_)) => (InitStatus::Error(EXIT_ERROR.to_owned()), String::new()),
+            Self::Exited(exit) => {
+                (InitStatus::Error(EXIT_ERROR.to_owned()), format!("the process ended while it started: {exit}"))
+            }
+            Self::TimedOut => {
+                let seconds = plan.init_time_max.as_secs_f64();
+                (InitStatus::Timeout, format!("it did not start within {seconds:.2} s"))
+            }
+        }
+    }
+}
+
+/// The high-water mark of resident memory. 0 when the process is gone.
+fn memory_used_mb_max(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
+    kib.div_ceil(1_024)
+}

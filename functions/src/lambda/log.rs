@@ -1,0 +1,306 @@
+//! A function's log: what it prints, line by line and in order, between the platform's START, END and REPORT lines.
+
+use crate::function_log::FunctionLog;
+use homefront_config::limits::{LAMBDA_LOG_BYTES_MAX, LAMBDA_LOG_LINE_BYTES_MAX};
+use parking_lot::Mutex;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+
+/// Bytes taken from the pipe at a time: what a pipe of Linux holds.
+const CHUNK_BYTES: usize = 65_536;
+/// Chunks [`Output::drain`] takes at most: a pipe's worth, and what came while it was read.
+const DRAINED_CHUNKS_MAX: usize = 4;
+
+/// The pipe that both outputs of an environment share.
+#[derive(Debug)]
+pub(super) struct Output {
+    pipe: pipe::Receiver,
+    lines: Mutex<Lines>,
+}
+
+impl Output {
+    /// The reading side, and the descriptor that the child gets.
+    pub(super) fn new(log: FunctionLog) -> io::Result<(Arc<Self>, OwnedFd)> {
+        let (reader, writer) = io::pipe()?;
+        let pipe = pipe::Receiver::from_owned_fd(reader.into())?;
+        Ok((Arc::new(Self { pipe, lines: Mutex::new(Lines::new(log)) }), writer.into()))
+    }
+
+    /// Reads until the last writer is gone. A function that prints without end gets no more than its turn of this thread.
+    pub(super) async fn pump(self: Arc<Self>) {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while self.pipe.readable().await.is_ok() {
+            let read = {
+                let mut lines = self.lines.lock();
+                let read = self.pipe.try_read(&mut chunk);
+                if let Ok(length) = read {
+                    lines.print(&chunk[..length]);
+                }
+                read
+            };
+            match read {
+                Ok(0) => return,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Begins a call: what was printed before belongs before this line.
+    pub(super) fn begin(&self, start_line: &str) {
+        let mut lines = self.lines.lock();
+        self.drain(&mut lines);
+        lines.end_line();
+        lines.bytes_left = LAMBDA_LOG_BYTES_MAX;
+        lines.platform(start_line);
+    }
+
+    /// Ends a call or a start: all it printed stands before these lines.
+    pub(super) fn end(&self, platform_lines: &[String]) {
+        let mut lines = self.lines.lock();
+        self.drain(&mut lines);
+        lines.end_line();
+        lines.tell_dropped();
+        for line in platform_lines {
+            lines.platform(line);
+        }
+    }
+
+    /// Takes what is in the pipe now, without asking tokio, which may not have heard of it yet.
+    fn drain(&self, lines: &mut Lines) {
+        let mut chunk = [0; CHUNK_BYTES / 8];
+        for _ in 0..DRAINED_CHUNKS_MAX * 8 {
+            match rustix::io::read(&self.pipe, &mut chunk) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => lines.print(&chunk[..length]),
+            }
+        }
+    }
+}
+
+/// Cuts what is printed into lines, within bounds.
+struct Lines {
+    log: FunctionLog,
+    /// The line that has no end yet.
+    open: Vec<u8>,
+    bytes_left: usize,
+    bytes_dropped: u64,
+}
+
+impl Lines {
+    fn new(log: FunctionLog) -> Self {
+        Self { log, open: Vec::new(), bytes_left: LAMBDA_LOG_BYTES_MAX, bytes_dropped: 0 }
+    }
+
+    /// `\r` ends a line, too: the language runtimes write it where a message of several lines is one event of CloudWatch.
+    fn print(&mut self, printed: &[u8]) {
+        let kept = printed.len().min(self.bytes_left);
+        self.bytes_left -= kept;
+        self.bytes_dropped += (printed.len() - kept) as u64;
+        let mut rest = &printed[..kept];
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+            self.extend(&rest[..end]);
+            self.end_line();
+            rest = &rest[end + 1..];
+        }
+        self.extend(rest);
+    }
+
+    fn extend(&mut self, mut text: &[u8]) {
+        while self.open.len() + text.len() > LAMBDA_LOG_LINE_BYTES_MAX {
+            let (fits, rest) = text.split_at(LAMBDA_LOG_LINE_BYTES_MAX - self.open.len());
+            self.open.extend_from_slice(fits);
+            self.end_line();
+            text = rest;
+        }
+        self.open.extend_from_slice(text);
+    }
+
+    fn end_line(&mut self) {
+        if !self.open.is_empty() {
+            self.log.line(&String::from_utf8_lossy(&self.open));
+            self.open.clear();
+        }
+    }
+
+    fn tell_dropped(&mut self) {
+        if self.bytes_dropped > 0 {
+            self.log.line(&format!(
+                "homefront: {} more bytes were printed and dropped; a call may print {LAMBDA_LOG_BYTES_MAX}",
+                self.bytes_dropped
+            ));
+            self.bytes_dropped = 0;
+        }
+    }
+
+    fn platform(&self, line: &str) {
+        self.log.line(line);
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("bytes_left", &self.bytes_left).finish_non_exhaustive()
+    }
+}
+
+/// `START RequestId: … Version: 1`
+pub(super) fn start_line(request_id: &str, version: &str) -> String {
+    format!("START RequestId: {request_id} Version: {version}")
+}
+
+/// `END RequestId: …`
+pub(super) fn end_line(request_id: &str) -> String {
+    format!("END RequestId: {request_id}")
+}
+
+/// The numbers of a REPORT line.
+#[derive(Debug, Clone)]
+pub(super) struct Report<'a> {
+    /// Of the call.
+    pub(super) request_id: &'a str,
+    /// From the event's handing over to the answer.
+    pub(super) duration: Duration,
+    /// What the function may use.
+    pub(super) memory_mb: u32,
+    /// The most it used since it started.
+    pub(super) memory_used_mb_max: u64,
+    /// On the first call of an environment: how long it took to start.
+    pub(super) init: Option<Duration>,
+    /// What went wrong with the environment.
+    pub(super) status: Option<Status<'a>>,
+}
+
+/// Why a call or a start has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status<'a> {
+    /// The deadline passed.
+    Timeout,
+    /// The process ended, or reported an error of this type.
+    Error(&'a str),
+}
+
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("Status: timeout"),
+            Self::Error(error_type) => write!(f, "Status: error\tError Type: {error_type}"),
+        }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.duration.as_secs_f64() * 1_000.0;
+        write!(
+            f,
+            "REPORT RequestId: {}\tDuration: {ms:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
+            self.request_id,
+            ms.ceil(),
+            self.memory_mb,
+            self.memory_used_mb_max
+        )?;
+        if let Some(init) = self.init {
+            write!(f, "Init Duration: {:.2} ms\t", init.as_secs_f64() * 1_000.0)?;
+        }
+        match self.status {
+            Some(status) => status.fmt(f),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `INIT_REPORT …`, for a start that failed.
+pub(super) fn init_report_line(duration: Duration, status: Status<'_>) -> String {
+    format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init\t{status}", duration.as_secs_f64() * 1_000.0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn collected() -> (FunctionLog, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = lines.clone();
+        (FunctionLog::new(move |line| sink.lock().push(line.to_owned())), lines)
+    }
+
+    fn printed(chunks: &[&[u8]]) -> Vec<String> {
+        let (log, collected) = collected();
+        let mut lines = Lines::new(log);
+        for chunk in chunks {
+            lines.print(chunk);
+        }
+        lines.end_line();
+        lines.tell_dropped();
+        collected.lock().clone()
+    }
+
+    #[test]
+    fn lines_are_put_together_from_pieces_and_end_at_either_line_end() {
+        assert_eq!(printed(&[b"a", b"b\nc\r", b"\nd"]), ["ab", "c", "d"]);
+        assert_eq!(printed(&[b"\xff\n"]), ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_long_line_is_split() {
+        let long = vec![b'x'; 2 * LAMBDA_LOG_LINE_BYTES_MAX + 1];
+        let lengths: Vec<usize> = printed(&[&long, b"\n"]).iter().map(String::len).collect();
+        assert_eq!(lengths, [LAMBDA_LOG_LINE_BYTES_MAX, LAMBDA_LOG_LINE_BYTES_MAX, 1]);
+    }
+
+    #[test]
+    fn what_exceeds_the_bound_is_counted_and_dropped() {
+        let line = [vec![b'x'; 1_023], b"\n".to_vec()].concat();
+        let lines = printed(&vec![&line[..]; LAMBDA_LOG_BYTES_MAX / 1_024 + 2]);
+        assert_eq!(lines.len(), LAMBDA_LOG_BYTES_MAX / 1_024 + 1);
+        insta::assert_snapshot!(lines.last().unwrap(), @"");
+    }
+
+    #[test]
+    fn platform_lines_are_lambdas() {
+        insta::assert_snapshot!(start_line("6f8c", "1"), @"");
+        insta::assert_snapshot!(end_line("6f8c"), @"");
+        let report = Report {
+            request_id: "6f8c",
+            duration: Duration::from_micros(15_741),
+            memory_mb: 128,
+            memory_used_mb_max: 56,
+            init: Some(Duration::from_micros(130_492)),
+            status: None,
+        };
+        let text = |report: Report<'_>| report.to_string().replace('\t', "<tab>");
+        insta::assert_snapshot!(text(report.clone()), @"");
+        insta::assert_snapshot!(text(Report { init: None, ..report.clone() }), @"");
+        insta::assert_snapshot!(text(Report { status: Some(Status::Timeout), ..report.clone() }), @"");
+        let status = Status::Error("Runtime.ExitError");
+        insta::assert_snapshot!(text(Report { init: None, status: Some(status), ..report }), @"");
+        insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), status).replace('\t', "<tab>"), @"");
+    }
+
+    #[tokio::test]
+    async fn what_was_printed_before_the_end_stands_before_it() {
+        let (log, collected) = collected();
+        let (output, writer) = Output::new(log).unwrap();
+        let pump = tokio::spawn(output.clone().pump());
+        output.begin("START");
+        for number in 0..1_000 {
+            rustix::io::write(&writer, format!("{number}\n").as_bytes()).unwrap();
+        }
+        rustix::io::write(&writer, b"no line end").unwrap();
+        output.end(&["END".to_owned()]);
+        let lines = collected.lock().clone();
+        let expected: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+        assert_eq!(lines[0], "START");
+        assert_eq!(lines[1..1_001], expected);
+        assert_eq!(lines[1_001..], ["no line end", "END"]);
+        drop(writer);
+        pump.await.unwrap();
+    }
+}

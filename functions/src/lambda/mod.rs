@@ -1,0 +1,132 @@
+//! Lambda@Edge functions: a pool of execution environments for each, driven through the Lambda Runtime API.
+
+mod alive;
+mod call;
+mod context;
+mod environment;
+mod folder;
+mod log;
+mod pool;
+mod python;
+mod runtime_api;
+
+use crate::Failure;
+use crate::edge_code::{StartError, Workers};
+use crate::function_log::FunctionLog;
+use crate::process::Spawner;
+use bytes::Bytes;
+use call::{error_payload, execution_failure, failure};
+use context::Identity;
+use environment::{Outcome, Plan};
+use homefront_config::lambda::LambdaRuntime;
+use homefront_config::{Config, Lambda};
+use parking_lot::Mutex;
+use pool::{Bounds, Pool};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The Lambda@Edge functions that behaviors use, by name.
+#[derive(Debug)]
+pub struct Lambdas {
+    pools: HashMap<String, Pool>,
+}
+
+/// What came of one event, as `homefront invoke` prints it.
+#[derive(Debug, Clone)]
+pub struct InvokeResult {
+    /// The result's JSON, or Lambda's error object.
+    pub payload: Bytes,
+    /// What the function printed, between its START, END and REPORT lines.
+    pub log: Vec<String>,
+    /// Why there is no result.
+    pub error: Option<Failure>,
+}
+
+impl Lambdas {
+    /// Checks that every function some behavior uses can be run; environments are started when events come. Needs a tokio
+    /// runtime, which may be another than that of the callers.
+    pub async fn start(config: &Config, workers: &Workers, spawner: &Spawner, log: &FunctionLog) -> Result<Self, StartError> {
+        let mut lambdas = Self { pools: HashMap::new() };
+        for lambda in used(config) {
+            if !lambdas.pools.contains_key(&lambda.name) {
+                let plan = plan(lambda, workers, spawner, log).await?;
+                lambdas.pools.insert(lambda.name.clone(), Pool::new(plan, Bounds::default()));
+            }
+        }
+        Ok(lambdas)
+    }
+
+    /// Calls a function with an event; gives what it returned.
+    pub async fn call(&self, lambda: &Lambda, event: &Bytes) -> Result<Bytes, Failure> {
+        let Some(pool) = self.pools.get(&lambda.name) else {
+            return Err(execution_failure(lambda, "no behavior used it when the node started"));
+        };
+        match pool.call(event).await? {
+            (_, Outcome::Response(result)) => Ok(result),
+            (request_id, outcome) => Err(failure(&pool.plan().lambda, &request_id, &outcome)),
+        }
+    }
+
+    /// Kills every environment; returns when all are gone.
+    pub async fn stop(&self) {
+        for pool in self.pools.values() {
+            pool.stop().await;
+        }
+    }
+}
+
+/// Runs a function on one event, in an environment of its own.
+pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<InvokeResult, StartError> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
+    let spawner = spawner(workers)?;
+    let pool = Pool::new(plan(lambda, workers, &spawner, &log).await?, Bounds::default());
+    let called = pool.call(&event).await;
+    pool.rest().await;
+    pool.stop().await;
+    let (payload, error) = match called {
+        Ok((_, Outcome::Response(result))) => (result, None),
+        Ok((id, outcome)) => (error_payload(lambda, &id, &outcome), Some(failure(lambda, &id, &outcome))),
+        Err(failure) => {
+            let payload = serde_json::json!({"errorMessage": failure.detail}).to_string().into();
+            (payload, Some(failure))
+        }
+    };
+    let log = std::mem::take(&mut *lines.lock());
+    Ok(InvokeResult { payload, log, error })
+}
+
+/// What starts the processes of all functions.
+pub fn spawner(workers: &Workers) -> Result<Spawner, StartError> {
+    Spawner::start(Some(workers.executable.clone()))
+        .map_err(|source| StartError::System { what: "cannot start a thread for processes".to_owned(), source })
+}
+
+fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
+    config
+        .distributions
+        .iter()
+        .flat_map(|distribution| distribution.behaviors.iter().chain([&distribution.default_behavior]))
+        .flat_map(|behavior| [&behavior.associations.origin_request, &behavior.associations.origin_response])
+        .flatten()
+}
+
+async fn plan(lambda: &Lambda, workers: &Workers, spawner: &Spawner, log: &FunctionLog) -> Result<Plan, StartError> {
+    let (program, arguments): (PathBuf, _) = match &lambda.runtime {
+        LambdaRuntime::Python { interpreter } => {
+            let module = python::check(spawner, &lambda.name, interpreter, workers.python_module.as_ref()).await?;
+            (interpreter.into(), python::arguments(&module))
+        }
+    };
+    Ok(Plan {
+        lambda: lambda.clone(),
+        identity: Identity::new(lambda),
+        program,
+        arguments,
+        spawner: spawner.clone(),
+        log: log.clone(),
+        init_time_max: Plan::INIT_TIME_MAX,
+    })
+}

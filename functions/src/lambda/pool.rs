@@ -1,0 +1,449 @@
+//! The execution environments of one function: started on demand, one event at a time each, kept while they are of use.
+//!
+//! An event takes the environment that was idle last. When none is idle, it waits in a bounded queue, and an environment is
+//! started unless as many are on their way as events wait. What becomes free goes to whoever waits longest.
+
+use super::alive::Living;
+use super::call::{Call, execution_failure};
+use super::environment::{Environment, Outcome, Plan};
+use super::folder::Folder;
+use crate::process::Child;
+use crate::{Failure, FailureKind};
+use bytes::Bytes;
+use homefront_config::limits::{
+    LAMBDA_FREEZE_AFTER_MS, LAMBDA_IDLE_S_MAX, LAMBDA_INIT_FAILURES_MAX, LAMBDA_INIT_PAUSE_MS,
+    LAMBDA_QUEUE_EVENTS_MAX, LAMBDA_QUEUE_WAIT_MS_MAX,
+};
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+
+/// Environments an event is offered to; each of them died before it took the event.
+const OFFERS_MAX: usize = 3;
+/// How long a runtime that answered may take to ask for its next event before others are no longer made to wait for it.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What a pool may hold. The named limits, but in tests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) queue_events_max: usize,
+    pub(super) queue_wait_max: Duration,
+    pub(super) idle_max: Duration,
+    pub(super) freeze_after: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            queue_events_max: LAMBDA_QUEUE_EVENTS_MAX,
+            queue_wait_max: Duration::from_millis(LAMBDA_QUEUE_WAIT_MS_MAX),
+            idle_max: Duration::from_secs(LAMBDA_IDLE_S_MAX),
+            freeze_after: Duration::from_millis(LAMBDA_FREEZE_AFTER_MS),
+        }
+    }
+}
+
+/// The environments of one function. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    plan: Plan,
+    bounds: Bounds,
+    /// Where environments live; callers may come from other runtimes.
+    runtime: Handle,
+    state: Mutex<State>,
+    living: Living,
+    housekeeping: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The one that was used last is the last.
+    idle: Vec<Idle>,
+    /// Environments that start, run, or wait for an event: at most `concurrency_max`.
+    used: usize,
+    /// Those of them that are about to become free: they start, or have just answered.
+    coming: usize,
+    waiters: VecDeque<oneshot::Sender<Result<Lease, Failure>>>,
+    /// Of environments that crashed: the next one finds their files, as on Lambda.
+    folders: Vec<Folder>,
+    /// By process id; they outlive their environment until they are reaped.
+    children: HashMap<u32, Arc<Child>>,
+    /// When the idle ones are looked at next.
+    housekeeping_at: Option<Instant>,
+    init_failures: u32,
+    init_pause: Option<(Instant, String)>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Idle {
+    environment: Box<Environment>,
+    since: Instant,
+}
+
+/// An environment on its way to a caller. It goes back when the caller has gone.
+#[derive(Debug)]
+struct Lease {
+    pool: Pool,
+    environment: Option<Box<Environment>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(environment) = self.environment.take() {
+            self.pool.release(environment);
+        }
+    }
+}
+
+/// A call and the pool it belongs to. When whoever waits for it goes away, it is seen to its end all the same.
+struct Running {
+    pool: Pool,
+    call: Option<Call>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut call) = self.call.take() {
+            let pool = self.pool.clone();
+            self.pool.0.runtime.spawn(async move {
+                let outcome = call.outcome().await;
+                pool.0.state.lock().coming += 1;
+                pool.finish(call, &outcome).await;
+            });
+        }
+    }
+}
+
+impl Pool {
+    /// An empty pool. Needs a tokio runtime, in which its environments will live.
+    pub(super) fn new(plan: Plan, bounds: Bounds) -> Self {
+        let housekeeping = Arc::new(Notify::new());
+        let shared = Arc::new(Shared {
+            plan,
+            bounds,
+            runtime: Handle::current(),
+            state: Mutex::default(),
+            living: Living::new(),
+            housekeeping: housekeeping.clone(),
+        });
+        tokio::spawn(keep_house(Arc::downgrade(&shared), housekeeping));
+        Self(shared)
+    }
+
+    /// The function.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.0.plan
+    }
+
+    /// Runs one event; gives the request id and what came of it.
+    pub(super) async fn call(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
+        let mut running = Running { pool: self.clone(), call: Some(self.begin(event).await?) };
+        let Some(call) = &mut running.call else { return Err(self.stopping()) };
+        let outcome = call.outcome().await;
+        let Some(call) = running.call.take() else { return Err(self.stopping()) };
+        let request_id = call.request_id().to_owned();
+        self.0.state.lock().coming += 1;
+        // The caller need not wait for log lines and the runtime's next breath.
+        let (pool, ended_as) = (self.clone(), outcome.clone());
+        self.0.runtime.spawn(async move { pool.finish(call, &ended_as).await });
+        Ok((request_id, outcome))
+    }
+
+    async fn begin(&self, event: &Bytes) -> Result<Call, Failure> {
+        for _ in 0..OFFERS_MAX {
+            let mut lease = self.acquire().await?;
+            let Some(environment) = lease.environment.take() else { continue };
+            match environment.call(&self.0.plan, event.clone()) {
+                Ok(call) => return Ok(call),
+                Err(dead) => self.bury(*dead),
+            }
+        }
+        let what = format!("{OFFERS_MAX} environments ended before they took the event");
+        Err(execution_failure(&self.0.plan.lambda, &what))
+    }
+
+    async fn acquire(&self) -> Result<Lease, Failure> {
+        let mut dead = Vec::new();
+        let found = self.look_up(&mut dead);
+        for environment in dead {
+            self.bury(*environment);
+        }
+        let waiting = match found? {
+            Found::Idle(lease) => return Ok(lease),
+            Found::Wait(waiting) => waiting,
+        };
+        match timeout(self.0.bounds.queue_wait_max, waiting).await {
+            Ok(Ok(environment)) => environment,
+            Ok(Err(_)) => Err(self.stopping()),
+            Err(_) => Err(self.limit_exceeded(&format!(
+                "no environment became free within {:.2} s",
+                self.0.bounds.queue_wait_max.as_secs_f64()
+            ))),
+        }
+    }
+
+    fn look_up(&self, dead: &mut Vec<Box<Environment>>) -> Result<Found, Failure> {
+        let mut state = self.0.state.lock();
+        if state.closed {
+            return Err(self.stopping());
+        }
+        while let Some(Idle { environment, .. }) = state.idle.pop() {
+            if environment.is_usable() {
+                return Ok(Found::Idle(self.lease(environment)));
+            }
+            dead.push(environment);
+        }
+        if let (0, Some((until, reason))) = (state.used, &state.init_pause)
+            && Instant::now() < *until
+        {
+            return Err(execution_failure(&self.0.plan.lambda, reason));
+        }
+        if state.waiters.len() >= self.0.bounds.queue_events_max {
+            state.waiters.retain(|waiter| !waiter.is_closed());
+        }
+        if state.waiters.len() >= self.0.bounds.queue_events_max {
+            let what = format!("{} environments are busy and {} events wait", state.used, state.waiters.len());
+            return Err(self.limit_exceeded(&what));
+        }
+        let (sender, waiting) = oneshot::channel();
+        state.waiters.push_back(sender);
+        self.start_where_needed(&mut state);
+        Ok(Found::Wait(waiting))
+    }
+
+    /// Starts environments until as many are on their way as events wait, or the function has all it may have.
+    fn start_where_needed(&self, state: &mut State) {
+        while !state.closed && state.coming < state.waiters.len() && state.used < self.0.plan.lambda.concurrency_max {
+            state.used += 1;
+            state.coming += 1;
+            self.0.runtime.spawn(self.clone().start_one());
+        }
+    }
+
+    async fn start_one(self) {
+        let alive = self.0.living.token();
+        let kept = self.0.state.lock().folders.pop();
+        let started = match kept.map_or_else(Folder::create, Ok) {
+            Ok(folder) => {
+                let keep = |child: &Arc<Child>| self.watch(child);
+                Environment::start(&self.0.plan, folder, alive, keep).await.map_err(|failure| {
+                    (failure.reason, Some(failure.folder))
+                })
+            }
+            Err(error) => Err((format!("cannot make a folder for temporary files: {error}"), None)),
+        };
+        let mut state = self.0.state.lock();
+        state.coming -= 1;
+        let (reason, folder) = match started {
+            Ok(environment) => {
+                state.init_failures = 0;
+                drop(state);
+                return self.release(Box::new(environment));
+            }
+            Err(failed) => failed,
+        };
+        state.used -= 1;
+        state.folders.extend(folder);
+        state.init_failures += 1;
+        if state.init_failures >= LAMBDA_INIT_FAILURES_MAX {
+            let until = Instant::now() + Duration::from_millis(LAMBDA_INIT_PAUSE_MS);
+            state.init_pause = Some((until, format!("{reason} (not started again for {LAMBDA_INIT_PAUSE_MS} ms)")));
+        }
+        // One start, one event that fails with it, as on Lambda.
+        while let Some(waiter) = state.waiters.pop_front() {
+            if waiter.send(Err(execution_failure(&self.0.plan.lambda, &reason))).is_ok() {
+                break;
+            }
+        }
+        self.start_where_needed(&mut state);
+        self.empty_if_closed(state);
+    }
+
+    /// Keeps a child in sight until it is reaped.
+    fn watch(&self, child: &Arc<Child>) {
+        let mut state = self.0.state.lock();
+        state.children.insert(child.id(), child.clone());
+        if state.closed {
+            child.kill();
+        }
+        drop(state);
+        let (pool, child, alive) = (Arc::downgrade(&self.0), child.clone(), self.0.living.token());
+        self.0.runtime.spawn(async move {
+            child.wait().await;
+            if let Some(pool) = pool.upgrade() {
+                pool.state.lock().children.remove(&child.id());
+            }
+            drop(alive);
+        });
+    }
+
+    /// Ends a call and makes its environment free, or buries it. It counts as coming until then.
+    async fn finish(&self, call: Call, outcome: &Outcome) {
+        let finished = call.finish(&self.0.plan, outcome);
+        let ready = match &finished {
+            Ok(environment) => environment.is_ready_again(PATIENCE).await,
+            Err(_) => false,
+        };
+        self.0.state.lock().coming -= 1;
+        match finished {
+            Ok(environment) if ready => self.release(Box::new(environment)),
+            Ok(environment) => {
+                // It works on; it does not count as free, so that another may be started in its place.
+                self.start_where_needed(&mut self.0.state.lock());
+                if environment.is_ready_again(self.0.plan.lambda.timeout).await {
+                    self.release(Box::new(environment));
+                } else {
+                    self.bury(environment);
+                }
+            }
+            Err(environment) => self.bury(environment),
+        }
+    }
+
+    /// Gives an environment to whoever waits longest, or lets it idle.
+    fn release(&self, environment: Box<Environment>) {
+        let mut lease = self.lease(environment);
+        let mut state = self.0.state.lock();
+        while let (false, Some(waiter)) = (state.closed, state.waiters.pop_front()) {
+            match waiter.send(Ok(lease)) {
+                Ok(()) => return,
+                Err(Ok(unwanted)) => lease = unwanted,
+                Err(Err(_)) => return,
+            }
+        }
+        let Some(environment) = lease.environment.take() else { return };
+        if state.closed {
+            drop(state);
+            return self.bury(*environment);
+        }
+        let since = Instant::now();
+        let look_at = since + self.0.bounds.freeze_after;
+        state.idle.push(Idle { environment, since });
+        if state.housekeeping_at.is_none_or(|at| at > look_at) {
+            state.housekeeping_at = Some(look_at);
+            self.0.housekeeping.notify_one();
+        }
+    }
+
+    /// Ends an environment that is of no use; its folder waits for the next one.
+    fn bury(&self, mut environment: Environment) {
+        environment.child.kill();
+        let mut state = self.0.state.lock();
+        state.used -= 1;
+        state.folders.extend(environment.folder.take());
+        self.start_where_needed(&mut state);
+        self.empty_if_closed(state);
+    }
+
+    /// After a stop nobody takes folders over.
+    fn empty_if_closed(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+        let unwanted = if state.closed { std::mem::take(&mut state.folders) } else { Vec::new() };
+        drop(state);
+        drop(unwanted);
+    }
+
+    /// Kills all environments; returns when they are gone and their folders removed.
+    pub(super) async fn stop(&self) {
+        let (idle, folders) = {
+            let mut state = self.0.state.lock();
+            state.closed = true;
+            state.waiters.clear();
+            for child in state.children.values() {
+                child.kill();
+            }
+            (std::mem::take(&mut state.idle), std::mem::take(&mut state.folders))
+        };
+        let emptied = tokio::task::spawn_blocking(move || drop((idle, folders)));
+        let _ = emptied.await;
+        self.0.living.gone().await;
+    }
+
+    /// Returns when no call is on its way any more. For calls one after another.
+    pub(super) async fn rest(&self) {
+        while self.0.state.lock().coming > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Freezes and ends idle environments; says when to look again.
+    fn tidy(&self, now: Instant) -> Option<Instant> {
+        let Bounds { idle_max, freeze_after, .. } = self.0.bounds;
+        let mut state = self.0.state.lock();
+        let (kept, ended): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut state.idle).into_iter().partition(|idle| now < idle.since + idle_max);
+        state.idle = kept;
+        state.used -= ended.len();
+        let mut look_at: Option<Instant> = None;
+        for idle in &mut state.idle {
+            if now >= idle.since + freeze_after {
+                idle.environment.freeze();
+            }
+            let next = idle.since + if idle.environment.is_frozen() { idle_max } else { freeze_after };
+            look_at = Some(look_at.map_or(next, |at| at.min(next)));
+        }
+        state.housekeeping_at = look_at;
+        drop(state);
+        if !ended.is_empty() {
+            // Removing folders takes time.
+            self.0.runtime.spawn_blocking(move || drop(ended));
+        }
+        look_at
+    }
+
+    fn lease(&self, environment: Box<Environment>) -> Lease {
+        Lease { pool: self.clone(), environment: Some(environment) }
+    }
+
+    fn stopping(&self) -> Failure {
+        execution_failure(&self.0.plan.lambda, "the node is stopping")
+    }
+
+    fn limit_exceeded(&self, what: &str) -> Failure {
+        let Plan { lambda, .. } = &self.0.plan;
+        Failure {
+            kind: FailureKind::LambdaLimitExceeded,
+            sentence: None,
+            detail: format!(
+                "lambda \"{}\": {what}; concurrency_max is {}",
+                lambda.name, lambda.concurrency_max
+            ),
+        }
+    }
+}
+
+enum Found {
+    Idle(Lease),
+    Wait(oneshot::Receiver<Result<Lease, Failure>>),
+}
+
+async fn keep_house(pool: Weak<Shared>, wake: Arc<Notify>) {
+    loop {
+        let Some(shared) = pool.upgrade() else { return };
+        let look_at = Pool(shared).tidy(Instant::now());
+        match look_at {
+            Some(at) => tokio::select! {
+                () = tokio::time::sleep_until(at.into()) => {}
+                () = wake.notified() => {}
+            },
+            None => wake.notified().await,
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.housekeeping.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[path = "pool/tests.rs"]
+mod tests;

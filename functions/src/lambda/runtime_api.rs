@@ -1,0 +1,240 @@
+//! The Lambda Runtime API, version 2018-06-01, for one execution environment: how any Lambda runtime gets its events.
+//!
+//! Each environment has a listener of its own on the loopback interface, as the API knows no credentials: what connects to it
+//! is that environment. Whatever a client sends can only spoil the call that it was given.
+
+mod service;
+
+use bytes::Bytes;
+use homefront_config::limits::LAMBDA_API_CONNECTIONS_MAX;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinSet;
+
+/// One event for a runtime.
+#[derive(Debug, Clone)]
+pub(super) struct Invocation {
+    /// `Lambda-Runtime-Aws-Request-Id`
+    pub(super) request_id: String,
+    /// `Lambda-Runtime-Deadline-Ms`: Unix time.
+    pub(super) deadline_ms: u64,
+    /// `Lambda-Runtime-Invoked-Function-Arn`
+    pub(super) function_arn: Arc<str>,
+    /// The body of the answer to `next`.
+    pub(super) event: Bytes,
+}
+
+/// What the runtime posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// To `…/response`.
+    Response(Bytes),
+    /// To `…/error` or to `init/error`.
+    Error {
+        /// `Lambda-Runtime-Function-Error-Type`, when it is one of Lambda's names.
+        error_type: String,
+        /// As it was sent.
+        payload: Bytes,
+    },
+}
+
+/// The server side of one environment's Runtime API; dropping it closes every connection.
+#[derive(Debug)]
+pub(super) struct RuntimeApi {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when a runtime asks for an event or gives up its start.
+    changed: Notify,
+}
+
+/// Lambda's own names of the states, as its error messages print them.
+#[derive(Debug)]
+enum State {
+    /// Nothing was heard of the runtime.
+    Started,
+    /// It reported that it cannot start.
+    InitError(Answer),
+    /// It waits for an event.
+    Ready(oneshot::Sender<Invocation>),
+    /// It has one.
+    Running { request_id: String, reply: oneshot::Sender<Answer> },
+    /// It answered that one.
+    Answered { request_id: String, with_error: bool },
+}
+
+impl RuntimeApi {
+    /// Opens a listener on a free port. Needs a tokio runtime.
+    pub(super) async fn listen() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared { state: Mutex::new(State::Started), changed: Notify::new() });
+        let server = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self { address, shared, server })
+    }
+
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns when the runtime waits for an event. `Err` is what it posted to `init/error`.
+    pub(super) async fn ready(&self) -> Result<(), Answer> {
+        loop {
+            if let State::InitError(answer) = &*self.shared.state.lock() {
+                return Err(answer.clone());
+            }
+            if self.is_waiting() {
+                return Ok(());
+            }
+            self.shared.changed.notified().await;
+        }
+    }
+
+    /// Whether a runtime waits for an event now.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(&*self.shared.state.lock(), State::Ready(waiting) if !waiting.is_closed())
+    }
+
+    /// Hands an event to the waiting runtime; the receiver gets its answer. `None` = nobody waits there.
+    pub(super) fn invoke(&self, invocation: Invocation) -> Option<oneshot::Receiver<Answer>> {
+        let mut state = self.shared.state.lock();
+        let State::Ready(_) = &*state else { return None };
+        let request_id = invocation.request_id.clone();
+        let (reply, answer) = oneshot::channel();
+        let State::Ready(waiting) = std::mem::replace(&mut *state, State::Running { request_id, reply }) else {
+            return None;
+        };
+        if waiting.send(invocation).is_err() {
+            *state = State::Started;
+            return None;
+        }
+        Some(answer)
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    /// `GET next`: waits, however long, for the next event.
+    fn wait_for_event(&self) -> Result<oneshot::Receiver<Invocation>, &'static str> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Running { .. } | State::InitError(_) => return Err(state.name()),
+            // A second `next` takes the place of the first: its connection may be gone without our knowing.
+            State::Started | State::Ready(_) | State::Answered { .. } => {}
+        }
+        let (sender, receiver) = oneshot::channel();
+        *state = State::Ready(sender);
+        drop(state);
+        self.changed.notify_one();
+        Ok(receiver)
+    }
+
+    /// Whether an answer to `id` would be taken now.
+    fn check(&self, id: &str) -> Result<(), Refusal> {
+        match &*self.state.lock() {
+            State::Running { request_id, .. } if request_id == id => Ok(()),
+            State::Running { .. } => Err(Refusal::InvalidRequestId),
+            State::Answered { request_id, .. } if request_id == id => Err(Refusal::InvalidRequestId),
+            state => Err(Refusal::InvalidState(state.name())),
+        }
+    }
+
+    /// Takes the answer to `id`; the first one counts.
+    fn answer(&self, id: &str, answer: Answer) -> Result<(), Refusal> {
+        self.check(id)?;
+        let mut state = self.state.lock();
+        let with_error = matches!(answer, Answer::Error { .. });
+        let State::Running { .. } = &*state else { return Err(Refusal::InvalidState(state.name())) };
+        let answered = State::Answered { request_id: id.to_owned(), with_error };
+        if let State::Running { reply, .. } = std::mem::replace(&mut *state, answered) {
+            // Nobody waits any more when the deadline has passed.
+            let _ = reply.send(answer);
+        }
+        Ok(())
+    }
+
+    /// `POST init/error`.
+    fn init_failed(&self, answer: Answer) -> Result<(), Refusal> {
+        let mut state = self.state.lock();
+        let State::Started = &*state else { return Err(Refusal::InvalidState(state.name())) };
+        *state = State::InitError(answer);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+}
+
+/// Why a post is not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    InvalidRequestId,
+    /// The state it was in.
+    InvalidState(&'static str),
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::InitError(_) => "InitError",
+            Self::Ready(_) => "Ready",
+            Self::Running { .. } => "Running",
+            Self::Answered { with_error: false, .. } => "InvocationResponse",
+            Self::Answered { with_error: true, .. } => "InvocationErrorResponse",
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    /// Out of file descriptors: others may give some back.
+    const PAUSE: Duration = Duration::from_millis(10);
+    let room = Arc::new(Semaphore::new(LAMBDA_API_CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let shared = shared.clone();
+                connections.spawn(async move {
+                    serve(stream, shared).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // An answer is one write: waiting for more would only delay it.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request| service::answer(shared.clone(), request));
+    // A client that breaks off or speaks no HTTP ends its own connection; there is nobody to tell.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .title_case_headers(true)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+#[cfg(test)]
+#[path = "runtime_api/tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! The requests of the Runtime API and the exact answers to them.
+
+use super::{Answer, Invocation, Refusal, Shared};
+use bytes::Bytes;
+use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+const PREFIX: &str = "/2018-06-01/";
+const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+
+type Response = http::Response<Full<Bytes>>;
+
+/// Answers one request of a runtime.
+pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<Response, Infallible> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let segments: [&str; 4] = {
+        let mut given = path.split('/');
+        std::array::from_fn(|_| given.next().unwrap_or_default())
+    };
+    Ok(match (&parts.method, segments) {
+        (&Method::GET, ["runtime", "invocation", "next", ""]) => next(&shared).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => {
+            finish(&shared, id, body, Kind::Response).await
+        }
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => {
+            let error_type = error_type(&parts.headers);
+            finish(&shared, id, body, Kind::Error { error_type }).await
+        }
+        (&Method::POST, ["runtime", "init", "error", ""]) => init_error(&shared, &parts.headers, body).await,
+        (&Method::GET, ["ping", "", "", ""]) => plain(StatusCode::OK, "pong"),
+        _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+    })
+}
+
+async fn next(shared: &Shared) -> Response {
+    let waiting = match shared.wait_for_event() {
+        Ok(waiting) => waiting,
+        Err(state) => return invalid_transition(state, "Ready"),
+    };
+    match waiting.await {
+        Ok(invocation) => event(invocation),
+        // Another `next` took its place.
+        Err(_) => invalid_transition("Ready", "Ready"),
+    }
+}
+
+fn event(invocation: Invocation) -> Response {
+    http::Response::builder()
+        .header("content-type", "application/json")
+        .header("lambda-runtime-aws-request-id", invocation.request_id)
+        .header("lambda-runtime-deadline-ms", invocation.deadline_ms)
+        .header("lambda-runtime-invoked-function-arn", &*invocation.function_arn)
+        .body(Full::new(invocation.event))
+        .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal Server Error"))
+}
+
+async fn finish(shared: &Shared, id: &str, body: Incoming, kind: Kind) -> Response {
+    let state = kind.state();
+    // Asked before the body is read: an answer nobody waits for need not be received.
+    if let Err(refusal) = shared.check(id) {
+        return taken(Err(refusal), state);
+    }
+    let answer = match read(body).await {
+        Ok(payload) => kind.answer(payload),
+        Err(ReadError::TooLarge) => {
+            let _ = shared.answer(id, too_large(id));
+            return payload_too_large();
+        }
+        Err(ReadError::Truncated) => return truncated(),
+    };
+    taken(shared.answer(id, answer), state)
+}
+
+/// What a post to an invocation says.
+enum Kind {
+    Response,
+    Error { error_type: String },
+}
+
+impl Kind {
+    fn state(&self) -> &'static str {
+        match self {
+            Self::Response => "InvocationResponse",
+            Self::Error { .. } => "InvocationErrorResponse",
+        }
+    }
+
+    fn answer(self, payload: Bytes) -> Answer {
+        match self {
+            Self::Response => Answer::Response(payload),
+            Self::Error { error_type } => Answer::Error { error_type, payload },
+        }
+    }
+}
+
+async fn init_error(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Response {
+    match read(body).await {
+        Ok(payload) => {
+            let answer = Answer::Error { error_type: error_type(headers), payload };
+            taken(shared.init_failed(answer), "InitError")
+        }
+        Err(ReadError::TooLarge) => payload_too_large(),
+        Err(ReadError::Truncated) => truncated(),
+    }
+}
+
+enum ReadError {
+    TooLarge,
+    Truncated,
+}
+
+async fn read(body: Incoming) -> Result<Bytes, ReadError> {
+    match Limited::new(body, LAMBDA_PAYLOAD_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+        Err(_) => Err(ReadError::Truncated),
+    }
+}
+
+/// What the caller gets instead of a result that is too large.
+fn too_large(id: &str) -> Answer {
+    let message = format!(
+        "RequestId: {id} Error: Response payload size exceeded maximum allowed payload size ({LAMBDA_PAYLOAD_BYTES_MAX} bytes)."
+    );
+    let payload = error_body("Function.ResponseSizeTooLarge", &message).into();
+    Answer::Error { error_type: "Function.ResponseSizeTooLarge".to_owned(), payload }
+}
+
+/// One of Lambda's names, or what the platform records for any other.
+fn error_type(headers: &HeaderMap) -> String {
+    let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (family, name) = given.split_once('.').unwrap_or_default();
+    let known = matches!(family, "Runtime" | "Function")
+        && name.len() > 1
+        && name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match (known, family) {
+        (true, _) => given.to_owned(),
+        (false, "Function") => "Function.Unknown".to_owned(),
+        (false, _) => "Runtime.Unknown".to_owned(),
+    }
+}
+
+fn taken(outcome: Result<(), Refusal>, wanted: &str) -> Response {
+    match outcome {
+        Ok(()) => json(StatusCode::ACCEPTED, "{\"status\":\"OK\"}\n".to_owned()),
+        Err(Refusal::InvalidRequestId) => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Err(Refusal::InvalidState(state)) => invalid_transition(state, wanted),
+    }
+}
+
+fn invalid_transition(from: &str, to: &str) -> Response {
+    let message = format!(
+        "State transition from {from} to {to} failed for runtime. Error: State transition is not allowed"
+    );
+    error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
+}
+
+fn payload_too_large() -> Response {
+    let message = format!("Exceeded maximum allowed payload size ({LAMBDA_PAYLOAD_BYTES_MAX} bytes).");
+    error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+}
+
+fn truncated() -> Response {
+    error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+fn error(status: StatusCode, error_type: &str, message: &str) -> Response {
+    let mut body = error_body(error_type, message);
+    body.push('\n');
+    json(status, body)
+}
+
+fn error_body(error_type: &str, message: &str) -> String {
+    serde_json::json!({"errorMessage": message, "errorType": error_type}).to_string()
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    with_type(status, "application/json", body.into())
+}
+
+fn plain(status: StatusCode, body: &'static str) -> Response {
+    with_type(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let value = http::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, value);
+    response
+}
