@@ -4,11 +4,12 @@ use crate::function_log::FunctionLog;
 use crate::js::functions::{Functions, FunctionsError};
 use crate::js::pool::Figures;
 use crate::js::{Call, EventType, Outcome};
+use crate::lambda::Lambdas;
 use crate::process::Spawner;
 use crate::{
     EventContext, Failure, FailureKind, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict,
 };
-use homefront_config::{Config, Function, Lambda};
+use homefront_config::{Config, Function, Lambda, Origin};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct EdgeCode {
     spawner: Spawner,
     functions: Functions,
+    lambdas: Lambdas,
 }
 
 /// How to start worker processes.
@@ -45,6 +47,14 @@ pub enum StartError {
         /// Why it failed.
         reason: String,
     },
+    /// The extension module that runs Python functions is not there.
+    #[error(
+        "lambda \"{lambda}\": libhomefront_python.so, which runs Python functions, is not beside the executable\n  hint: install it with the executable, or build it: cargo build -p homefront-python"
+    )]
+    PythonModule {
+        /// Name of the function.
+        lambda: String,
+    },
     /// A CloudFront Function's source or store cannot be read, or there are no workers for it.
     #[error(transparent)]
     Functions(#[from] FunctionsError),
@@ -64,9 +74,10 @@ impl EdgeCode {
     pub async fn start(config: &Config, workers: Workers, log: FunctionLog) -> Result<Self, StartError> {
         let refused = |source| StartError::System { what: "cannot start a thread".to_owned(), source };
         let spawner = Spawner::start(Some(workers.executable.clone())).map_err(refused)?;
+        let lambdas = Lambdas::start(config, &workers, &spawner, &log).await?;
         let functions =
             Functions::start(config, &spawner, workers.executable, workers.function_workers, log.clone()).await?;
-        Ok(Self { spawner, functions })
+        Ok(Self { spawner, functions, lambdas })
     }
 
     /// One text for each CloudFront Function that cannot be called because it does not compile: what, where and why. Every
@@ -112,31 +123,32 @@ impl EdgeCode {
     /// Lambda@Edge on origin request; `request` is what is about to go to the origin, over `protocol`.
     pub async fn lambda_origin_request(
         &self,
-        _lambda: &Lambda,
-        _context: &EventContext,
-        _origin: &homefront_config::Origin,
-        _protocol: OriginProtocol,
-        _request: &Request,
+        lambda: &Lambda,
+        context: &EventContext,
+        origin: &Origin,
+        protocol: OriginProtocol,
+        request: &Request,
     ) -> Verdict<RequestEdit> {
-        Verdict::Continue(RequestEdit::default())
+        self.lambdas.origin_request(lambda, context, origin, protocol, request).await
     }
 
     /// Lambda@Edge on origin response, before the cache stores it.
     pub async fn lambda_origin_response(
         &self,
-        _lambda: &Lambda,
-        _context: &EventContext,
-        _origin: &homefront_config::Origin,
-        _protocol: OriginProtocol,
-        _request: &Request,
-        _response: &Response,
+        lambda: &Lambda,
+        context: &EventContext,
+        origin: &Origin,
+        protocol: OriginProtocol,
+        request: &Request,
+        response: &Response,
     ) -> Verdict<ResponseEdit> {
-        Verdict::Continue(ResponseEdit::default())
+        self.lambdas.origin_response(lambda, context, origin, protocol, request, response).await
     }
 
     /// Ends every child process; returns when they are gone.
     pub async fn stop(&self) {
         self.functions.stop();
+        self.lambdas.stop().await;
         self.spawner.all_gone().await;
     }
 }

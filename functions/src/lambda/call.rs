@@ -103,5 +103,8 @@ pub(super) fn error_summary(payload: &[u8]) -> String {
         (error_type, "") => error_type.to_owned(),
         (error_type, message) => format!("{error_type}: {message}"),
     };
-    text.chars().take(SUMMARY_CHARACTERS_MAX).map(|character| if character.is_control() { ' ' } else { character }).collect()
+    text.chars()
+        .take(SUMMARY_CHARACTERS_MAX)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
 }

@@ -90,7 +90,12 @@ pub(super) fn timestamp(now: SystemTime) -> String {
     let (year, month, day) = civil(now);
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (seconds, ms) = (since.as_secs() % 86_400, since.subsec_millis());
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Year, month and day in UTC: the days since 0000-03-01 in eras of 400 years (Howard Hinnant's `civil_from_days`).

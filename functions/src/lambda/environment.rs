@@ -70,10 +70,7 @@ pub(super) enum Outcome {
     /// The result, as the runtime posted it.
     Response(Bytes),
     /// The error object, as the runtime posted it.
-    Error {
-        error_type: String,
-        payload: Bytes,
-    },
+    Error { error_type: String, payload: Bytes },
     /// The deadline passed.
     TimedOut,
     /// The process ended without an answer.

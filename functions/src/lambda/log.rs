@@ -260,13 +260,13 @@ mod tests {
         let line = [vec![b'x'; 1_023], b"\n".to_vec()].concat();
         let lines = printed(&vec![&line[..]; LAMBDA_LOG_BYTES_MAX / 1_024 + 2]);
         assert_eq!(lines.len(), LAMBDA_LOG_BYTES_MAX / 1_024 + 1);
-        insta::assert_snapshot!(lines.last().unwrap(), @"");
+        insta::assert_snapshot!(lines.last().unwrap(), @"homefront: 2048 more bytes were printed and dropped; a call may print 1048576");
     }
 
     #[test]
     fn platform_lines_are_lambdas() {
-        insta::assert_snapshot!(start_line("6f8c", "1"), @"");
-        insta::assert_snapshot!(end_line("6f8c"), @"");
+        insta::assert_snapshot!(start_line("6f8c", "1"), @"START RequestId: 6f8c Version: 1");
+        insta::assert_snapshot!(end_line("6f8c"), @"END RequestId: 6f8c");
         let report = Report {
             request_id: "6f8c",
             duration: Duration::from_micros(15_741),
@@ -276,12 +276,12 @@ mod tests {
             status: None,
         };
         let text = |report: Report<'_>| report.to_string().replace('\t', "<tab>");
-        insta::assert_snapshot!(text(report.clone()), @"");
-        insta::assert_snapshot!(text(Report { init: None, ..report.clone() }), @"");
-        insta::assert_snapshot!(text(Report { status: Some(Status::Timeout), ..report.clone() }), @"");
+        insta::assert_snapshot!(text(report.clone()), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Init Duration: 130.49 ms<tab>");
+        insta::assert_snapshot!(text(Report { init: None, ..report.clone() }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>");
+        insta::assert_snapshot!(text(Report { status: Some(Status::Timeout), ..report.clone() }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Init Duration: 130.49 ms<tab>Status: timeout");
         let status = Status::Error("Runtime.ExitError");
-        insta::assert_snapshot!(text(Report { init: None, status: Some(status), ..report }), @"");
-        insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), status).replace('\t', "<tab>"), @"");
+        insta::assert_snapshot!(text(Report { init: None, status: Some(status), ..report }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Status: error<tab>Error Type: Runtime.ExitError");
+        insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), status).replace('\t', "<tab>"), @"INIT_REPORT Init Duration: 1236.00 ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.ExitError");
     }
 
     #[tokio::test]

@@ -4,22 +4,25 @@ mod alive;
 mod call;
 mod context;
 mod environment;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod log;
 mod pool;
 mod python;
 mod runtime_api;
 
-use crate::Failure;
 use crate::edge_code::{StartError, Workers};
+use crate::event::lambda_edge;
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
+use crate::{EventContext, Failure, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
 use environment::{Outcome, Plan};
 use homefront_config::lambda::LambdaRuntime;
-use homefront_config::{Config, Lambda};
+use homefront_config::{Config, Lambda, Origin};
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use std::collections::HashMap;
@@ -46,7 +49,12 @@ pub struct InvokeResult {
 impl Lambdas {
     /// Checks that every function some behavior uses can be run; environments are started when events come. Needs a tokio
     /// runtime, which may be another than that of the callers.
-    pub async fn start(config: &Config, workers: &Workers, spawner: &Spawner, log: &FunctionLog) -> Result<Self, StartError> {
+    pub async fn start(
+        config: &Config,
+        workers: &Workers,
+        spawner: &Spawner,
+        log: &FunctionLog,
+    ) -> Result<Self, StartError> {
         let mut lambdas = Self { pools: HashMap::new() };
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
@@ -68,6 +76,48 @@ impl Lambdas {
         }
     }
 
+    /// `origin-request`; `request` is what is about to go to `origin` over `protocol`.
+    pub async fn origin_request(
+        &self,
+        lambda: &Lambda,
+        context: &EventContext,
+        origin: &Origin,
+        protocol: OriginProtocol,
+        request: &Request,
+    ) -> Verdict<RequestEdit> {
+        let event = lambda_edge::origin_request(context, origin, protocol, request);
+        match self.call(lambda, event.json()).await {
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::origin_request(&event, request, &result)),
+            Err(failure) => Verdict::Fail(failure),
+        }
+    }
+
+    /// `origin-response`: what `origin` answered to `request`.
+    pub async fn origin_response(
+        &self,
+        lambda: &Lambda,
+        context: &EventContext,
+        origin: &Origin,
+        protocol: OriginProtocol,
+        request: &Request,
+        response: &Response,
+    ) -> Verdict<ResponseEdit> {
+        let event = lambda_edge::origin_response(context, origin, protocol, request, response);
+        match self.call(lambda, event.json()).await {
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::origin_response(&event, response, &result)),
+            Err(failure) => Verdict::Fail(failure),
+        }
+    }
+
+    /// Writes what was refused to the function's log, in CloudFront's form, and names the function.
+    fn judged<Edit>(&self, lambda: &Lambda, context: &EventContext, verdict: Verdict<Edit>) -> Verdict<Edit> {
+        let Verdict::Fail(failure) = verdict else { return verdict };
+        if let Some(pool) = self.pools.get(&lambda.name) {
+            pool.plan().log.line(&format!("({}) ERROR {}", context.request_id, failure.detail));
+        }
+        Verdict::Fail(Failure { detail: format!("lambda \"{}\": {}", lambda.name, failure.detail), ..failure })
+    }
+
     /// Kills every environment; returns when all are gone.
     pub async fn stop(&self) {
         for pool in self.pools.values() {
@@ -81,7 +131,8 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = lines.clone();
     let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
-    let spawner = spawner(workers)?;
+    let spawner = Spawner::start(Some(workers.executable.clone()))
+        .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
     let pool = Pool::new(plan(lambda, workers, &spawner, &log).await?, Bounds::default());
     let called = pool.call(&event).await;
     pool.rest().await;
@@ -96,12 +147,6 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     };
     let log = std::mem::take(&mut *lines.lock());
     Ok(InvokeResult { payload, log, error })
-}
-
-/// What starts the processes of all functions.
-pub fn spawner(workers: &Workers) -> Result<Spawner, StartError> {
-    Spawner::start(Some(workers.executable.clone()))
-        .map_err(|source| StartError::System { what: "cannot start a thread for processes".to_owned(), source })
 }
 
 fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {

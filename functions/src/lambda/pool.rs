@@ -11,8 +11,8 @@ use crate::process::Child;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
 use homefront_config::limits::{
-    LAMBDA_FREEZE_AFTER_MS, LAMBDA_IDLE_S_MAX, LAMBDA_INIT_FAILURES_MAX, LAMBDA_INIT_PAUSE_MS,
-    LAMBDA_QUEUE_EVENTS_MAX, LAMBDA_QUEUE_WAIT_MS_MAX,
+    LAMBDA_FREEZE_AFTER_MS, LAMBDA_IDLE_S_MAX, LAMBDA_INIT_FAILURES_MAX, LAMBDA_INIT_PAUSE_MS, LAMBDA_QUEUE_EVENTS_MAX,
+    LAMBDA_QUEUE_WAIT_MS_MAX,
 };
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -234,9 +234,9 @@ impl Pool {
         let started = match kept.map_or_else(Folder::create, Ok) {
             Ok(folder) => {
                 let keep = |child: &Arc<Child>| self.watch(child);
-                Environment::start(&self.0.plan, folder, alive, keep).await.map_err(|failure| {
-                    (failure.reason, Some(failure.folder))
-                })
+                Environment::start(&self.0.plan, folder, alive, keep)
+                    .await
+                    .map_err(|failure| (failure.reason, Some(failure.folder)))
             }
             Err(error) => Err((format!("cannot make a folder for temporary files: {error}"), None)),
         };
@@ -411,10 +411,7 @@ impl Pool {
         Failure {
             kind: FailureKind::LambdaLimitExceeded,
             sentence: None,
-            detail: format!(
-                "lambda \"{}\": {what}; concurrency_max is {}",
-                lambda.name, lambda.concurrency_max
-            ),
+            detail: format!("lambda \"{}\": {what}; concurrency_max is {}", lambda.name, lambda.concurrency_max),
         }
     }
 }

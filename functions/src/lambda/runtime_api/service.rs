@@ -5,7 +5,7 @@ use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -24,9 +24,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
     };
     Ok(match (&parts.method, segments) {
         (&Method::GET, ["runtime", "invocation", "next", ""]) => next(&shared).await,
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => {
-            finish(&shared, id, body, Kind::Response).await
-        }
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => finish(&shared, id, body, Kind::Response).await,
         (&Method::POST, ["runtime", "invocation", id, "error"]) => {
             let error_type = error_type(&parts.headers);
             finish(&shared, id, body, Kind::Error { error_type }).await
@@ -115,6 +113,10 @@ enum ReadError {
 }
 
 async fn read(body: Incoming) -> Result<Bytes, ReadError> {
+    // What says its length beforehand is refused beforehand.
+    if body.size_hint().lower() > LAMBDA_PAYLOAD_BYTES_MAX as u64 {
+        return Err(ReadError::TooLarge);
+    }
     match Limited::new(body, LAMBDA_PAYLOAD_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
@@ -155,9 +157,8 @@ fn taken(outcome: Result<(), Refusal>, wanted: &str) -> Response {
 }
 
 fn invalid_transition(from: &str, to: &str) -> Response {
-    let message = format!(
-        "State transition from {from} to {to} failed for runtime. Error: State transition is not allowed"
-    );
+    let message =
+        format!("State transition from {from} to {to} failed for runtime. Error: State transition is not allowed");
     error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
 }
 

@@ -1,0 +1,267 @@
+//! The Runtime API as any client meets it: a client written by hand, well-behaved and hostile.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::lambda::fixture::{LONG, until};
+use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+struct Client(TcpStream);
+
+impl Client {
+    async fn connect(api: &RuntimeApi) -> Self {
+        Self(TcpStream::connect(api.address()).await.unwrap())
+    }
+
+    async fn send(&mut self, request: &str) {
+        self.0.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// One answer, head and body, as it came.
+    async fn receive(&mut self) -> String {
+        let read = async {
+            let mut bytes = Vec::new();
+            loop {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap_or("0");
+                    if body.len() >= length.parse().unwrap() {
+                        return text;
+                    }
+                }
+                if self.0.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+                    return text;
+                }
+            }
+        };
+        tokio::time::timeout(LONG, read).await.expect("it answers")
+    }
+
+    async fn get(&mut self, path: &str) -> String {
+        self.send(&format!("GET /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        self.receive().await
+    }
+
+    async fn post(&mut self, path: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        let head = format!("POST /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n");
+        self.send(&(head + body)).await;
+        self.receive().await
+    }
+}
+
+fn invocation(id: &str) -> Invocation {
+    Invocation {
+        request_id: id.to_owned(),
+        deadline_ms: 1_542_409_706_888,
+        function_arn: "arn:aws:lambda:us-east-1:000000000000:function:us-east-1.hook:1".into(),
+        event: Bytes::from_static(br#"{"a":1}"#),
+    }
+}
+
+/// An API with a client that has got event `id`.
+async fn running(id: &str) -> (RuntimeApi, Client, oneshot::Receiver<Answer>) {
+    let api = RuntimeApi::listen().await.unwrap();
+    let mut client = Client::connect(&api).await;
+    client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    api.ready().await.unwrap();
+    let answer = api.invoke(invocation(id)).unwrap();
+    client.receive().await;
+    (api, client, answer)
+}
+
+#[tokio::test]
+async fn events_are_handed_over_with_lambdas_headers_and_answers_are_acknowledged() {
+    let api = RuntimeApi::listen().await.unwrap();
+    let mut client = Client::connect(&api).await;
+    client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    api.ready().await.unwrap();
+    let answer = api.invoke(invocation("1")).unwrap();
+    insta::assert_snapshot!(client.receive().await.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 200 OK
+    Content-Type: application/json
+    Lambda-Runtime-Aws-Request-Id: 1
+    Lambda-Runtime-Deadline-Ms: 1542409706888
+    Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:us-east-1.hook:1
+    Content-Length: 7
+
+    {"a":1}
+    "#);
+    let accepted = client.post("runtime/invocation/1/response", "", "{\"b\":2}").await;
+    insta::assert_snapshot!(accepted.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 202 Accepted
+    Content-Type: application/json
+    Content-Length: 16
+
+    {"status":"OK"}
+    "#);
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{\"b\":2}")));
+    assert!(!api.is_waiting());
+    assert!(api.invoke(invocation("2")).is_none(), "it has not asked for another");
+}
+
+#[tokio::test]
+async fn errors_are_taken_with_their_type_when_it_is_one_of_lambdas() {
+    let cases = [
+        ("Lambda-Runtime-Function-Error-Type: Runtime.NoSuchHandler\r\n", "Runtime.NoSuchHandler"),
+        ("Lambda-Runtime-Function-Error-Type: Function.lower\r\n", "Function.Unknown"),
+        ("lambda-runtime-function-error-type: unhandled\r\n", "Runtime.Unknown"),
+        ("", "Runtime.Unknown"),
+    ];
+    for (header, expected) in cases {
+        let (_api, mut client, answer) = running("1").await;
+        assert!(client.post("runtime/invocation/1/error", header, "{}").await.starts_with("HTTP/1.1 202"));
+        let Answer::Error { error_type, payload } = answer.await.unwrap() else { panic!("{header}") };
+        assert_eq!((error_type.as_str(), &payload[..]), (expected, &b"{}"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_start_is_reported() {
+    let api = RuntimeApi::listen().await.unwrap();
+    let mut client = Client::connect(&api).await;
+    let header = "Lambda-Runtime-Function-Error-Type: Runtime.ImportModuleError\r\n";
+    assert!(client.post("runtime/init/error", header, "{}").await.starts_with("HTTP/1.1 202"));
+    let expected = Answer::Error { error_type: "Runtime.ImportModuleError".to_owned(), payload: "{}".into() };
+    assert_eq!(api.ready().await.unwrap_err(), expected);
+    let next = client.get("runtime/invocation/next").await;
+    insta::assert_snapshot!(next.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 403 Forbidden
+    Content-Type: application/json
+    Content-Length: 156
+
+    {"errorMessage":"State transition from InitError to Ready failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    "#);
+}
+
+#[tokio::test]
+async fn answers_nobody_asked_for_are_refused() {
+    let (api, mut client, mut answer) = running("1").await;
+    let wrong = client.post("runtime/invocation/2/response", "", "{}").await;
+    insta::assert_snapshot!(wrong.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 400 Bad Request
+    Content-Type: application/json
+    Content-Length: 69
+
+    {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}
+    "#);
+    assert!(client.get("runtime/invocation/next").await.starts_with("HTTP/1.1 403"), "it has an event");
+    assert!(answer.try_recv().is_err(), "neither of them ended the call");
+    assert!(client.post("runtime/invocation/1/response", "", "first").await.starts_with("HTTP/1.1 202"));
+    assert!(client.post("runtime/invocation/1/response", "", "second").await.starts_with("HTTP/1.1 400"));
+    assert!(client.post("runtime/invocation/1/error", "", "third").await.starts_with("HTTP/1.1 400"));
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"first")));
+    let mut other = Client::connect(&api).await;
+    other.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    api.ready().await.unwrap();
+    let early = client.post("runtime/invocation/9/response", "", "{}").await;
+    insta::assert_snapshot!(early.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 403 Forbidden
+    Content-Type: application/json
+    Content-Length: 165
+
+    {"errorMessage":"State transition from Ready to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    "#);
+}
+
+#[tokio::test]
+async fn an_answer_after_the_deadline_is_taken_and_goes_nowhere() {
+    let (api, mut client, answer) = running("1").await;
+    drop(answer);
+    assert!(client.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"));
+    client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    api.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_refused_before_it_is_read() {
+    let (_api, mut client, answer) = running("1").await;
+    let length = LAMBDA_PAYLOAD_BYTES_MAX + 1;
+    client
+        .send(&format!(
+            "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+        ))
+        .await;
+    let refused = client.receive().await;
+    insta::assert_snapshot!(refused.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 413 Payload Too Large
+    Content-Type: application/json
+    Content-Length: 110
+
+    {"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}
+    "#);
+    let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("it was taken") };
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+}
+
+#[tokio::test]
+async fn an_answer_that_grows_too_large_is_refused() {
+    let (_api, mut client, answer) = running("1").await;
+    client
+        .send(
+            "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )
+        .await;
+    let chunk = format!("100000\r\n{}\r\n", "x".repeat(0x10_0000));
+    for _ in 0..7 {
+        if client.0.write_all(chunk.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("it was taken") };
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+}
+
+#[tokio::test]
+async fn garbage_costs_a_client_its_connection_and_nothing_else() {
+    let (api, mut good, answer) = running("1").await;
+    for garbage in [
+        "\0\0\0\0",
+        "GET",
+        "NONSENSE / HTTP/9\r\n\r\n",
+        "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nContent-Length: 9\r\n\r\n1",
+    ] {
+        let mut client = Client::connect(&api).await;
+        client.send(garbage).await;
+        client.0.shutdown().await.unwrap();
+        client.receive().await;
+    }
+    assert!(good.get("runtime/unknown").await.starts_with("HTTP/1.1 404"));
+    assert!(good.get("ping").await.ends_with("pong"));
+    assert!(good.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"));
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_while_it_waits_gets_no_event() {
+    let api = RuntimeApi::listen().await.unwrap();
+    let mut client = Client::connect(&api).await;
+    client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    api.ready().await.unwrap();
+    drop(client);
+    until(|| !api.is_waiting()).await;
+    assert!(api.invoke(invocation("1")).is_none());
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_until_others_end() {
+    let api = RuntimeApi::listen().await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..LAMBDA_API_CONNECTIONS_MAX {
+        let mut client = Client::connect(&api).await;
+        assert!(client.get("ping").await.ends_with("pong"));
+        idle.push(client);
+    }
+    let mut beyond = Client::connect(&api).await;
+    beyond.send("GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(idle[0].get("ping").await.ends_with("pong"), "the others are served");
+    idle.pop();
+    assert!(beyond.receive().await.ends_with("pong"));
+}
+
+#[tokio::test]
+async fn dropping_the_api_closes_its_connections() {
+    let (api, mut client, _answer) = running("1").await;
+    drop(api);
+    assert_eq!(client.receive().await, "");
+}
