@@ -6,14 +6,12 @@
 
 use super::freshness::Storable;
 use super::key::Key;
-use super::validators;
 use crate::clock::Clock;
 use async_trait::async_trait;
 use body::Body;
 use fill::{Fill, Role};
 use filling::Filling;
 use homefront_config::limits;
-use http::HeaderMap;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 use pingora::Result;
@@ -230,17 +228,6 @@ impl Storage for Memory {
 
     fn as_any(&self) -> &(dyn Any + Send + Sync + 'static) {
         self
-    }
-}
-
-/// Puts the headers of a 304 into the stored header (see [`validators`]); pingora itself takes over only five.
-pub fn refresh(header: &mut ResponseHeader, not_modified: &HeaderMap) {
-    for (name, values) in validators::changes(&header.headers, not_modified) {
-        header.remove_header(&name);
-        for value in values {
-            let appended = header.append_header(name.clone(), value.clone());
-            debug_assert!(appended.is_ok(), "a header of one response fits another");
-        }
     }
 }
 

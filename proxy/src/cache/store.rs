@@ -126,3 +126,29 @@ fn refresh(stored: &mut ResponseHeader, not_modified: &HeaderMap) -> Result<()> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn header(lines: &[(&'static str, &str)]) -> ResponseHeader {
+        let mut header = ResponseHeader::build(200, None).unwrap();
+        for &(name, value) in lines {
+            header.append_header(name, value).unwrap();
+        }
+        header
+    }
+
+    #[test]
+    fn a_304_is_put_into_the_stored_header() {
+        let mut stored = header(&[("ETag", "\"1\""), ("X-A", "old"), ("X-A", "older"), ("Age", "9"), ("X-Kept", "1")]);
+        let not_modified = header(&[("X-A", "new"), ("X-A", "newer"), ("Date", "today"), ("Content-Length", "0")]);
+        refresh(&mut stored, &not_modified.headers).unwrap();
+        let lines =
+            |name: &str| stored.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+        assert_eq!(lines("x-a"), ["new", "newer"]);
+        assert_eq!((lines("date"), lines("x-kept"), lines("etag")), (vec!["today"], vec!["1"], vec!["\"1\""]));
+        assert!(lines("age").is_empty() && lines("content-length").is_empty());
+    }
+}

@@ -323,17 +323,6 @@ async fn revalidation_refreshes_the_object_and_keeps_its_body() {
     assert_eq!(read_all(&mut reader).await.unwrap(), "body");
 }
 
-#[test]
-fn a_304_is_put_into_the_stored_header() {
-    let mut stored = header(&[("ETag", "\"1\""), ("X-A", "old"), ("X-A", "older"), ("Age", "9"), ("X-Kept", "1")]);
-    refresh(&mut stored, &header(&[("X-A", "new"), ("Date", "today"), ("Content-Length", "0")]).headers);
-    let lines =
-        |name: &str| stored.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
-    assert_eq!(lines("x-a"), ["new"]);
-    assert_eq!((lines("date"), lines("x-kept")), (vec!["today"], vec!["1"]));
-    assert!(lines("age").is_empty() && lines("content-length").is_empty());
-}
-
 #[tokio::test]
 async fn metadata_of_a_purged_object_does_not_bring_it_back() {
     let tier = tier();
