@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 /// A worker whose call has run this long gets no more calls ahead of their turn: they would wait behind it.
 const BRISK: Duration = Duration::from_millis(1);
 
+/// Budgets of wall time a call may take at the most, however little CPU time its worker got.
+const STARVED_BUDGETS_MAX: u32 = 4;
+
 /// A call on its way.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -31,6 +34,8 @@ struct Slot {
     jobs: VecDeque<Job>,
     /// Since when it is in the first.
     since: Instant,
+    /// CPU time the worker had used then.
+    cpu_before: Duration,
     /// When the tending task looks at the clock next.
     watched_until: Option<Instant>,
 }
@@ -41,6 +46,30 @@ enum Duty {
     Spare,
     /// It is being killed: it finishes nothing and gets nothing.
     Dismissed,
+}
+
+impl Slot {
+    /// It turns to the call that is now the first.
+    fn turn(&mut self, now: Instant) {
+        self.since = now;
+        self.cpu_before = self.link.child.cpu_time().unwrap_or_default();
+    }
+
+    /// When the time of its first call is over. Functions cannot wait for anything, so one that has used little CPU time when
+    /// its budget ends was kept from running: a busy machine is not its fault, for a while.
+    fn due(&self, job: &Job, now: Instant) -> Instant {
+        let due = self.since + job.budget;
+        if now < due {
+            return due;
+        }
+        let used = self.link.child.cpu_time().map(|used| used.saturating_sub(self.cpu_before));
+        match used {
+            Some(used) if used < job.budget / 2 && now < self.since + job.budget * STARVED_BUDGETS_MAX => {
+                now + (job.budget / 2).saturating_sub(used).max(Duration::from_millis(1))
+            }
+            _ => due,
+        }
+    }
 }
 
 /// What became of a call that was handed in.
@@ -112,7 +141,7 @@ impl Roster {
         let slot = &mut self.slots[slot];
         slot.link.push(&job.frame);
         if slot.jobs.is_empty() {
-            slot.since = now;
+            slot.turn(now);
             let due = now + job.budget;
             if slot.watched_until.is_none_or(|until| due < until) {
                 slot.watched_until = Some(due);
@@ -145,7 +174,9 @@ impl Roster {
             return None;
         }
         let job = slot.jobs.pop_front();
-        slot.since = now;
+        if !slot.jobs.is_empty() {
+            slot.turn(now);
+        }
         self.refill(index, now);
         job
     }
@@ -154,7 +185,7 @@ impl Roster {
     pub(super) fn watch(&mut self, link: &Arc<Link>, now: Instant) -> Watch {
         let Some(index) = self.slot(link) else { return Watch::Nothing };
         let slot = &mut self.slots[index];
-        let due = slot.jobs.front().map(|job| (job.id, slot.since + job.budget));
+        let due = slot.jobs.front().map(|job| (job.id, slot.due(job, now)));
         if let Some((id, _)) = due.filter(|(_, due)| *due <= now) {
             slot.duty = Duty::Dismissed;
             return Watch::Overdue(id);
@@ -170,7 +201,8 @@ impl Roster {
 
     /// Takes a new worker on, active if there are too few of these. Flush its link afterwards.
     pub(super) fn enlist(&mut self, link: Arc<Link>, now: Instant) {
-        let slot = Slot { link, duty: Duty::Spare, jobs: VecDeque::new(), since: now, watched_until: None };
+        let (duty, jobs, cpu_before) = (Duty::Spare, VecDeque::new(), Duration::ZERO);
+        let slot = Slot { link, duty, jobs, since: now, cpu_before, watched_until: None };
         self.slots.push(slot);
         self.promote(now);
     }

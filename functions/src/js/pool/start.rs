@@ -18,6 +18,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
+/// mimalloc, which the node allocates with, reserves 1 GiB of address space at once unless told otherwise: all of it would
+/// count as used before the worker limits what it may use.
+const ALLOCATOR: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "16MiB");
+
 /// A worker that is ready for calls.
 pub(super) struct Started {
     pub(super) link: Arc<Link>,
@@ -69,7 +73,7 @@ impl Talk {
         let launch = Launch {
             program: executable.to_owned(),
             arguments: vec![worker::SUBCOMMAND.into()],
-            environment: Vec::new(),
+            environment: vec![(ALLOCATOR.0.into(), ALLOCATOR.1.into())],
             folder: "/".into(),
             stdin: Some(theirs.into()),
             output: None,
