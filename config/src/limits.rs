@@ -221,3 +221,23 @@ pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
 pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 /// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.
 pub const LAMBDA_INIT_PAUSE_MS: u64 = 1_000;
+/// JavaScript calls inside one another. CloudFront publishes none; its engine throws a RangeError some time.
+pub const FUNCTION_RECURSION_MAX: usize = 1_000;
+/// Turns of the loops of one JavaScript call. CloudFront ends a function by time; this many turns take longer than the budget.
+pub const FUNCTION_LOOP_TURNS_MAX: u64 = 1_000_000;
+/// Values on the engine's stack.
+pub const FUNCTION_STACK_VALUES_MAX: usize = 262_144;
+/// Promise jobs of one call.
+pub const FUNCTION_JOBS_MAX: usize = 100_000;
+/// Characters of a string that a built-in makes at once. CloudFront: 2 MB of memory in all.
+pub const FUNCTION_STRING_LENGTH_MAX: usize = 1_048_576;
+/// Elements of an array that a built-in makes or walks at once. CloudFront: 2 MB of memory in all.
+pub const FUNCTION_ARRAY_LENGTH_MAX: u64 = 262_144;
+/// Bytes of an ArrayBuffer or Buffer. CloudFront: 2 MB of memory in all.
+pub const FUNCTION_BUFFER_BYTES_MAX: u64 = 2_097_152;
+/// Arrays and objects inside one another that `JSON.parse` takes. CloudFront's engine: 32.
+pub const FUNCTION_JSON_DEPTH_MAX: usize = 32;
+/// Microseconds of CPU that make a compute utilization of 100. CloudFront publishes none; people measure one millisecond.
+pub const FUNCTION_COMPUTE_US_MAX: u64 = 1_000;
+/// Header and member names an engine keeps as JavaScript strings.
+pub const FUNCTION_NAMES_KEPT_MAX: usize = 512;

@@ -24,8 +24,12 @@ pub const SENTENCE_READ_ONLY_HEADER: &str =
     "The CloudFront function tried to add, delete, or change a read-only header.";
 
 /// CloudFront's sentence for an upper-case name in `response.headers` of a CloudFront Function.
-pub const SENTENCE_HEADER_NAME_CASE: &str =
+pub const SENTENCE_RESPONSE_HEADER_NAME_CASE: &str =
     "The CloudFront function returned an invalid value: response.headers must have header names in lower case.";
+
+/// The same for `request.headers`.
+pub const SENTENCE_REQUEST_HEADER_NAME_CASE: &str =
+    "The CloudFront function returned an invalid value: request.headers must have header names in lower case.";
 
 /// Names a function never sees and may not add. A trailing `*` stands for any rest.
 const DISALLOWED: [&str; 31] = [

@@ -1,12 +1,39 @@
 //! CloudFront Functions: the JavaScript engine, single-threaded and without IO, and what runs around it.
 
+mod bounds;
+mod buffer;
+mod bytes;
+mod clock;
+mod cloudfront;
+mod console;
+mod crypto;
 pub mod engine;
+mod event;
+mod fault;
 pub mod frame;
+mod freeze;
 pub mod functions;
+mod globals;
+mod hooks;
+mod host;
 pub mod inline;
+mod jobs;
+mod json;
 pub mod kvs;
+mod modules;
+mod outcome;
 pub mod pool;
+mod querystring;
+mod realm;
+mod returned;
 pub mod runner;
+mod section;
+mod source;
+mod text;
+mod text_coding;
 pub mod worker;
 
 pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Bytes that a program hands to a native function: strings, buffers and views of them.
+
+use super::text::utf8;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use boa_engine::object::builtins::{JsArrayBuffer, JsTypedArray, JsUint8Array};
+use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue};
+
+const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, FORGIVING);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, FORGIVING.with_encode_padding(false));
+
+/// The encodings of CloudFront's Buffer and digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Utf8,
+    Hex,
+    Base64,
+    Base64Url,
+}
+
+impl Encoding {
+    /// By its name, case ignored.
+    pub(super) fn by_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "utf8" | "utf-8" => Some(Self::Utf8),
+            "hex" => Some(Self::Hex),
+            "base64" => Some(Self::Base64),
+            "base64url" => Some(Self::Base64Url),
+            _ => None,
+        }
+    }
+
+    /// From an argument; nothing means UTF-8.
+    pub(super) fn from_argument(value: &JsValue, context: &mut Context) -> JsResult<Self> {
+        if value.is_undefined() {
+            return Ok(Self::Utf8);
+        }
+        let name = utf8(&value.to_string(context)?);
+        Self::by_name(&name)
+            .ok_or_else(|| JsNativeError::typ().with_message(format!("\"{name}\" encoding is not supported")).into())
+    }
+
+    /// Bytes as a string.
+    pub(super) fn encode(self, bytes: &[u8]) -> JsString {
+        match self {
+            Self::Utf8 if bytes.is_ascii() => JsString::from(JsStr::latin1(bytes)),
+            Self::Utf8 => JsString::from(String::from_utf8_lossy(bytes).as_ref()),
+            Self::Hex => JsString::from(hex::encode(bytes)),
+            Self::Base64 => JsString::from(STANDARD.encode(bytes)),
+            Self::Base64Url => JsString::from(URL_SAFE.encode(bytes)),
+        }
+    }
+
+    /// A string as bytes. Hex ends at the first pair that is none; base64 takes both alphabets and ends at the first
+    /// character of neither.
+    pub(super) fn decode(self, text: &JsString) -> Vec<u8> {
+        let text = utf8(text);
+        match self {
+            Self::Utf8 => text.into_bytes(),
+            Self::Hex => {
+                let pairs = text.as_bytes().chunks_exact(2);
+                pairs.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+            }
+            Self::Base64 | Self::Base64Url => decode_base64(&text),
+        }
+    }
+}
+
+fn decode_base64(text: &str) -> Vec<u8> {
+    let mut digits: Vec<u8> = text
+        .bytes()
+        .map_while(|byte| match byte {
+            b'-' => Some(b'+'),
+            b'_' => Some(b'/'),
+            b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Some(byte),
+            _ => None,
+        })
+        .collect();
+    if digits.len() % 4 == 1 {
+        digits.pop();
+    }
+    STANDARD.decode(digits).unwrap_or_default()
+}
+
+/// The bytes of a Buffer, typed array or ArrayBuffer.
+pub(super) fn of_view(object: &JsObject, context: &mut Context) -> JsResult<Option<Vec<u8>>> {
+    if let Ok(array) = JsTypedArray::from_object(object.clone()) {
+        let start = array.byte_offset(context)?;
+        let length = array.byte_length(context)?;
+        let buffer = array.buffer(context)?.as_object().and_then(|buffer| JsArrayBuffer::from_object(buffer).ok());
+        return Ok(buffer.and_then(|buffer| Some(buffer.data()?.get(start..start + length)?.to_vec())));
+    }
+    match JsArrayBuffer::from_object(object.clone()) {
+        Ok(buffer) => Ok(Some(buffer.to_vec().unwrap_or_default())),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The bytes of a string in UTF-8, or of a view; anything else is refused.
+pub(super) fn of_data(value: &JsValue, what: &str, context: &mut Context) -> JsResult<Vec<u8>> {
+    if let Some(text) = value.as_string() {
+        return Ok(utf8(&text).into_bytes());
+    }
+    if let Some(object) = value.as_object() {
+        if let Some(bytes) = of_view(&object, context)? {
+            return Ok(bytes);
+        }
+    }
+    Err(JsNativeError::typ().with_message(format!("{what} is not a string or Buffer-like object")).into())
+}
+
+/// A `Uint8Array` of these bytes.
+pub(super) fn uint8_array(bytes: &[u8], context: &mut Context) -> JsResult<JsObject> {
+    let buffer = JsArrayBuffer::new(bytes.len(), context)?;
+    if let Some(mut data) = buffer.data_mut() {
+        data.copy_from_slice(bytes);
+    }
+    Ok(JsObject::from(JsUint8Array::from_array_buffer(buffer, context)?))
+}
+
+/// A Buffer in runtime 2.0, a byte string in 1.0.
+pub(super) fn buffer_or_byte_string(bytes: &[u8], context: &mut Context) -> JsResult<JsValue> {
+    let prototype = super::host::Host::of(context).prototypes.borrow().buffer.clone();
+    let Some(prototype) = prototype else { return Ok(JsString::from(JsStr::latin1(bytes)).into()) };
+    let array = uint8_array(bytes, context)?;
+    array.set_prototype(Some(prototype));
+    Ok(array.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boa_engine::js_string;
+
+    #[test]
+    fn encodings_decode_what_they_encode() {
+        let bytes = [0, 1, 0xfb, 0xff, 0xfe, b'a'];
+        for encoding in [Encoding::Hex, Encoding::Base64, Encoding::Base64Url] {
+            assert_eq!(encoding.decode(&encoding.encode(&bytes)), bytes, "{encoding:?}");
+        }
+        assert_eq!(Encoding::Base64Url.encode(&bytes).to_std_string_lossy(), "AAH7__5h");
+        assert_eq!(Encoding::Base64.encode(b"a").to_std_string_lossy(), "YQ==");
+    }
+
+    #[test]
+    fn decoding_ends_at_the_first_wrong_character() {
+        assert_eq!(Encoding::Hex.decode(&js_string!("6162zz63")), b"ab");
+        assert_eq!(Encoding::Base64.decode(&js_string!("YWI=!!!")), b"ab");
+        assert_eq!(Encoding::Base64.decode(&js_string!("YWI-_A")), [b'a', b'b', 0x3e, 0xfc]);
+    }
+}

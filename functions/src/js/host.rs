@@ -1,0 +1,63 @@
+//! What native functions know about the call they run in. One per context, reached through the context's data.
+
+use super::console::Log;
+use super::event::CallEvent;
+use super::kvs::Snapshot;
+use boa_engine::{Context, JsNativeError, JsObject, JsResult};
+use homefront_config::function::FunctionRuntime;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The state of a context that is not JavaScript's.
+pub(super) struct Host {
+    pub(super) runtime: FunctionRuntime,
+    pub(super) log: RefCell<Log>,
+    pub(super) random: Cell<u64>,
+    pub(super) store: RefCell<Option<Arc<Snapshot>>>,
+    pub(super) event: RefCell<Option<Rc<CallEvent>>>,
+    /// Arrays that `join` is in the middle of, so that a cycle ends.
+    pub(super) joining: RefCell<Vec<JsObject>>,
+    /// Prototypes of the objects that modules hand out.
+    pub(super) prototypes: RefCell<Prototypes>,
+}
+
+/// Prototypes of native objects, set when their module is made.
+#[derive(Default)]
+pub(super) struct Prototypes {
+    pub(super) hash: Option<JsObject>,
+    pub(super) buffer: Option<JsObject>,
+    pub(super) store: Option<JsObject>,
+}
+
+impl Host {
+    pub(super) fn new(runtime: FunctionRuntime) -> Self {
+        Self {
+            runtime,
+            log: RefCell::default(),
+            random: Cell::new(1),
+            store: RefCell::default(),
+            event: RefCell::default(),
+            joining: RefCell::default(),
+            prototypes: RefCell::default(),
+        }
+    }
+
+    /// The host of a context.
+    pub(super) fn of(context: &Context) -> Rc<Self> {
+        context.get_data::<Rc<Self>>().expect("every context is made with a host").clone()
+    }
+
+    /// The event of the call that runs; an error while a module scope is tried out at load.
+    pub(super) fn event_of(context: &Context) -> JsResult<Rc<CallEvent>> {
+        let event = Self::of(context).event.borrow().clone();
+        event.ok_or_else(|| JsNativeError::typ().with_message("there is no event outside of a call").into())
+    }
+
+    /// Forgets the last call.
+    pub(super) fn clear(&self) {
+        self.log.borrow_mut().clear();
+        self.event.take();
+        self.joining.borrow_mut().clear();
+    }
+}

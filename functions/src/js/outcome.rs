@@ -1,0 +1,370 @@
+//! From what a function returned to what it decided, checked as CloudFront checks it.
+
+use super::EventType;
+use super::event::{Accessors, CallEvent, Section, status_description};
+use super::fault::Fault;
+use super::returned::{self, Member, Returned, alone, member_of, pair, set_cookie};
+use super::text::{decode, same, utf8};
+use crate::message::Headers;
+use crate::rules::{self, Event};
+use crate::{HeaderEdit, RequestEdit, Response, ResponseEdit};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use boa_engine::{Context, JsObject, JsString, JsValue, js_string};
+use bytes::Bytes;
+use homefront_config::limits::{
+    FUNCTION_BODY_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, URL_BYTES_MAX,
+};
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a function decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Go on with the request.
+    Request(RequestEdit),
+    /// Answer with this.
+    Respond(Response),
+    /// Send the response.
+    Response(ResponseEdit),
+}
+
+/// Reads what a handler returned.
+pub(super) struct Reader<'a> {
+    pub(super) event: &'a CallEvent,
+    pub(super) accessors: &'a Accessors,
+    pub(super) context: &'a mut Context,
+}
+
+impl Reader<'_> {
+    /// What `value` decides.
+    pub(super) fn decision(&mut self, value: &JsValue) -> Result<Decision, Fault> {
+        let Some(object) = value.as_object() else {
+            let what = match value.type_of() {
+                _ if value.is_null() => "null".to_owned(),
+                "undefined" => "undefined".to_owned(),
+                kind => format!("a {kind}"),
+            };
+            return Err(nonsense(&what));
+        };
+        let status = self.member(&object, js_string!("statusCode"))?;
+        match self.event.event_type {
+            EventType::ViewerRequest if status.is_undefined() => self.request(&object).map(Decision::Request),
+            EventType::ViewerRequest => self.generated(&object, &status).map(Decision::Respond),
+            EventType::ViewerResponse => self.response(&object, &status).map(Decision::Response),
+        }
+    }
+
+    fn member(&mut self, object: &JsObject, key: JsString) -> Result<JsValue, Fault> {
+        member_of(object, key, self.context)
+    }
+
+    fn request(&mut self, object: &JsObject) -> Result<RequestEdit, Fault> {
+        let uri = self.member(object, js_string!("uri"))?;
+        let method = self.member(object, js_string!("method"))?;
+        let Some(uri) = uri.as_string() else {
+            return Err(if uri.is_undefined() && method.is_undefined() {
+                nonsense("an object")
+            } else {
+                Fault::invalid("request.uri must be a string")
+            });
+        };
+        if !method.is_undefined() && method.as_string().is_none_or(|method| !same(&method, &self.event.request.method))
+        {
+            return Err(Fault::invalid("request.method is read-only"));
+        }
+        let uri = self.uri(&uri)?;
+        let querystring = self.querystring(object)?;
+        if uri.is_some() || querystring.is_some() {
+            let request = &self.event.request;
+            let path = uri.as_ref().unwrap_or(&request.uri).len();
+            let query = querystring.as_ref().or(request.querystring.as_ref()).map_or(0, |query| query.len() + 1);
+            if path + query >= URL_BYTES_MAX {
+                return Err(Fault::invalid(format!(
+                    "request.uri and request.querystring have {} bytes together; CloudFront takes less than {URL_BYTES_MAX}",
+                    path + query
+                )));
+            }
+        }
+        let mut headers = Vec::new();
+        let mut separate = Vec::new();
+        self.headers(object, Section::RequestHeaders, "request.headers", "cookie", &mut headers, &mut separate)?;
+        self.cookies(object, separate, &mut headers)?;
+        within(&headers, REQUEST_HEAD_BYTES_MAX, "request.headers")?;
+        Ok(RequestEdit { uri, querystring, headers })
+    }
+
+    fn uri(&self, uri: &JsString) -> Result<Option<Bytes>, Fault> {
+        if same(uri, &decode(&self.event.request.uri)) {
+            return Ok(None);
+        }
+        let uri = utf8(uri);
+        if rules::uri_valid(&uri) {
+            Ok(Some(uri.into()))
+        } else {
+            let rule = "must begin with \"/\" and have no \"?\", \"#\", space or control character";
+            Err(Fault::invalid(format!("request.uri {rule}: {uri:?}")))
+        }
+    }
+
+    fn querystring(&mut self, object: &JsObject) -> Result<Option<Bytes>, Fault> {
+        if self.accessors.unread(self.event, object, Section::RequestQuerystring) {
+            return Ok(None);
+        }
+        let value = self.member(object, js_string!("querystring"))?;
+        let given = self.event.request.querystring.as_deref().unwrap_or_default();
+        let querystring = if let Some(text) = value.as_string() {
+            if same(&text, &decode(given)) {
+                return Ok(None);
+            }
+            Bytes::from(utf8(&text))
+        } else {
+            let entries = self.event.entries(Section::RequestQuerystring);
+            let returned = returned::read(&value, &entries, "request.querystring", self.context)?;
+            if returned.unchanged() {
+                return Ok(None);
+            }
+            joined(&returned, "&")
+        };
+        if rules::querystring_valid(&querystring) {
+            Ok(Some(querystring))
+        } else {
+            Err(Fault::invalid(
+                "request.querystring must have no space, control character or \"#\"; percent-encode them",
+            ))
+        }
+    }
+
+    /// Header changes; lines of the name `separate` are kept apart.
+    fn headers(
+        &mut self,
+        object: &JsObject,
+        section: Section,
+        label: &str,
+        separate: &str,
+        edits: &mut Vec<HeaderEdit>,
+        separated: &mut Vec<Bytes>,
+    ) -> Result<(), Fault> {
+        if self.accessors.unread(self.event, object, section) {
+            return Ok(());
+        }
+        let value = self.member(object, section.key())?;
+        let entries = self.event.entries(section);
+        let event = event_of(section);
+        let returned = returned::read(&value, &entries, label, self.context)?;
+        for entry in &returned.removed {
+            refuse_read_only(event, label, &entry.name, "deleted")?;
+            edits.push(HeaderEdit { name: rules::wire_name(&entry.name), values: Vec::new() });
+        }
+        for member in returned.members.iter().filter(|member| !member.unchanged) {
+            let values = header_values(member, event, label)?;
+            if member.name == separate {
+                separated.extend(values);
+            } else {
+                edits.push(HeaderEdit { name: rules::wire_name(&member.name), values });
+            }
+        }
+        Ok(())
+    }
+
+    /// The `Cookie` header; `separate` are values of `headers.cookie`.
+    fn cookies(&mut self, object: &JsObject, separate: Vec<Bytes>, edits: &mut Vec<HeaderEdit>) -> Result<(), Fault> {
+        let unread = self.accessors.unread(self.event, object, Section::RequestCookies);
+        if unread && separate.is_empty() {
+            return Ok(());
+        }
+        let value = self.member(object, js_string!("cookies"))?;
+        let entries = self.event.entries(Section::RequestCookies);
+        let returned = returned::read(&value, &entries, "request.cookies", self.context)?;
+        if returned.unchanged() && separate.is_empty() {
+            return Ok(());
+        }
+        refuse_bad_cookies(&returned, "request.cookies")?;
+        let own = Some(joined(&returned, "; ")).filter(|own| !own.is_empty());
+        let all: Vec<Bytes> = own.into_iter().chain(separate).collect();
+        let values = if all.is_empty() { Vec::new() } else { vec![Bytes::from(all.join(&b"; "[..]))] };
+        edits.push(HeaderEdit { name: "Cookie".to_owned(), values });
+        Ok(())
+    }
+
+    fn response(&mut self, object: &JsObject, status: &JsValue) -> Result<ResponseEdit, Fault> {
+        let given = self.event.response.as_ref().expect("a response event has a response");
+        let status = match status.as_number() {
+            Some(number) if number.to_bits() == f64::from(given.status).to_bits() => None,
+            _ => Some(status_code(status)?),
+        };
+        let description = self.status_description(object)?;
+        let description = description.filter(|description| *description != status_description(given));
+        let mut headers = Vec::new();
+        let mut separate = Vec::new();
+        self.headers(object, Section::ResponseHeaders, "response.headers", "set-cookie", &mut headers, &mut separate)?;
+        if !self.accessors.unread(self.event, object, Section::ResponseCookies) || !separate.is_empty() {
+            let value = self.member(object, js_string!("cookies"))?;
+            let entries = self.event.entries(Section::ResponseCookies);
+            let returned = returned::read(&value, &entries, "response.cookies", self.context)?;
+            if !returned.unchanged() || !separate.is_empty() {
+                refuse_bad_cookies(&returned, "response.cookies")?;
+                let mut values: Vec<Bytes> =
+                    returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
+                values.extend(separate);
+                headers.push(HeaderEdit { name: "Set-Cookie".to_owned(), values });
+            }
+        }
+        within(&headers, RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
+        let body = self.body(object)?;
+        Ok(ResponseEdit { status, status_description: description, headers, body })
+    }
+
+    /// A response made on a viewer request.
+    fn generated(&mut self, object: &JsObject, status: &JsValue) -> Result<Response, Fault> {
+        let status = status_code(status)?;
+        let status_description = self.status_description(object)?;
+        let mut edits = Vec::new();
+        let value = self.member(object, js_string!("headers"))?;
+        let returned = returned::read(&value, &[], "response.headers", self.context)?;
+        for member in &returned.members {
+            let values = header_values(member, Event::FunctionViewerRequest, "response.headers")?;
+            edits.push(HeaderEdit { name: rules::wire_name(&member.name), values });
+        }
+        let value = self.member(object, js_string!("cookies"))?;
+        let returned = returned::read(&value, &[], "response.cookies", self.context)?;
+        refuse_bad_cookies(&returned, "response.cookies")?;
+        let cookies = returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
+        edits.push(HeaderEdit { name: "Set-Cookie".to_owned(), values: cookies });
+        within(&edits, RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
+        let lines = edits.iter().flat_map(|edit| edit.values.iter().map(|value| (edit.name.as_bytes(), value)));
+        let headers: Headers = lines.collect();
+        Ok(Response { status, status_description, headers, body: self.body(object)? })
+    }
+
+    fn status_description(&mut self, object: &JsObject) -> Result<Option<String>, Fault> {
+        let value = self.member(object, js_string!("statusDescription"))?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        match value.as_string().map(|text| utf8(&text)) {
+            Some(text) if rules::header_value_valid(&text) => Ok(Some(text)),
+            _ => Err(Fault::invalid("response.statusDescription must be a string without control characters")),
+        }
+    }
+
+    /// `body: "text"` or `body: {encoding, data}`; nothing = the original.
+    fn body(&mut self, object: &JsObject) -> Result<Option<Bytes>, Fault> {
+        let body = self.member(object, js_string!("body"))?;
+        if body.is_undefined() {
+            return Ok(None);
+        }
+        let bytes = if let Some(text) = body.as_string() {
+            utf8(&text).into_bytes()
+        } else if body.is_null() {
+            Vec::new()
+        } else {
+            let refuse =
+                || Fault::invalid("response.body must be a string or { encoding: \"text\" | \"base64\", data: \"…\" }");
+            let body = body.as_object().ok_or_else(refuse)?;
+            let encoding = self.member(&body, js_string!("encoding"))?;
+            let data = self.member(&body, js_string!("data"))?.as_string().ok_or_else(refuse)?;
+            match encoding.as_string().map(|encoding| utf8(&encoding)).as_deref() {
+                Some("base64") => BASE64
+                    .decode(utf8(&data))
+                    .map_err(|error| Fault::invalid(format!("response.body.data is not base64: {error}")))?,
+                Some("text") => utf8(&data).into_bytes(),
+                None if encoding.is_undefined() => utf8(&data).into_bytes(),
+                _ => return Err(refuse()),
+            }
+        };
+        if bytes.len() > FUNCTION_BODY_BYTES_MAX {
+            let got = bytes.len();
+            return Err(Fault::invalid(format!(
+                "response.body has {got} bytes; at most {FUNCTION_BODY_BYTES_MAX} are taken"
+            )));
+        }
+        Ok(Some(bytes.into()))
+    }
+}
+
+fn nonsense(what: &str) -> Fault {
+    Fault::Execution(format!("TypeError: the function returned {what}, which is neither a request nor a response"))
+}
+
+fn event_of(section: Section) -> Event {
+    if section == Section::ResponseHeaders { Event::FunctionViewerResponse } else { Event::FunctionViewerRequest }
+}
+
+fn refuse_read_only(event: Event, label: &str, name: &str, what: &str) -> Result<(), Fault> {
+    if rules::read_only(event, name) {
+        let detail = format!("{label}[\"{name}\"] is read-only and was {what}");
+        return Err(Fault::Validation { sentence: Some(rules::SENTENCE_READ_ONLY_HEADER), detail });
+    }
+    Ok(())
+}
+
+/// The lines of a header that was added or changed, checked.
+fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<Bytes>, Fault> {
+    let name = &member.name;
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let sentence = if label == "response.headers" {
+            rules::SENTENCE_RESPONSE_HEADER_NAME_CASE
+        } else {
+            rules::SENTENCE_REQUEST_HEADER_NAME_CASE
+        };
+        let detail =
+            format!("{label}[\"{name}\"] must be written in lower case: {label}[\"{}\"]", name.to_ascii_lowercase());
+        return Err(Fault::Validation { sentence: Some(sentence), detail });
+    }
+    if !rules::header_name_valid(name) {
+        return Err(Fault::invalid(format!("{label}[{name:?}] is not a header name")));
+    }
+    if rules::disallowed(name) {
+        return Err(Fault::invalid(format!("{label}[\"{name}\"] is a header that functions may not set")));
+    }
+    refuse_read_only(event, label, name, if member.original.is_some() { "changed" } else { "added" })?;
+    let values = member.pieces(alone);
+    if values.iter().all(rules::header_value_valid) {
+        Ok(values)
+    } else {
+        Err(Fault::invalid(format!("{label}[\"{name}\"] has a control character in its value")))
+    }
+}
+
+fn refuse_bad_cookies(cookies: &Returned<'_>, label: &str) -> Result<(), Fault> {
+    for member in cookies.members.iter().filter(|member| !member.unchanged) {
+        let name = &member.name;
+        if !rules::header_value_valid(name) || name.contains([';', '=']) {
+            return Err(Fault::invalid(format!("{label}[{name:?}] is not a cookie name")));
+        }
+        if !member.pieces(set_cookie).iter().all(rules::header_value_valid) {
+            return Err(Fault::invalid(format!(
+                "{label}[\"{name}\"] has a control character in its value or attributes"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn joined(returned: &Returned<'_>, separator: &str) -> Bytes {
+    let pieces: Vec<Bytes> = returned.members.iter().flat_map(|member| member.pieces(pair)).collect();
+    Bytes::from(pieces.join(separator.as_bytes()))
+}
+
+fn within(edits: &[HeaderEdit], bytes_max: usize, label: &str) -> Result<(), Fault> {
+    let line = |edit: &HeaderEdit| edit.values.iter().map(|value| edit.name.len() + value.len() + 4).sum::<usize>();
+    let bytes: usize = edits.iter().map(line).sum();
+    if bytes > bytes_max {
+        return Err(Fault::invalid(format!(
+            "{label} has {bytes} bytes of new lines; CloudFront takes at most {bytes_max}"
+        )));
+    }
+    Ok(())
+}
+
+fn status_code(value: &JsValue) -> Result<u16, Fault> {
+    match value.as_number() {
+        Some(number) if number.fract() == 0.0 && (200.0..=599.0).contains(&number) => Ok(number as u16),
+        _ => Err(Fault::invalid("response.statusCode must be an integer from 200 to 599")),
+    }
+}

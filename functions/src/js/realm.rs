@@ -1,0 +1,199 @@
+//! A prepared context: built-ins in place and protected, one function compiled in it, ready to be called again and again.
+
+use super::clock::FrozenClock;
+use super::engine::LoadError;
+use super::event::Accessors;
+use super::fault::Fault;
+use super::hooks::Hooks;
+use super::host::Host;
+use super::jobs::Jobs;
+use super::kvs::Snapshot;
+use super::outcome::{Decision, Reader};
+use super::source::{self, Wrapped};
+use super::{Call, freeze, globals, modules};
+use boa_engine::builtins::promise::PromiseState;
+use boa_engine::context::ContextBuilder;
+use boa_engine::module::IdleModuleLoader;
+use boa_engine::object::builtins::{JsFunction, JsPromise};
+use boa_engine::property::PropertyKey;
+use boa_engine::{Context, JsError, JsObject, JsResult, JsValue, Script, Source};
+use homefront_config::function::FunctionRuntime;
+use homefront_config::limits::{FUNCTION_LOOP_TURNS_MAX, FUNCTION_RECURSION_MAX, FUNCTION_STACK_VALUES_MAX};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Whether built-ins can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protection {
+    /// They cannot, so the context serves any number of calls.
+    Frozen,
+    /// They can, so the context serves one call.
+    Open,
+}
+
+/// Whether a context may serve another call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    /// Nothing is left of the call.
+    Clean,
+    /// Something may be left: throw it away.
+    Spent,
+}
+
+/// What one call gave.
+pub(super) struct Run {
+    pub(super) result: Result<Decision, Fault>,
+    pub(super) logs: Vec<String>,
+    pub(super) afterwards: Afterwards,
+}
+
+/// Looks at what a handler returned before it is judged.
+pub(super) type Inspect<'a> = &'a mut dyn FnMut(&JsValue, &mut Context);
+
+/// A context with one function in it.
+pub(super) struct Realm {
+    context: Context,
+    host: Rc<Host>,
+    accessors: Rc<Accessors>,
+    clock: Rc<FrozenClock>,
+    jobs: Rc<Jobs>,
+    wrapper: JsFunction,
+    modules: Vec<JsValue>,
+    global: JsObject,
+    global_shape: usize,
+    global_keys: Vec<PropertyKey>,
+}
+
+/// A context with built-ins and host, without a function.
+pub(super) fn bare_context(runtime: FunctionRuntime) -> (Context, Rc<FrozenClock>, Rc<Jobs>) {
+    let clock = Rc::new(FrozenClock::default());
+    let jobs = Rc::new(Jobs::default());
+    let mut context = ContextBuilder::new()
+        .host_hooks(Rc::new(Hooks))
+        .clock(clock.clone())
+        .job_executor(jobs.clone())
+        .module_loader(Rc::new(IdleModuleLoader))
+        .build()
+        .expect("a context without modules always builds");
+    context.strict(true);
+    let limits = context.runtime_limits_mut();
+    limits.set_recursion_limit(FUNCTION_RECURSION_MAX);
+    limits.set_loop_iteration_limit(FUNCTION_LOOP_TURNS_MAX);
+    limits.set_stack_size_limit(FUNCTION_STACK_VALUES_MAX);
+    context.insert_data(Rc::new(Host::new(runtime)));
+    (context, clock, jobs)
+}
+
+impl Realm {
+    /// Prepares a context and compiles the function in it.
+    pub(super) fn new(runtime: FunctionRuntime, wrapped: &Wrapped, protection: Protection) -> Result<Self, LoadError> {
+        let (mut context, clock, jobs) = bare_context(runtime);
+        Self::prepare(&mut context, runtime, protection)
+            .map_err(|error| LoadError { message: format!("the engine could not be prepared: {error}"), line: None })?;
+        let wrapper = compile(wrapped, &mut context)?;
+        let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
+        let global = context.global_object();
+        let global_keys = global.borrow().shape().keys();
+        let global_shape = global.borrow().shape().to_addr_usize();
+        let host = Host::of(&context);
+        let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
+        Ok(Self { context, host, accessors, clock, jobs, wrapper, modules, global, global_shape, global_keys })
+    }
+
+    fn prepare(context: &mut Context, runtime: FunctionRuntime, protection: Protection) -> JsResult<()> {
+        let accessors = Rc::new(Accessors::new(context));
+        context.insert_data(accessors.clone());
+        globals::install(runtime, context)?;
+        let mut roots = modules::install(runtime, context)?;
+        roots.extend(accessors.functions().map(|function| JsObject::clone(function)));
+        if protection == Protection::Frozen {
+            freeze::freeze_all(roots, context)?;
+        }
+        Ok(())
+    }
+
+    /// Calls the function once.
+    pub(super) fn run(&mut self, call: &Call<'_>, store: Option<Arc<Snapshot>>, inspect: Option<Inspect<'_>>) -> Run {
+        self.clock.set(call.now_ms);
+        self.host.random.set(call.random_seed | 1);
+        self.host.store.replace(store);
+        let returned = self.handle(call);
+        let limit = matches!(&returned, Err(error) if error.as_ref().is_some_and(|error| error.as_engine().is_some()));
+        let result = match returned {
+            Ok(value) => {
+                if let Some(inspect) = inspect {
+                    inspect(&value, &mut self.context);
+                }
+                let event = self.host.event.borrow().clone().expect("handle makes an event");
+                Reader { event: &event, accessors: &self.accessors, context: &mut self.context }.decision(&value)
+            }
+            Err(Some(error)) => Err(Fault::thrown(error, &mut self.context)),
+            Err(None) => Err(Fault::Execution("ReferenceError: \"handler\" is not defined".to_owned())),
+        };
+        let logs = self.host.log.borrow_mut().take();
+        let afterwards = if limit || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
+        Run { result, logs, afterwards }
+    }
+
+    /// Runs module scope and handler until it has a value; `Err(None)` = there is no handler.
+    fn handle(&mut self, call: &Call<'_>) -> Result<JsValue, Option<JsError>> {
+        let event = self.accessors.event(call, &self.host, &mut self.context);
+        let undefined = JsValue::undefined();
+        let handler = self.wrapper.call(&undefined, &self.modules, &mut self.context)?;
+        let handler = handler.as_callable().ok_or(None)?;
+        let value = handler.call(&undefined, &[event.into()], &mut self.context)?;
+        let Some(promise) = value.as_object().and_then(|object| JsPromise::from_object(object).ok()) else {
+            return Ok(value);
+        };
+        loop {
+            match promise.state() {
+                PromiseState::Fulfilled(value) => return Ok(value),
+                PromiseState::Rejected(reason) => return Err(Some(JsError::from_opaque(reason))),
+                PromiseState::Pending if self.jobs.run_next(&mut self.context)? => {}
+                PromiseState::Pending => {
+                    let error = boa_engine::JsNativeError::error().with_message("the handler's promise never settles");
+                    return Err(Some(error.into()));
+                }
+            }
+        }
+    }
+
+    /// Evaluates the module scope once, without an event, and says whether it changed built-ins.
+    pub(super) fn modifies_built_ins(&mut self, store: Option<Arc<Snapshot>>) -> bool {
+        self.host.store.replace(store);
+        let Ok(before) = freeze::Inventory::take(&mut self.context) else { return true };
+        // What it throws it throws again in each call, and there it is reported.
+        let _ = self.wrapper.call(&JsValue::undefined(), &self.modules, &mut self.context);
+        let changed = before.changed(&mut self.context).unwrap_or(true);
+        self.tidy();
+        changed
+    }
+
+    /// Removes what a call left; `false` = it cannot be removed.
+    fn tidy(&mut self) -> bool {
+        self.jobs.clear();
+        self.host.clear();
+        self.context.clear_kept_objects();
+        let extensible = self.global.is_extensible(&mut self.context).unwrap_or(false);
+        if self.global.borrow().shape().to_addr_usize() == self.global_shape && extensible {
+            return self.global.borrow().properties().index_property_keys().next().is_none();
+        }
+        let keys = self.global.own_property_keys(&mut self.context).unwrap_or_default();
+        for key in keys.into_iter().filter(|key| !self.global_keys.contains(key)) {
+            if !self.global.delete_property_or_throw(key, &mut self.context).unwrap_or(false) {
+                return false;
+            }
+        }
+        self.global_shape = self.global.borrow().shape().to_addr_usize();
+        let prototype = self.context.intrinsics().constructors().object().prototype();
+        extensible && self.global.prototype() == Some(prototype)
+    }
+}
+
+fn compile(wrapped: &Wrapped, context: &mut Context) -> Result<JsFunction, LoadError> {
+    let evaluated = Script::parse(Source::from_bytes(&wrapped.text), None, context)
+        .and_then(|script| script.evaluate(context))
+        .map_err(|error| source::syntax_error(&error))?;
+    let wrapper = evaluated.as_object().and_then(JsFunction::from_object);
+    wrapper.ok_or_else(|| LoadError::syntax("the source is not a program", None))
+}

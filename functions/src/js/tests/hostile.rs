@@ -1,0 +1,87 @@
+//! Programs that want to hurt: each must end in an error of its own, in this process.
+
+use super::*;
+
+/// The error of a program, run on a worker's stack.
+fn fault(body: &'static str) -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_big_stack(move || {
+        let failure = failure(&format!("function handler(event) {{ {body}; return event.request; }}"));
+        assert_eq!(failure.kind, FailureKind::FunctionExecution, "{body}");
+        sender.send(failure.detail.trim_start_matches("function \"test\": ").to_owned()).unwrap();
+    });
+    receiver.recv().unwrap()
+}
+
+#[test]
+fn endless_recursion_ends() {
+    for body in [
+        "function f() { return f() + 1; } f()",
+        "var o = {get a() { return this.a; }}; o.a",
+        "function f() { return [1].map(f); } f()",
+        "function f() { [2, 1].sort(f); } f()",
+        "var o = {toJSON: function () { return JSON.stringify(o); }}; JSON.stringify(o)",
+        "function f() { return 'a'.replace(/a/, f); } f()",
+    ] {
+        assert_eq!(fault(body), "RangeError: Maximum call stack size exceeded", "{body}");
+    }
+}
+
+#[test]
+fn endless_loops_end() {
+    for body in
+        ["while (true) {}", "for (;;) ;", "do {} while (1)", "try { while (true) {} } finally { console.log('x') }"]
+    {
+        assert_eq!(fault(body), "RangeError: a loop took more turns than a call has time for", "{body}");
+    }
+}
+
+#[test]
+fn endless_promise_jobs_end() {
+    let code = "function handler(event) { function f() { return Promise.resolve().then(f); } return f(); }";
+    insta::assert_snapshot!(failure(code).detail);
+}
+
+#[test]
+fn built_ins_refuse_to_make_something_huge() {
+    for (body, error) in [
+        ("'a'.repeat(1e9)", "RangeError: invalid string length"),
+        ("'a'.padStart(1e9)", "RangeError: invalid string length"),
+        ("'a'.padEnd(1e9, 'b')", "RangeError: invalid string length"),
+        ("new Array(1e9).fill(0)", "RangeError: Invalid array length"),
+        ("Array.from({length: 1e9})", "RangeError: Invalid array length"),
+        ("new Array(1e6).join('xxxxxxxx')", "RangeError: invalid string length"),
+        ("new Array(1e9).concat([1])", "RangeError: Invalid array length"),
+        ("var s = 'a'.repeat(1e6); [s, s].join('')", "RangeError: invalid string length"),
+        ("var s = 'a'.repeat(1e6); s.concat(s)", "RangeError: invalid string length"),
+        ("Buffer.alloc(1e9)", "RangeError: invalid size"),
+    ] {
+        assert_eq!(fault(body), error, "{body}");
+    }
+}
+
+#[test]
+fn deep_json_is_refused() {
+    assert_eq!(fault("JSON.parse('['.repeat(100000))"), "SyntaxError: Nested too deep at position 32");
+    assert_eq!(fault("JSON.parse('{\"a\":'.repeat(100000))"), "SyntaxError: Nested too deep at position 160");
+}
+
+#[test]
+fn arrays_nested_deep_are_joined_or_refused() {
+    let body = "var a = []; for (var i = 0; i < 100000; i++) a = [a]; a.join()";
+    assert_eq!(fault(body), "RangeError: Maximum call stack size exceeded");
+}
+
+#[test]
+fn an_error_at_a_limit_does_not_spoil_the_next_call() {
+    on_big_stack(|| {
+        let mut function = Function::new(
+            "function handler(event) { if (event.request.uri === '/bad') { (function f() { return f() + 1; })(); } \
+             if (event.request.uri === '/loop') { while (true) {} } event.request.uri = '/ok'; return event.request; }",
+        );
+        for uri in ["/", "/bad", "/", "/loop", "/", "/bad", "/loop", "/"] {
+            let verdict = function.on_request(&request(uri, &[]));
+            assert_eq!(matches!(verdict, Verdict::Continue(_)), uri == "/", "{uri} {verdict:?}");
+        }
+    });
+}
