@@ -14,7 +14,7 @@ const SUMMARY_CHARACTERS_MAX: usize = 500;
 /// A call that runs. It goes on when whoever waits for it goes away, as on Lambda.
 #[derive(Debug)]
 pub(super) struct Call {
-    environment: Environment,
+    environment: Box<Environment>,
     request_id: String,
     reply: oneshot::Receiver<Answer>,
     started: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new(
-        environment: Environment,
+        environment: Box<Environment>,
         request_id: String,
         reply: oneshot::Receiver<Answer>,
         timeout: Duration,
@@ -46,7 +46,7 @@ impl Call {
     }
 
     /// Writes the lines that end the call. `Err` is an environment that is of no use any more; it is killed.
-    pub(super) fn finish(mut self, plan: &Plan, outcome: &Outcome) -> Result<Environment, Environment> {
+    pub(super) fn finish(mut self, plan: &Plan, outcome: &Outcome) -> Result<Box<Environment>, Box<Environment>> {
         self.environment.measure();
         let lives = matches!(outcome, Outcome::Response(_) | Outcome::Error { .. });
         if !lives {

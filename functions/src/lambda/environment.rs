@@ -93,7 +93,7 @@ impl Environment {
         folder: Folder,
         alive: Alive,
         started: impl FnOnce(&Arc<Child>),
-    ) -> Result<Self, InitFailure> {
+    ) -> Result<Box<Self>, InitFailure> {
         let begun = Instant::now();
         let (api, output, child) = match Self::launch(plan, &folder).await {
             Ok(parts) => parts,
@@ -114,7 +114,7 @@ impl Environment {
         let end = match timeout(plan.init_time_max, ready).await {
             Ok(Ok(())) => {
                 let memory_used_mb_max = memory_used_mb_max(&child);
-                return Ok(Self {
+                return Ok(Box::new(Self {
                     child,
                     folder: Some(folder),
                     _alive: alive,
@@ -123,7 +123,7 @@ impl Environment {
                     init: Some(begun.elapsed()),
                     frozen: false,
                     memory_used_mb_max,
-                });
+                }));
             }
             Ok(Err(end)) => end,
             Err(_) => InitEnd::TimedOut,
@@ -181,7 +181,7 @@ impl Environment {
     }
 
     /// Hands over an event. `Err` gives the environment back: nobody took the event, so another may have it.
-    pub(super) fn call(mut self, plan: &Plan, event: Bytes) -> Result<super::call::Call, Box<Self>> {
+    pub(super) fn call(mut self: Box<Self>, plan: &Plan, event: Bytes) -> Result<super::call::Call, Box<Self>> {
         if self.frozen {
             self.child.resume();
             self.frozen = false;
@@ -194,13 +194,11 @@ impl Environment {
             function_arn: plan.identity.arn.clone(),
             event,
         };
-        match self.api.invoke(invocation) {
-            Some(reply) => Ok(super::call::Call::new(self, request_id, reply, plan.lambda.timeout)),
-            None => {
-                self.output.end(&[super::log::end_line(&request_id)]);
-                Err(Box::new(self))
-            }
+        if let Some(reply) = self.api.invoke(invocation) {
+            return Ok(super::call::Call::new(self, request_id, reply, plan.lambda.timeout));
         }
+        self.output.end(&[super::log::end_line(&request_id)]);
+        Err(self)
     }
 
     /// Waits for the answer, the end of the process or the deadline, whichever comes first.

@@ -175,3 +175,6 @@ async fn plan(lambda: &Lambda, workers: &Workers, spawner: &Spawner, log: &Funct
         init_time_max: Plan::INIT_TIME_MAX,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ impl Pool {
             let Some(environment) = lease.environment.take() else { continue };
             match environment.call(&self.0.plan, event.clone()) {
                 Ok(call) => return Ok(call),
-                Err(dead) => self.bury(*dead),
+                Err(mut dead) => self.bury(&mut dead),
             }
         }
         let what = format!("{OFFERS_MAX} environments ended before they took the event");
@@ -173,8 +173,8 @@ impl Pool {
     async fn acquire(&self) -> Result<Lease, Failure> {
         let mut dead = Vec::new();
         let found = self.look_up(&mut dead);
-        for environment in dead {
-            self.bury(*environment);
+        for mut idle in dead {
+            self.bury(&mut idle.environment);
         }
         let waiting = match found? {
             Found::Idle(lease) => return Ok(lease),
@@ -190,16 +190,16 @@ impl Pool {
         }
     }
 
-    fn look_up(&self, dead: &mut Vec<Box<Environment>>) -> Result<Found, Failure> {
+    fn look_up(&self, dead: &mut Vec<Idle>) -> Result<Found, Failure> {
         let mut state = self.0.state.lock();
         if state.closed {
             return Err(self.stopping());
         }
-        while let Some(Idle { environment, .. }) = state.idle.pop() {
-            if environment.is_usable() {
-                return Ok(Found::Idle(self.lease(environment)));
+        while let Some(idle) = state.idle.pop() {
+            if idle.environment.is_usable() {
+                return Ok(Found::Idle(self.lease(idle.environment)));
             }
-            dead.push(environment);
+            dead.push(idle);
         }
         if let (0, Some((until, reason))) = (state.used, &state.init_pause)
             && Instant::now() < *until
@@ -246,7 +246,7 @@ impl Pool {
             Ok(environment) => {
                 state.init_failures = 0;
                 drop(state);
-                return self.release(Box::new(environment));
+                return self.release(environment);
             }
             Err(failed) => failed,
         };
@@ -264,7 +264,7 @@ impl Pool {
             }
         }
         self.start_where_needed(&mut state);
-        self.empty_if_closed(state);
+        Self::empty_if_closed(state);
     }
 
     /// Keeps a child in sight until it is reaped.
@@ -294,17 +294,17 @@ impl Pool {
         };
         self.0.state.lock().coming -= 1;
         match finished {
-            Ok(environment) if ready => self.release(Box::new(environment)),
-            Ok(environment) => {
+            Ok(environment) if ready => self.release(environment),
+            Ok(mut environment) => {
                 // It works on; it does not count as free, so that another may be started in its place.
                 self.start_where_needed(&mut self.0.state.lock());
                 if environment.is_ready_again(self.0.plan.lambda.timeout).await {
-                    self.release(Box::new(environment));
+                    self.release(environment);
                 } else {
-                    self.bury(environment);
+                    self.bury(&mut environment);
                 }
             }
-            Err(environment) => self.bury(environment),
+            Err(mut environment) => self.bury(&mut environment),
         }
     }
 
@@ -314,15 +314,14 @@ impl Pool {
         let mut state = self.0.state.lock();
         while let (false, Some(waiter)) = (state.closed, state.waiters.pop_front()) {
             match waiter.send(Ok(lease)) {
-                Ok(()) => return,
                 Err(Ok(unwanted)) => lease = unwanted,
-                Err(Err(_)) => return,
+                Ok(()) | Err(Err(_)) => return,
             }
         }
-        let Some(environment) = lease.environment.take() else { return };
+        let Some(mut environment) = lease.environment.take() else { return };
         if state.closed {
             drop(state);
-            return self.bury(*environment);
+            return self.bury(&mut environment);
         }
         let since = Instant::now();
         let look_at = since + self.0.bounds.freeze_after;
@@ -334,17 +333,17 @@ impl Pool {
     }
 
     /// Ends an environment that is of no use; its folder waits for the next one.
-    fn bury(&self, mut environment: Environment) {
+    fn bury(&self, environment: &mut Environment) {
         environment.child.kill();
         let mut state = self.0.state.lock();
         state.used -= 1;
         state.folders.extend(environment.folder.take());
         self.start_where_needed(&mut state);
-        self.empty_if_closed(state);
+        Self::empty_if_closed(state);
     }
 
     /// After a stop nobody takes folders over.
-    fn empty_if_closed(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+    fn empty_if_closed(mut state: parking_lot::MutexGuard<'_, State>) {
         let unwanted = if state.closed { std::mem::take(&mut state.folders) } else { Vec::new() };
         drop(state);
         drop(unwanted);

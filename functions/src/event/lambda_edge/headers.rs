@@ -144,7 +144,7 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
         }
         values.push(Bytes::copy_from_slice(value.as_bytes()));
     }
-    Ok(Some(HeaderEdit { values, name }))
+    Ok(Some(HeaderEdit { name, values }))
 }
 
 fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {

@@ -22,7 +22,7 @@ const STATUSES: RangeInclusive<u16> = 200..=599;
 const NO_CONTENT: u16 = 204;
 
 /// A refusal. `detail` is what CloudFront writes to its validation log.
-pub(super) fn invalid(sentence: Option<&'static str>, detail: String) -> Failure {
+pub(super) fn invalid(sentence: Option<&'static str>, detail: impl std::fmt::Display) -> Failure {
     Failure {
         kind: FailureKind::LambdaValidation,
         sentence: sentence.map(Into::into),
@@ -117,7 +117,7 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
 
 fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failure> {
     let Some(origin) = returned.get("origin") else { return Ok(()) };
-    let shown: Value = serde_json::from_slice(event.origin()).map_err(|error| refused(error))?;
+    let shown: Value = serde_json::from_slice(event.origin()).map_err(refused)?;
     if *origin == shown {
         return Ok(());
     }

@@ -61,7 +61,7 @@ async fn finish(shared: &Shared, id: &str, body: Incoming, kind: Kind) -> Respon
     let state = kind.state();
     // Asked before the body is read: an answer nobody waits for need not be received.
     if let Err(refusal) = shared.check(id) {
-        return taken(Err(refusal), state);
+        return taken(&Err(refusal), state);
     }
     let answer = match read(body).await {
         Ok(payload) => kind.answer(payload),
@@ -71,7 +71,7 @@ async fn finish(shared: &Shared, id: &str, body: Incoming, kind: Kind) -> Respon
         }
         Err(ReadError::Truncated) => return truncated(),
     };
-    taken(shared.answer(id, answer), state)
+    taken(&shared.answer(id, answer), state)
 }
 
 /// What a post to an invocation says.
@@ -100,7 +100,7 @@ async fn init_error(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Res
     match read(body).await {
         Ok(payload) => {
             let answer = Answer::Error { error_type: error_type(headers), payload };
-            taken(shared.init_failed(answer), "InitError")
+            taken(&shared.init_failed(answer), "InitError")
         }
         Err(ReadError::TooLarge) => payload_too_large(),
         Err(ReadError::Truncated) => truncated(),
@@ -148,7 +148,7 @@ fn error_type(headers: &HeaderMap) -> String {
     }
 }
 
-fn taken(outcome: Result<(), Refusal>, wanted: &str) -> Response {
+fn taken(outcome: &Result<(), Refusal>, wanted: &str) -> Response {
     match outcome {
         Ok(()) => json(StatusCode::ACCEPTED, "{\"status\":\"OK\"}\n".to_owned()),
         Err(Refusal::InvalidRequestId) => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),

@@ -1,0 +1,230 @@
+//! Functions as a node starts and calls them: from configuration to verdict.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::lambda::fixture::{self, LONG};
+use crate::{FailureKind, HeaderEdit, Headers};
+use homefront_config::Distribution;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A node's configuration with `source` as the function on both origin events.
+fn config(folder: &TempDir, source: &str, runtime: &str) -> Config {
+    std::fs::write(folder.path().join("app.py"), source).unwrap();
+    let text = format!(
+        r#"
+        [[distribution]]
+        [[distribution.origin]]
+        id = "assets"
+        directory = "."
+        [distribution.default_behavior]
+        target_origin = "assets"
+        origin_request = {{ lambda = "hook" }}
+        origin_response = {{ lambda = "hook" }}
+        [[lambda]]
+        name = "hook"
+        runtime = "{runtime}"
+        handler = "app.handler"
+        code = "."
+        timeout_s = 5
+        "#
+    );
+    let file = folder.path().join("site.toml");
+    std::fs::write(&file, text).unwrap();
+    let loaded = homefront_config::load(&file, &|_| None);
+    loaded.map_or_else(|report| panic!("{report:?}"), |(config, _)| config)
+}
+
+fn workers(python_module: Option<&Path>) -> Workers {
+    Workers { executable: "/bin/false".into(), python_module: python_module.map(Path::to_owned), function_workers: 1 }
+}
+
+/// A node's Lambda@Edge half with one function, and where it is used.
+struct Node {
+    lambdas: Lambdas,
+    lambda: Arc<Lambda>,
+    distribution: Arc<Distribution>,
+    lines: Arc<Mutex<Vec<String>>>,
+    _folder: TempDir,
+}
+
+impl Node {
+    async fn start(source: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder, source, "python3");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = lines.clone();
+        let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
+        let spawner = Spawner::start(None).unwrap();
+        let lambdas = Lambdas::start(&config, &workers(Some(fixture::module())), &spawner, &log).await.unwrap();
+        let distribution = config.distributions[0].clone();
+        Self { lambdas, lambda: config.lambdas[0].clone(), distribution, lines, _folder: folder }
+    }
+
+    async fn origin_request(&self) -> Verdict<RequestEdit> {
+        let origin = &self.distribution.origins[0];
+        self.lambdas.origin_request(&self.lambda, &context(), origin, OriginProtocol::Http, &request()).await
+    }
+
+    async fn origin_response(&self) -> Verdict<ResponseEdit> {
+        let origin = &self.distribution.origins[0];
+        let response = Response {
+            status: 404,
+            status_description: None,
+            headers: Headers::from_iter([("Content-Type", "text/html")]),
+            body: None,
+        };
+        let protocol = OriginProtocol::Http;
+        self.lambdas.origin_response(&self.lambda, &context(), origin, protocol, &request(), &response).await
+    }
+
+    async fn stop(self) {
+        tokio::time::timeout(LONG, self.lambdas.stop()).await.expect("everything ends");
+    }
+}
+
+fn context() -> EventContext {
+    EventContext {
+        distribution_domain_name: "d111111abcdef8.cloudfront.net".into(),
+        distribution_id: "EDFDVBD6EXAMPLE".into(),
+        request_id: "4TyzHTaYWb1GX1qTfsHhEqV6HUDd".to_owned(),
+        viewer_ip: "203.0.113.178".parse().unwrap(),
+    }
+}
+
+fn request() -> Request {
+    let headers = Headers::from_iter([("Host", "example.org"), ("Via", "2.0 x.cloudfront.net (CloudFront)")]);
+    Request { method: "GET".to_owned(), uri: "/a".into(), querystring: None, headers }
+}
+
+/// Changes requests and responses; the URI says how.
+const HOOK: &str = "
+def handler(event, context):
+    cf = event['Records'][0]['cf']
+    if cf['config']['eventType'] == 'origin-response':
+        response = cf['response']
+        response['status'] = 200
+        response['body'] = 'replaced'
+        return response
+    request = cf['request']
+    request['uri'] = '/b'
+    request['headers']['x-hook'] = [{'key': 'X-Hook', 'value': context.function_name}]
+    return request
+";
+
+#[tokio::test]
+async fn a_hook_changes_the_request_to_the_origin_and_its_response() {
+    let node = Node::start(HOOK).await;
+    let Verdict::Continue(edit) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
+    assert_eq!(edit.uri.as_deref(), Some(&b"/b"[..]));
+    let added = HeaderEdit { name: "X-Hook".to_owned(), values: vec![Bytes::from_static(b"us-east-1.hook")] };
+    assert_eq!(edit.headers, [added]);
+    let Verdict::Continue(edit) = node.origin_response().await else { panic!("{:?}", node.lines.lock()) };
+    assert_eq!((edit.status, edit.body.as_deref()), (Some(200), Some(&b"replaced"[..])));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_hook_that_returns_the_request_untouched_changes_nothing() {
+    let node = Node::start("def handler(event, context):\n return event['Records'][0]['cf']['request']").await;
+    assert_eq!(node.origin_request().await, Verdict::Continue(RequestEdit::default()));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_hook_answers_by_itself() {
+    let node = Node::start("def handler(event, context):\n return {'status': '403', 'body': 'no'}").await;
+    let Verdict::Respond(response) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
+    assert_eq!((response.status, response.body.as_deref()), (403, Some(&b"no"[..])));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_result_cloudfront_refuses_is_told_with_the_functions_name_and_in_its_log() {
+    let node = Node::start("def handler(event, context):\n return 'nonsense'").await;
+    let Verdict::Fail(failure) = node.origin_request().await else { panic!("it was accepted") };
+    assert_eq!(failure.kind, FailureKind::LambdaValidation);
+    insta::assert_snapshot!(failure.detail, @r#"lambda "hook": Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type."#);
+    let lines = node.lines.lock().clone();
+    let refusal = lines.iter().find(|line| line.starts_with('(')).unwrap();
+    insta::assert_snapshot!(refusal, @"(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_hook_that_raises_is_an_execution_error() {
+    let node = Node::start("def handler(event, context):\n raise KeyError('x')").await;
+    let Verdict::Fail(failure) = node.origin_request().await else { panic!("it was accepted") };
+    assert_eq!(failure.kind, FailureKind::LambdaExecution);
+    assert!(failure.detail.starts_with("lambda \"hook\": KeyError: 'x' (RequestId: "), "{}", failure.detail);
+    node.stop().await;
+}
+
+/// Why a node with such a function does not start.
+async fn start_error(runtime: &str, module: Option<&Path>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder, HOOK, runtime);
+    let spawner = Spawner::start(None).unwrap();
+    let started = Lambdas::start(&config, &workers(module), &spawner, &FunctionLog::new(|_| {})).await;
+    started.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_node_without_the_interpreter_or_the_module_does_not_start() {
+    insta::assert_snapshot!(start_error("python3.99", Some(fixture::module())).await, @r#"
+    lambda "hook": cannot run "python3.99": No such file or directory (os error 2)
+      hint: install it, or name another runtime (python3, python3.X)
+    "#);
+    insta::assert_snapshot!(start_error("python3", None).await, @r#"
+    lambda "hook": libhomefront_python.so, which runs Python functions, is not beside the executable
+      hint: install it with the executable, or build it: cargo build -p homefront-python
+    "#);
+    insta::assert_snapshot!(start_error("python3", Some(Path::new("/nowhere/lib.so"))).await, @r#"
+    lambda "hook": cannot run "python3": ImportError: /nowhere/lib.so: cannot open shared object file: No such file or directory
+      hint: install it, or name another runtime (python3, python3.X)
+    "#);
+}
+
+#[tokio::test]
+async fn functions_no_behavior_uses_are_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&folder, HOOK, "python3.99");
+    config.distributions.clear();
+    let spawner = Spawner::start(None).unwrap();
+    let lambdas = Lambdas::start(&config, &workers(None), &spawner, &FunctionLog::new(|_| {})).await.unwrap();
+    assert!(lambdas.pools.is_empty());
+}
+
+async fn invoked(source: &str, event: &str) -> InvokeResult {
+    let folder = tempfile::tempdir().unwrap();
+    let lambda = Lambda { timeout: Duration::from_secs(2), ..fixture::lambda(&folder, source) };
+    let event = Bytes::copy_from_slice(event.as_bytes());
+    let workers = workers(Some(fixture::module()));
+    let invoked = invoke(&lambda, &workers, event);
+    tokio::time::timeout(LONG, invoked).await.expect("it ends").unwrap()
+}
+
+#[tokio::test]
+async fn invoke_gives_the_result_and_the_whole_log() {
+    let result = invoked("def handler(event, context):\n print('seen')\n return event['a']", "{\"a\": [1]}").await;
+    assert_eq!((&result.payload[..], result.error), (&b"[1]"[..], None));
+    let starts: Vec<&str> = result.log.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(starts, ["START", "seen", "END", "REPORT"]);
+}
+
+#[tokio::test]
+async fn invoke_gives_lambdas_error_object_when_there_is_no_result() {
+    let raised = invoked("def handler(event, context):\n raise ValueError('boom')", "{}").await;
+    let payload: serde_json::Value = serde_json::from_slice(&raised.payload).unwrap();
+    assert_eq!((payload["errorType"].as_str(), payload["errorMessage"].as_str()), (Some("ValueError"), Some("boom")));
+    assert_eq!(raised.error.unwrap().kind, FailureKind::LambdaExecution);
+    assert!(raised.log.last().unwrap().starts_with("REPORT"), "{:?}", raised.log);
+    let hung = invoked("def handler(event, context):\n while True: pass", "{}").await;
+    let payload: serde_json::Value = serde_json::from_slice(&hung.payload).unwrap();
+    assert_eq!(payload["errorType"], "Sandbox.Timedout");
+    assert!(hung.log.last().unwrap().ends_with("Status: timeout"), "{:?}", hung.log);
+    let unstarted = invoked("import nothing_like_that", "{}").await;
+    assert!(unstarted.error.unwrap().detail.contains("nothing_like_that"));
+    assert!(unstarted.log.last().unwrap().starts_with("INIT_REPORT"), "{:?}", unstarted.log);
+}
