@@ -25,7 +25,10 @@ pub(crate) async fn workers_have_no_files_no_privileges_and_little_memory() {
         let address_space = limits.lines().find(|line| line.starts_with("Max address space")).expect("a limit");
         let bytes: u64 = address_space.split_whitespace().nth(3).expect("a number").parse().expect("a number");
         let mapped_kb: u64 = field("VmSize:").trim_end_matches(" kB").parse().expect("a number");
-        assert!(bytes <= mapped_kb * 1_024 + FUNCTION_WORKER_MEMORY_BYTES_MAX, "{address_space}, {mapped_kb} kB mapped");
+        assert!(
+            bytes <= mapped_kb * 1_024 + FUNCTION_WORKER_MEMORY_BYTES_MAX,
+            "{address_space}, {mapped_kb} kB mapped"
+        );
     }
     site.stop().await;
 }

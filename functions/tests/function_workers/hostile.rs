@@ -1,9 +1,11 @@
 //! What hostile functions get, and that nobody else notices.
 
-use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, kill, script, until_dead};
-use homefront_config::limits::FUNCTION_DEATHS_MAX;
-use homefront_functions::FailureKind;
+use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, script, signal, suspend, until_dead};
+use homefront_config::limits::{FUNCTION_DEATHS_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX};
+use homefront_functions::{FailureKind, Verdict};
+use rustix::process::Signal;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A program that takes its worker with it, or nearly.
 fn hostile(name: &'static str, body: &str) -> Script {
@@ -114,7 +116,7 @@ pub(crate) async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
     });
     // Whichever worker it is in, the other is killed while idle and costs nobody anything.
     for pid in &workers[..2] {
-        kill(*pid);
+        signal(*pid, Signal::KILL);
     }
     let (kind, detail) = looping.await.expect("a verdict");
     assert_eq!(
@@ -149,5 +151,52 @@ pub(crate) async fn calls_of_a_deadly_function_never_occupy_all_workers() {
         assert_eq!(call.await.expect("a verdict").0, FailureKind::FunctionExecution);
     }
     assert!(healthy_meanwhile > 4, "{healthy_meanwhile} calls while four loops ran one after the other");
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub(crate) async fn a_call_that_a_busy_machine_kept_from_running_is_spared() {
+    const BUDGET: Duration = Duration::from_secs(2);
+    let site = Arc::new(Site::start(&[script("healthy", HEALTHY).with("budget_ms = 2000")]).await);
+    let workers = site.staffed().await;
+    // A stopped process gets no CPU time, as on a machine that has none to give.
+    suspend(&workers).await;
+    let started = Instant::now();
+    let starved = tokio::spawn({
+        let site = site.clone();
+        async move { site.request("healthy").await }
+    });
+    while started.elapsed() < BUDGET + BUDGET / 4 {
+        assert!(!starved.is_finished(), "it was killed though it had not run");
+        tokio::task::yield_now().await;
+    }
+    workers.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    assert_ok(&starved.await.expect("a verdict"));
+    assert_eq!(site.functions.worker_ids(), workers, "nobody died");
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub(crate) async fn a_worker_that_never_runs_again_is_killed_in_the_end() {
+    let site = Site::start(&[script("healthy", HEALTHY).with("budget_ms = 20")]).await;
+    suspend(&site.staffed().await).await;
+    assert_eq!(failure(site.request("healthy").await).0, FailureKind::FunctionExecution);
+    site.stop().await;
+}
+
+pub(crate) async fn calls_beyond_the_queue_are_throttled_at_once() {
+    const AHEAD: usize = 2 * FUNCTION_WORKER_CALLS_MAX;
+    let site = Arc::new(Site::start(&[script("healthy", HEALTHY)]).await);
+    let workers = site.staffed().await;
+    suspend(&workers).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..=AHEAD + FUNCTION_QUEUE_CALLS_MAX {
+        let site = site.clone();
+        calls.spawn(async move { site.request("healthy").await });
+    }
+    let first = calls.join_next().await.expect("a call").expect("a verdict");
+    let too_many = "function \"healthy\": too many calls wait for a worker".to_owned();
+    assert_eq!(failure(first), (FailureKind::FunctionThrottled, too_many));
+    workers.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    let answered = calls.join_all().await.into_iter().filter(|verdict| matches!(verdict, Verdict::Continue(_))).count();
+    assert!(answered >= FUNCTION_QUEUE_CALLS_MAX, "{answered}");
     Arc::into_inner(site).expect("ours alone").stop().await;
 }

@@ -47,7 +47,10 @@ const TESTS: &[Test] = tests! {
         a_function_that_kills_its_workers_again_and_again_is_throttled
         a_spare_takes_over_and_another_one_is_prepared
         a_worker_that_is_killed_costs_the_call_it_was_in
-        calls_of_a_deadly_function_never_occupy_all_workers;
+        calls_of_a_deadly_function_never_occupy_all_workers
+        a_call_that_a_busy_machine_kept_from_running_is_spared
+        a_worker_that_never_runs_again_is_killed_in_the_end
+        calls_beyond_the_queue_are_throttled_at_once;
     containment:
         workers_have_no_files_no_privileges_and_little_memory
         stop_leaves_no_process

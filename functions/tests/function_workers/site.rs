@@ -7,6 +7,7 @@ use homefront_functions::js::{Call, EventType, Outcome};
 use homefront_functions::process::Spawner;
 use homefront_functions::{EventContext, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use parking_lot::Mutex;
+use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -200,7 +201,17 @@ pub(crate) async fn until_dead(pids: &[u32]) {
     }
 }
 
-pub(crate) fn kill(pid: u32) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+    rustix::process::kill_process(pid, signal).expect("it runs");
+}
+
+/// Returns when all have stopped: the signal itself only asks for it.
+pub(crate) async fn suspend(pids: &[u32]) {
+    for pid in pids {
+        signal(*pid, Signal::STOP);
+        while !std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs").contains(") T ") {
+            tokio::task::yield_now().await;
+        }
+    }
 }
