@@ -153,6 +153,7 @@ impl EdgeCode {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "a function's `Date` is the system's; nothing is decided by it")]
 fn call<'a>(
     event_type: EventType,
     context: &'a EventContext,

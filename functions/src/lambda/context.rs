@@ -50,7 +50,7 @@ impl Identity {
 
     /// The variables of one environment.
     pub(super) fn variables(&self, lambda: &Lambda, api: SocketAddr, folder: &Path) -> Vec<(OsString, OsString)> {
-        let stream = format!("{}[{VERSION}]{}", date_path(SystemTime::now()), uuid::Uuid::new_v4().simple());
+        let stream = format!("{}[{VERSION}]{}", date_path(now()), uuid::Uuid::new_v4().simple());
         let text = |value: &str| OsString::from(value);
         let set = [
             ("_HANDLER", text(&lambda.handler)),
@@ -73,10 +73,19 @@ impl Identity {
     }
 }
 
+/// The system's time.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "runtimes compare deadlines with the system's clock, which no test can move"
+)]
+pub(super) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Unix time in milliseconds, `after` from now.
 pub(super) fn unix_ms(after: Duration) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (now + after).as_millis() as u64
+    let since_epoch = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since_epoch + after).as_millis() as u64
 }
 
 /// `YYYY/MM/DD/`, of which names of log streams are made.

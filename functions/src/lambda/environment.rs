@@ -1,7 +1,7 @@
 //! One execution environment: a process that runs one function, its Runtime API, its log and its folder.
 
 use super::alive::Alive;
-use super::context::{Identity, timestamp, unix_ms};
+use super::context::{Identity, now, timestamp, unix_ms};
 use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
 use super::runtime_api::{Answer, Invocation, RuntimeApi};
@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -233,7 +233,7 @@ impl Environment {
     pub(super) fn report(&mut self, plan: &Plan, request_id: &str, duration: Duration, outcome: &Outcome) {
         let timed_out = format!(
             "{} {request_id} Task timed out after {:.2} seconds",
-            timestamp(SystemTime::now()),
+            timestamp(now()),
             plan.lambda.timeout.as_secs_f64()
         );
         let (message, status) = match outcome {

@@ -54,6 +54,7 @@ impl LocalOrigin for Ready {
 }
 
 /// A peer whose connection is answered by `origin`. It is used for one request.
+#[allow(clippy::disallowed_methods, reason = "it is given an address")]
 pub(crate) fn peer(origin: Arc<dyn LocalOrigin>) -> HttpPeer {
     static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
     let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);

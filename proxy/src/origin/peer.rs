@@ -67,6 +67,7 @@ impl Server {
     }
 
     /// The peer at `address`.
+    #[allow(clippy::disallowed_methods, reason = "it is given an address")]
     pub(crate) fn peer(&self, address: SocketAddr, tls: bool) -> HttpPeer {
         let name = self.config.tls.server_name.as_ref().unwrap_or(&self.config.domain_name);
         let mut peer = HttpPeer::new(address, tls, if tls { name.clone() } else { String::new() });

@@ -94,7 +94,7 @@ impl Connection {
     }
 
     async fn fill(&mut self) {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         let read = self.stream.read(&mut piece).await.expect("bytes");
         assert!(read > 0, "the connection ended within an answer: {:?}", String::from_utf8_lossy(&self.unread));
         self.unread.extend_from_slice(&piece[..read]);

@@ -5,9 +5,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -100,7 +101,7 @@ impl Origin {
 
     /// What it was asked, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().clone()
     }
 }
 
@@ -123,7 +124,7 @@ async fn respond<F: Future<Output = Reply>>(
         headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
     };
-    log.lock().unwrap().push(asked.clone());
+    log.lock().push(asked.clone());
     let reply = answer(asked).await;
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in reply.headers {
