@@ -6,13 +6,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const RULE: &str = "\n----------\n";
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
+/// Below the folder that cargo runs tests in. Messages wrap by their length, so where the repository lies must not be in them.
+const FOLDER: &str = "tests/golden";
 
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -23,7 +22,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn outcome(input: &str) -> String {
-    let text = match homefront_config::parse("site.toml", input, &folder(), &environment) {
+    let text = match homefront_config::parse("site.toml", input, FOLDER.as_ref(), &environment) {
         Ok((config, warnings)) => {
             let warnings = warnings.iter().fold(String::new(), |mut text, warning| {
                 let _ = writeln!(text, "{warning}");
@@ -34,7 +33,7 @@ fn outcome(input: &str) -> String {
         }
         Err(report) => report.to_string(),
     };
-    let text = text.replace(folder().to_str().unwrap(), "[folder]");
+    let text = text.replace(FOLDER, "[folder]");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
@@ -42,7 +41,7 @@ fn outcome(input: &str) -> String {
 fn every_golden_file_comes_out_as_written() {
     let update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
-    let mut files: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "golden"));
     files.sort();
     assert!(files.len() > 25, "the golden files are gone");
