@@ -56,9 +56,10 @@ impl Lambdas {
         log: &FunctionLog,
     ) -> Result<Self, StartError> {
         let mut lambdas = Self { pools: HashMap::new() };
+        let mut checked = Vec::new();
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
-                let plan = plan(lambda, workers, spawner, log).await?;
+                let plan = plan(lambda, &mut checked, workers, spawner, log).await?;
                 lambdas.pools.insert(lambda.name.clone(), Pool::new(plan, Bounds::default()));
             }
         }
@@ -133,9 +134,8 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
     let spawner = Spawner::start(Some(workers.executable.clone()))
         .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
-    let pool = Pool::new(plan(lambda, workers, &spawner, &log).await?, Bounds::default());
-    let called = pool.call(&event).await;
-    pool.rest().await;
+    let pool = Pool::new(plan(lambda, &mut Vec::new(), workers, &spawner, &log).await?, Bounds::default());
+    let called = pool.call_to_end(&event).await;
     pool.stop().await;
     let (payload, error) = match called {
         Ok((_, Outcome::Response(result))) => (result, None),
@@ -158,11 +158,24 @@ fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
         .flatten()
 }
 
-async fn plan(lambda: &Lambda, workers: &Workers, spawner: &Spawner, log: &FunctionLog) -> Result<Plan, StartError> {
+/// `checked` are the runtimes that are known to run.
+async fn plan(
+    lambda: &Lambda,
+    checked: &mut Vec<LambdaRuntime>,
+    workers: &Workers,
+    spawner: &Spawner,
+    log: &FunctionLog,
+) -> Result<Plan, StartError> {
     let (program, arguments): (PathBuf, _) = match &lambda.runtime {
         LambdaRuntime::Python { interpreter } => {
-            let module = python::check(spawner, &lambda.name, interpreter, workers.python_module.as_ref()).await?;
-            (interpreter.into(), python::arguments(&module))
+            let Some(module) = &workers.python_module else {
+                return Err(StartError::PythonModule { lambda: lambda.name.clone() });
+            };
+            if !checked.contains(&lambda.runtime) {
+                python::check(spawner, &lambda.name, interpreter, module).await?;
+                checked.push(lambda.runtime.clone());
+            }
+            (interpreter.into(), python::arguments(module))
         }
     };
     Ok(Plan {

@@ -157,6 +157,16 @@ impl Pool {
         Ok((request_id, outcome))
     }
 
+    /// Like [`Pool::call`], but returns only when the REPORT line is written.
+    pub(super) async fn call_to_end(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
+        let mut call = self.begin(event).await?;
+        let outcome = call.outcome().await;
+        let request_id = call.request_id().to_owned();
+        self.0.state.lock().coming += 1;
+        self.finish(call, &outcome).await;
+        Ok((request_id, outcome))
+    }
+
     async fn begin(&self, event: &Bytes) -> Result<Call, Failure> {
         for _ in 0..OFFERS_MAX {
             let mut lease = self.acquire().await?;
@@ -363,13 +373,6 @@ impl Pool {
         let emptied = tokio::task::spawn_blocking(move || drop((idle, folders)));
         let _ = emptied.await;
         self.0.living.gone().await;
-    }
-
-    /// Returns when no call is on its way any more. For calls one after another.
-    pub(super) async fn rest(&self) {
-        while self.0.state.lock().coming > 0 {
-            tokio::task::yield_now().await;
-        }
     }
 
     /// Freezes and ends idle environments; says when to look again.

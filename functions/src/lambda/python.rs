@@ -6,7 +6,7 @@ use crate::lambda::log::Output;
 use crate::process::{Descendants, Launch, Limits, Spawner};
 use parking_lot::Mutex;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,18 +34,12 @@ pub(super) fn arguments(module: &Path) -> Vec<OsString> {
 }
 
 /// Whether `interpreter` runs and takes our module.
-pub(super) async fn check(
-    spawner: &Spawner,
-    lambda: &str,
-    interpreter: &str,
-    module: Option<&PathBuf>,
-) -> Result<PathBuf, StartError> {
+pub(super) async fn check(spawner: &Spawner, lambda: &str, interpreter: &str, module: &Path) -> Result<(), StartError> {
     let failed = |reason: String| StartError::Interpreter {
         lambda: lambda.to_owned(),
         interpreter: interpreter.to_owned(),
         reason,
     };
-    let module = module.ok_or_else(|| StartError::PythonModule { lambda: lambda.to_owned() })?;
     let printed = Arc::new(Mutex::new(String::new()));
     let last_line = printed.clone();
     let log = FunctionLog::new(move |line| line.clone_into(&mut last_line.lock()));
@@ -69,8 +63,12 @@ pub(super) async fn check(
         .map_err(|_| failed(format!("it did not answer within {} s", CHECK_TIME_MAX.as_secs())))?;
     output.end(&[]);
     if exit.success() {
-        return Ok(module.clone());
+        return Ok(());
     }
     let printed = printed.lock();
     Err(failed(if printed.is_empty() { exit.to_string() } else { printed.clone() }))
 }
+
+#[cfg(test)]
+#[path = "python/tests.rs"]
+mod tests;
