@@ -221,8 +221,8 @@ pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
 pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 /// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.
 pub const LAMBDA_INIT_PAUSE_MS: u64 = 1_000;
-/// JavaScript calls inside one another. CloudFront publishes none; its engine throws a RangeError some time.
-pub const FUNCTION_RECURSION_MAX: usize = 1_000;
+/// JavaScript calls inside one another, few enough for the 2 MiB stack of an ordinary thread. CloudFront publishes none.
+pub const FUNCTION_RECURSION_MAX: usize = 200;
 /// Turns of the loops of one JavaScript call. CloudFront ends a function by time; this many turns take longer than the budget.
 pub const FUNCTION_LOOP_TURNS_MAX: u64 = 1_000_000;
 /// Values on the engine's stack.

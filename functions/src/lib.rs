@@ -67,7 +67,7 @@ pub struct HeaderEdit {
 }
 
 /// Who asks, and for what: the parts of an event that are not the message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventContext {
     /// `d….cloudfront.net`
     pub distribution_domain_name: std::sync::Arc<str>,

@@ -1,7 +1,11 @@
 //! What CloudFront's TestFunction does: one event object in JSON, one run of a function, the report AWS gives.
 
+mod event_json;
+mod output;
+
 use crate::Failure;
-use crate::js::FunctionSource;
+use crate::js::{Call, Engine, Examination, Fault, FunctionSource};
+use homefront_config::limits::FUNCTION_COMPUTE_US_MAX;
 
 /// What a test run gave, in the words of CloudFront's `TestResult`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,65 @@ pub enum EventError {
     },
 }
 
-/// Runs `source` on the event object `event_json`.
-pub fn test_function(_source: FunctionSource, _event_json: &[u8], _now_ms: u64) -> Result<TestResult, EventError> {
-    Err(EventError::NotJson("empty".to_owned()))
+impl EventError {
+    fn member(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Member { path: path.into(), problem: problem.into() }
+    }
 }
+
+/// What AWS puts before an error of the code.
+const COULD_NOT_RUN: &str =
+    "The CloudFront function associated with the CloudFront distribution is invalid or could not run. ";
+
+/// Runs `source` once on the event object `event_json`; the function sees the time `now_ms`.
+///
+/// Give it a stack and a process that a hostile function may exhaust, as for any call.
+pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> Result<TestResult, EventError> {
+    let event = event_json::parse(event_json)?;
+    let name = source.name.clone();
+    let mut engine = Engine::new();
+    let id = match engine.load(source) {
+        Ok(id) => id,
+        Err(error) => return Ok(TestResult::could_not_run(&error.message)),
+    };
+    let call = Call {
+        event_type: event.event_type,
+        context: &event.context,
+        request: &event.request,
+        response: event.response.as_ref(),
+        now_ms,
+        random_seed: now_ms,
+    };
+    let Examination { returned, fault, logs, cpu_us } = engine.examine(id, &call);
+    let mut result = TestResult {
+        function_output: returned.as_deref().and_then(output::function_output).unwrap_or_default(),
+        logs,
+        error_message: String::new(),
+        compute_utilization: (cpu_us * 100 / FUNCTION_COMPUTE_US_MAX).min(100) as u8,
+        failure: None,
+    };
+    match fault {
+        Some(Fault::Execution { text, .. }) => {
+            result.function_output.clear();
+            result.error_message = format!("{COULD_NOT_RUN}{text}");
+        }
+        Some(invalid) => result.failure = Some(invalid.into_failure(&name)),
+        None => {}
+    }
+    Ok(result)
+}
+
+impl TestResult {
+    fn could_not_run(error: &str) -> Self {
+        Self {
+            function_output: String::new(),
+            logs: Vec::new(),
+            error_message: format!("{COULD_NOT_RUN}{error}"),
+            compute_utilization: 0,
+            failure: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! The engine: loads functions and calls them, each call from a clean state.
 
 use super::fault::Fault;
+use super::json;
 use super::kvs::Snapshot;
 use super::outcome::Decision;
 use super::realm::{self, Afterwards, Inspect, Protection, Realm};
 use super::source::{self, Wrapped};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use boa_engine::{Context, JsValue};
 use homefront_config::function::FunctionRuntime;
 use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
 use std::sync::Arc;
@@ -168,11 +170,16 @@ impl Engine {
         CallResult { outcome, logs, cpu_us: thread_cpu_us().saturating_sub(started_us) }
     }
 
-    /// The decision of a call, and the text of a fault as the function's author sees it.
-    pub(super) fn examine(&mut self, id: FunctionId, call: &Call<'_>, inspect: Inspect<'_>) -> Examination {
+    /// Calls a function and keeps what it returned, for TestFunction.
+    pub(crate) fn examine(&mut self, id: FunctionId, call: &Call<'_>) -> Examination {
         let started_us = thread_cpu_us();
-        let (result, logs) = self.functions[id.0 as usize].call(call, Some(inspect));
-        Examination { result, logs, cpu_us: thread_cpu_us().saturating_sub(started_us) }
+        let mut returned = None;
+        let mut keep = |value: &JsValue, context: &mut Context| {
+            returned = json::stringify(value, context);
+        };
+        let (result, logs) = self.functions[id.0 as usize].call(call, Some(&mut keep));
+        let cpu_us = thread_cpu_us().saturating_sub(started_us);
+        Examination { returned, fault: result.err(), logs, cpu_us }
     }
 
     /// Frees what calls left behind and prepares what they used up. For the time between calls: it takes about a tenth
@@ -186,10 +193,15 @@ impl Engine {
 }
 
 /// What [`Engine::examine`] gives.
-pub(super) struct Examination {
-    pub(super) result: Result<Decision, Fault>,
-    pub(super) logs: Vec<String>,
-    pub(super) cpu_us: u64,
+pub(crate) struct Examination {
+    /// The returned value in JSON, as `JSON.stringify` gives it.
+    pub(crate) returned: Option<String>,
+    /// Why there is no decision.
+    pub(crate) fault: Option<Fault>,
+    /// The lines of `console.log`.
+    pub(crate) logs: Vec<String>,
+    /// CPU time of this thread, microseconds.
+    pub(crate) cpu_us: u64,
 }
 
 impl Loaded {
@@ -243,7 +255,7 @@ impl Loaded {
         if run.afterwards == Afterwards::Clean {
             self.contexts = Contexts::Frozen(Some(realm));
         }
-        let refused = matches!(&run.result, Err(Fault::Execution(text)) if is_refused_write(text));
+        let refused = matches!(&run.result, Err(Fault::Execution { text, .. }) if is_refused_write(text));
         if !refused || self.vain_retries >= VAIN_RETRIES_MAX {
             return (run.result, run.logs);
         }

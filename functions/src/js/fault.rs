@@ -1,16 +1,23 @@
 //! What went wrong in a call, in the words of CloudFront's engine.
 
+use super::host::Host;
 use super::text::utf8;
 use crate::{Failure, FailureKind};
+use boa_engine::builtins::error::Error;
 use boa_engine::error::{EngineError, RuntimeLimitError};
 use boa_engine::{Context, JsError, JsValue, js_string};
 use std::borrow::Cow;
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It threw, went beyond a limit or returned nonsense; the text is `TypeError: …`.
-    Execution(String),
+pub(crate) enum Fault {
+    /// It threw, went beyond a limit or returned nonsense.
+    Execution {
+        /// `TypeError: …`
+        text: String,
+        /// Where in the source, from 1.
+        line: Option<u32>,
+    },
     /// It returned something CloudFront does not accept.
     Validation {
         /// CloudFront's sentence, where it is known.
@@ -26,18 +33,30 @@ impl Fault {
         Self::Validation { sentence: None, detail: detail.into() }
     }
 
+    /// A failed execution that has no place in the source.
+    pub(super) fn execution(text: impl Into<String>) -> Self {
+        Self::Execution { text: text.into(), line: None }
+    }
+
     /// What the function threw.
     pub(super) fn thrown(error: JsError, context: &mut Context) -> Self {
-        Self::Execution(text_of(error, context))
+        let place = Place::of(&error);
+        let source = Host::of(context).source.borrow().clone();
+        let text = text_of(error, context);
+        let located = place.as_ref().and_then(|place| place.in_cloudfronts_words(&text, &source));
+        Self::Execution { text: located.unwrap_or(text), line: place.map(|place| place.line as u32) }
     }
 
     /// For the host.
-    pub(super) fn into_failure(self, function: &str) -> Failure {
+    pub(crate) fn into_failure(self, function: &str) -> Failure {
         match self {
-            Self::Execution(text) => Failure {
+            Self::Execution { text, line } => Failure {
                 kind: FailureKind::FunctionExecution,
                 sentence: None,
-                detail: format!("function \"{function}\": {text}"),
+                detail: match line {
+                    Some(line) => format!("function \"{function}\": {text} (line {line})"),
+                    None => format!("function \"{function}\": {text}"),
+                },
             },
             Self::Validation { sentence, detail } => Failure {
                 kind: FailureKind::FunctionValidation,
@@ -106,4 +125,63 @@ fn in_cloudfronts_words(message: &str) -> Cow<'_, str> {
         message if message.starts_with("cannot mutate an immutable binding") => "assignment to constant variable",
         message => message,
     })
+}
+
+/// Where an error arose.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// From the engine's own rendering of the error, which is the only place it tells: `at name (unknown at :line:column)`,
+    /// innermost call first.
+    fn of(error: &JsError) -> Option<Self> {
+        if error.as_opaque().is_some_and(|value| !value.as_object().is_some_and(|object| object.is::<Error>())) {
+            return None;
+        }
+        let rendered = error.to_string();
+        let frames = rendered.lines().filter(|line| line.starts_with("    at "));
+        frames.chain(rendered.lines().take(1)).find_map(|line| {
+            let (_, position) = line.rsplit_once("(unknown at :")?;
+            let (line, column) = position.strip_suffix(')')?.split_once(':')?;
+            Some(Self { line: line.parse().ok()?, column: column.parse().ok()? })
+        })
+    }
+
+    /// The text of CloudFront's engine, which names the member that boa does not.
+    fn in_cloudfronts_words(&self, text: &str, source: &str) -> Option<String> {
+        let line = source.lines().nth(self.line - 1)?;
+        let at = line.char_indices().nth(self.column - 1)?.0;
+        let (before, rest) = line.split_at(at);
+        match text {
+            "TypeError: cannot convert 'null' or 'undefined' to object" => {
+                let assigned = rest.split_once('=').filter(|(target, value)| {
+                    !value.starts_with('=') && target.trim_end().ends_with(is_word) && !before.ends_with('.')
+                });
+                let (verb, member) = match assigned {
+                    Some((target, _)) => ("set", target.trim_end().rsplit('.').next()?),
+                    None => ("get", &rest[..rest.find(|character| !is_word(character)).unwrap_or(rest.len())]),
+                };
+                let known = !member.is_empty() && member.chars().all(is_word);
+                known.then(|| format!("TypeError: cannot {verb} property \"{member}\" of undefined"))
+            }
+            "TypeError: not a callable function" => {
+                let callee = before.trim_end();
+                let start = callee.rfind(|character| !is_word(character)).map_or(0, |found| found + 1);
+                let name = &callee[start..];
+                match (name.is_empty(), callee[..start].ends_with('.')) {
+                    (true, _) => None,
+                    (false, true) => Some(format!("TypeError: (intermediate value)[\"{name}\"] is not a function")),
+                    (false, false) => Some(format!("TypeError: {name} is not a function")),
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '$')
 }

@@ -20,6 +20,8 @@ pub(super) struct Host {
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// Prototypes of the objects that modules hand out.
     pub(super) prototypes: RefCell<Prototypes>,
+    /// What is compiled here, to name members in error texts.
+    pub(super) source: RefCell<Rc<str>>,
 }
 
 /// Prototypes of native objects, set when their module is made.
@@ -40,6 +42,7 @@ impl Host {
             event: RefCell::default(),
             joining: RefCell::default(),
             prototypes: RefCell::default(),
+            source: RefCell::default(),
         }
     }
 

@@ -31,6 +31,14 @@ pub(super) fn parse_text(text: &JsString, context: &mut Context) -> JsResult<JsV
     }
 }
 
+/// `JSON.stringify(value)`, for the host; nothing when it throws or gives nothing.
+pub(super) fn stringify(value: &JsValue, context: &mut Context) -> Option<String> {
+    let json = context.intrinsics().objects().json();
+    let stringify = json.get(js_string!("stringify"), context).ok()?.as_callable()?;
+    let text = stringify.call(&JsValue::undefined(), std::slice::from_ref(value), context).ok()?;
+    Some(super::text::utf8(&text.as_string()?))
+}
+
 /// ES2023 25.5.1.1 InternalizeJSONProperty. Its depth is that of what was parsed, unless the reviver builds more.
 fn revive(holder: &JsObject, key: &PropertyKey, reviver: &JsObject, context: &mut Context) -> JsResult<JsValue> {
     revive_at(holder, key, reviver, 0, context)

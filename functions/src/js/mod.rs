@@ -33,7 +33,9 @@ mod text;
 mod text_coding;
 pub mod worker;
 
+pub(crate) use engine::Examination;
 pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
+pub(crate) use fault::Fault;
 
 #[cfg(test)]
 mod tests;

@@ -288,7 +288,7 @@ impl Reader<'_> {
 }
 
 fn nonsense(what: &str) -> Fault {
-    Fault::Execution(format!("TypeError: the function returned {what}, which is neither a request nor a response"))
+    Fault::execution(format!("TypeError: the function returned {what}, which is neither a request nor a response"))
 }
 
 fn event_of(section: Section) -> Event {

@@ -96,6 +96,7 @@ impl Realm {
         let global_keys = global.borrow().shape().keys();
         let global_shape = global.borrow().shape().to_addr_usize();
         let host = Host::of(&context);
+        host.source.replace(wrapped.text.as_str().into());
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
         Ok(Self { context, host, accessors, clock, jobs, wrapper, modules, global, global_shape, global_keys })
     }
@@ -128,7 +129,7 @@ impl Realm {
                 Reader { event: &event, accessors: &self.accessors, context: &mut self.context }.decision(&value)
             }
             Err(Some(error)) => Err(Fault::thrown(error, &mut self.context)),
-            Err(None) => Err(Fault::Execution("ReferenceError: \"handler\" is not defined".to_owned())),
+            Err(None) => Err(Fault::execution("ReferenceError: \"handler\" is not defined")),
         };
         let logs = self.host.log.borrow_mut().take();
         let afterwards = if limit || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };

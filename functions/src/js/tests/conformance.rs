@@ -223,6 +223,8 @@ fn errors_of_the_program_are_execution_errors_in_cloudfronts_words() {
         "null.x",
         "event.request.nope()",
         "var nope; nope()",
+        "var o = {a: {}}; o.a.b(1)",
+        "event.request.headers.nope['value']",
         "const c = 1; c = 2",
         "decodeURIComponent('%')",
         "JSON.parse('{')",
@@ -247,6 +249,14 @@ fn errors_of_the_program_are_execution_errors_in_cloudfronts_words() {
         seen.push_str(&format!("{case}\n    {}\n", failure.detail.trim_start_matches("function \"test\": ")));
     }
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn asynchronous_errors_keep_their_text_and_line() {
+    let code = "async function handler(event) {\n  const none = undefined;\n  return none.x.y;\n}";
+    insta::assert_snapshot!(failure(code).detail);
+    let code = "async function handler(event) {\n  await f(event);\n}\nasync function f(event) {\n  event.nope();\n}";
+    insta::assert_snapshot!(failure(code).detail);
 }
 
 #[test]

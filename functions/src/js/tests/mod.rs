@@ -5,6 +5,7 @@ mod conformance;
 mod hostile;
 mod leaks;
 mod mapping;
+mod modules;
 
 use super::kvs::Snapshot;
 use super::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, Outcome};
@@ -17,7 +18,11 @@ use std::sync::Arc;
 
 /// Runs on a stack like a worker's.
 fn on_big_stack(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(1 << 30).spawn(test).unwrap();
+    on_stack(1 << 30, test);
+}
+
+fn on_stack(bytes: usize, test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(bytes).spawn(test).unwrap();
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
