@@ -131,4 +131,7 @@ examples! {
     quickstart: "quickstart",
     jwt_auth: "jwt-auth",
     ab_routing: "ab-routing",
+    header_rewriting: "header-rewriting",
+    url_rewriting: "url-rewriting",
+    python_origin_hook: "python-origin-hook",
 }
