@@ -135,8 +135,9 @@ def error_object(error):
     if isinstance(error, Fault):
         error_type, trace = error.error_type, error.trace
     else:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [index for index, frame in enumerate(frames) if frame.filename == __file__]
+        # Plain tuples: Lambda's traces have no markers below the lines.
+        frames = [(at.filename, at.lineno, at.name, at.line) for at in traceback.extract_tb(error.__traceback__)]
+        own = [index for index, frame in enumerate(frames) if frame[0] == __file__]
         error_type, trace = type(error).__name__, traceback.format_list(frames[own[-1] + 1 if own else 0 :])
     try:
         message = str(error)
