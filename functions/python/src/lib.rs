@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::env;
 
-/// `pyproject`-less: loaded by path, named by its `PyInit_` symbol.
+/// Loaded from its file by name, so it needs no installing.
 #[pymodule(name = "homefront_python")]
 mod homefront_python {
     #[pymodule_export]

@@ -158,10 +158,10 @@ fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
         .flatten()
 }
 
-/// `checked` are the runtimes that are known to run.
+/// `checked` are the runtimes that are known to run, and their programs.
 async fn plan(
     lambda: &Lambda,
-    checked: &mut Vec<LambdaRuntime>,
+    checked: &mut Vec<(LambdaRuntime, PathBuf)>,
     workers: &Workers,
     spawner: &Spawner,
     log: &FunctionLog,
@@ -171,11 +171,15 @@ async fn plan(
             let Some(module) = &workers.python_module else {
                 return Err(StartError::PythonModule { lambda: lambda.name.clone() });
             };
-            if !checked.contains(&lambda.runtime) {
-                python::check(spawner, &lambda.name, interpreter, module).await?;
-                checked.push(lambda.runtime.clone());
-            }
-            (interpreter.into(), python::arguments(module))
+            let known = checked.iter().find(|(runtime, _)| *runtime == lambda.runtime);
+            let program = if let Some((_, program)) = known {
+                program.clone()
+            } else {
+                let program = python::check(spawner, &lambda.name, interpreter, module).await?;
+                checked.push((lambda.runtime.clone(), program.clone()));
+                program
+            };
+            (program, python::arguments(module))
         }
     };
     Ok(Plan {

@@ -6,7 +6,7 @@ use crate::lambda::log::Output;
 use crate::process::{Descendants, Launch, Limits, Spawner};
 use parking_lot::Mutex;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +20,16 @@ loader.exec_module(module)
 ";
 const RUN: &str = "module.run()\n";
 /// The stable ABI the module is built for.
-const CHECK: &str = "\
+const CHECK_VERSION: &str = "\
 import sys
 if sys.version_info < (3, 9): sys.exit('Python %d.%d is too old: 3.9 or newer is needed' % sys.version_info[:2])
 ";
+
+/// Behind the name may be a script that first looks for the interpreter, as pyenv has it: environments start without that.
+const TELL: &str = "print(sys.executable)\n";
+
+/// What decides which interpreter a name stands for, and what it needs to run.
+const INHERITED: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONHOME", "PYENV_ROOT", "PYENV_VERSION"];
 
 /// How long an interpreter may take to say that it is there.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(20);
@@ -33,8 +39,13 @@ pub(super) fn arguments(module: &Path) -> Vec<OsString> {
     vec!["-u".into(), "-c".into(), format!("{BOOTSTRAP}{RUN}").into(), module.into()]
 }
 
-/// Whether `interpreter` runs and takes our module.
-pub(super) async fn check(spawner: &Spawner, lambda: &str, interpreter: &str, module: &Path) -> Result<(), StartError> {
+/// Checks that `interpreter` runs and takes our module; gives the path of the interpreter itself.
+pub(super) async fn check(
+    spawner: &Spawner,
+    lambda: &str,
+    interpreter: &str,
+    module: &Path,
+) -> Result<PathBuf, StartError> {
     let failed = |reason: String| StartError::Interpreter {
         lambda: lambda.to_owned(),
         interpreter: interpreter.to_owned(),
@@ -44,12 +55,12 @@ pub(super) async fn check(spawner: &Spawner, lambda: &str, interpreter: &str, mo
     let last_line = printed.clone();
     let log = FunctionLog::new(move |line| line.clone_into(&mut last_line.lock()));
     let (output, writer) = Output::new(log).map_err(|error| failed(error.to_string()))?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let environment = INHERITED.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
     let launch = Launch {
         program: interpreter.into(),
-        arguments: vec!["-c".into(), format!("{CHECK}{BOOTSTRAP}").into(), module.into()],
-        environment: vec![("PATH".into(), path)],
-        folder: "/".into(),
+        arguments: vec!["-c".into(), format!("{CHECK_VERSION}{BOOTSTRAP}{TELL}").into(), module.into()],
+        environment,
+        folder: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         stdin: None,
         output: Some(writer),
         limits: Limits::default(),
@@ -62,10 +73,10 @@ pub(super) async fn check(spawner: &Spawner, lambda: &str, interpreter: &str, mo
         .await
         .map_err(|_| failed(format!("it did not answer within {} s", CHECK_TIME_MAX.as_secs())))?;
     output.end(&[]);
-    if exit.success() {
-        return Ok(());
-    }
     let printed = printed.lock();
+    if exit.success() {
+        return Ok(if printed.is_empty() { interpreter.into() } else { PathBuf::from(printed.as_str()) });
+    }
     Err(failed(if printed.is_empty() { exit.to_string() } else { printed.clone() }))
 }
 

@@ -187,6 +187,17 @@ async fn a_node_without_the_interpreter_or_the_module_does_not_start() {
 }
 
 #[tokio::test]
+async fn environments_start_the_interpreter_itself_whatever_finds_it() {
+    let node =
+        Node::start("import sys\ndef handler(event, context):\n return {'status': 200, 'body': sys.executable}").await;
+    let Verdict::Respond(response) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
+    let program = node.lambdas.pools["hook"].plan().program.clone();
+    assert_eq!(response.body.unwrap(), program.to_str().unwrap());
+    assert!(program.is_absolute());
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn functions_no_behavior_uses_are_not_checked() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder, HOOK, "python3.99");
