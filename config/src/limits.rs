@@ -151,7 +151,7 @@ pub const FUNCTION_WORKER_CALLS_MAX: usize = 4;
 /// Milliseconds a call may wait for a worker before it is throttled.
 pub const FUNCTION_QUEUE_WAIT_MS_MAX: u64 = 10_000;
 /// Milliseconds in which a worker must have compiled one function.
-pub const FUNCTION_LOAD_MS_MAX: u64 = 10_000;
+pub const FUNCTION_LOAD_MS_MAX: u64 = 5_000;
 /// Workers a function may kill within [`FUNCTION_DEATHS_WINDOW_MS`] before it is throttled.
 pub const FUNCTION_DEATHS_MAX: usize = 10;
 /// See [`FUNCTION_DEATHS_MAX`].

@@ -23,7 +23,7 @@ use homefront_config::function::Isolation;
 use homefront_config::limits::FUNCTION_QUEUE_WAIT_MS_MAX;
 use parking_lot::Mutex;
 use roster::{Handed, Job, Roster};
-use start::{StartFailure, Started};
+use start::{StartFailure, Started, TalkError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -205,16 +205,19 @@ impl From<Source> for PooledFunction {
 }
 
 impl Shared {
-    /// The first worker finds out which functions take their worker with them when they are compiled. Twice is no accident.
+    /// The first worker finds out which functions take their worker with them when they are compiled. Dying twice is no
+    /// accident.
     async fn first_worker(&self) -> io::Result<Started> {
         let mut accident = None;
         loop {
             match start::start(self).await {
                 Ok(started) => return Ok(started),
-                Err(StartFailure::Function { index, .. }) if accident != Some(index) => accident = Some(index),
-                Err(StartFailure::Function { index, reason }) => {
+                Err(StartFailure::Function { index, error: TalkError::Ended(_) }) if accident != Some(index) => {
+                    accident = Some(index);
+                }
+                Err(StartFailure::Function { index, error }) => {
                     let _ =
-                        self.functions[index].fault.set(format!("the engine {reason} while it compiled this function"));
+                        self.functions[index].fault.set(format!("the engine {error} while it compiled this function"));
                 }
                 Err(StartFailure::Spawn(error)) => return Err(error),
                 Err(other) => return Err(io::Error::other(other)),

@@ -84,6 +84,18 @@ pub(crate) async fn a_source_that_aborts_the_parser_spoils_only_its_own_function
     site.stop().await;
 }
 
+pub(crate) async fn a_source_that_loops_while_it_is_loaded_spoils_only_its_own_function() {
+    let loops = format!("{LOOPS}\nhandler();");
+    let site = Site::start(&[script("loops", loops), script("healthy", HEALTHY)]).await;
+    let (kind, detail) = failure(site.request("loops").await);
+    assert_eq!(kind, FailureKind::FunctionThrottled);
+    let reason = "it does not compile: the engine took longer than 5000 ms while it compiled this function";
+    assert_eq!(detail, format!("function \"loops\": {reason}"));
+    assert!(site.functions.faults()[0].ends_with("took longer than 5000 ms while it compiled this function"));
+    assert_ok(&site.request("healthy").await);
+    site.stop().await;
+}
+
 pub(crate) async fn a_function_that_kills_its_workers_again_and_again_is_throttled() {
     let site = Site::start(&[script("loops", LOOPS).with("budget_ms = 1"), script("healthy", HEALTHY)]).await;
     for _ in 0..FUNCTION_DEATHS_MAX {

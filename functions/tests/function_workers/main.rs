@@ -4,6 +4,7 @@
 
 mod containment;
 mod hostile;
+mod invoke;
 mod node;
 mod protocol;
 mod service;
@@ -44,6 +45,7 @@ const TESTS: &[Test] = tests! {
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
         what_exhausts_the_engine_costs_one_request
         a_source_that_aborts_the_parser_spoils_only_its_own_function
+        a_source_that_loops_while_it_is_loaded_spoils_only_its_own_function
         a_function_that_kills_its_workers_again_and_again_is_throttled
         a_spare_takes_over_and_another_one_is_prepared
         a_worker_that_is_killed_costs_the_call_it_was_in
@@ -56,6 +58,11 @@ const TESTS: &[Test] = tests! {
         stop_leaves_no_process
         dropping_leaves_no_process
         nothing_outlives_a_killed_node;
+    invoke:
+        a_source_that_does_not_compile_is_a_result
+        an_event_that_is_none_is_an_error
+        a_missing_source_is_an_error
+        a_worker_that_dies_is_a_result;
     protocol:
         a_worker_that_gets_garbage_exits
         a_worker_exits_when_the_node_hangs_up

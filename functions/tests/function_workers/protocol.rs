@@ -43,7 +43,7 @@ pub(crate) async fn a_worker_exits_when_the_node_hangs_up() {
 }
 
 /// A program that plays a worker: it writes `bytes` (octal escapes for `printf`) to the socket and waits.
-fn impostor(folder: &TempDir, steps: &str) -> PathBuf {
+pub(crate) fn impostor(folder: &TempDir, steps: &str) -> PathBuf {
     let path = folder.path().join("impostor");
     std::fs::write(&path, format!("#!/bin/sh\n{steps}\nexec cat <&0 >/dev/null\n")).expect("a file");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file");

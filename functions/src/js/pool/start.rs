@@ -41,8 +41,8 @@ pub(super) enum StartFailure {
     Spawn(#[from] io::Error),
     #[error("the function worker sent {0}")]
     Frame(#[from] FrameError),
-    #[error("the engine {reason} while it compiled function {index}")]
-    Function { index: usize, reason: String },
+    #[error("the engine {error} while it compiled function {index}")]
+    Function { index: usize, error: TalkError },
 }
 
 /// A socket to a worker before calls go over it: one question, one answer.
@@ -153,7 +153,7 @@ fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkErro
             Ok(())
         }
         Ok(_) => Err(FrameError::Impossible("answer").into()),
-        Err(error) => Err(StartFailure::Function { index, reason: error.to_string() }),
+        Err(error) => Err(StartFailure::Function { index, error }),
     }
 }
 
