@@ -179,9 +179,9 @@ pub const DNS_TTL: Duration = Duration::from_secs(30);
 /// How long a lookup of an origin's name may take.
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a viewer may wait for another viewer's fetch of the same object.
-pub const COLLAPSE_WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+pub const COLLAPSE_WAIT_TIMEOUT: Duration = Duration::from_mins(2);
 /// A write to a viewer that takes nothing for so long is given up.
-pub const VIEWER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const VIEWER_WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Objects the node remembers as not cacheable, so that their requests do not wait for each other.
 pub const UNCACHEABLE_REMEMBERED_MAX: usize = 16_384;
 /// Streams a viewer may have open on one h2 connection. CloudFront: 128.
