@@ -1,6 +1,6 @@
 //! What hostile functions get, and that nobody else notices.
 
-use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, script, signal, suspend, until_dead};
+use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, resume, script, signal, suspend, until_dead};
 use homefront_config::limits::{FUNCTION_DEATHS_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX};
 use homefront_functions::{FailureKind, Verdict};
 use rustix::process::Signal;
@@ -173,16 +173,16 @@ pub(crate) async fn a_call_that_a_busy_machine_kept_from_running_is_spared() {
     // A stopped process gets no CPU time, as on a machine that has none to give.
     suspend(&workers).await;
     let started = Instant::now();
-    let starved = tokio::spawn({
+    let call = tokio::spawn({
         let site = site.clone();
         async move { site.request("healthy").await }
     });
     while started.elapsed() < BUDGET + BUDGET / 4 {
-        assert!(!starved.is_finished(), "it was killed though it had not run");
+        assert!(!call.is_finished(), "it was killed though it had not run");
         tokio::task::yield_now().await;
     }
-    workers.iter().for_each(|pid| signal(*pid, Signal::CONT));
-    assert_ok(&starved.await.expect("a verdict"));
+    resume(&workers);
+    assert_ok(&call.await.expect("a verdict"));
     assert_eq!(site.functions.worker_ids(), workers, "nobody died");
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
@@ -207,7 +207,7 @@ pub(crate) async fn calls_beyond_the_queue_are_throttled_at_once() {
     let first = calls.join_next().await.expect("a call").expect("a verdict");
     let too_many = "function \"healthy\": too many calls wait for a worker".to_owned();
     assert_eq!(failure(first), (FailureKind::FunctionThrottled, too_many));
-    workers.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    resume(&workers);
     let answered = calls.join_all().await.into_iter().filter(|verdict| matches!(verdict, Verdict::Continue(_))).count();
     assert!(answered >= FUNCTION_QUEUE_CALLS_MAX, "{answered}");
     Arc::into_inner(site).expect("ours alone").stop().await;

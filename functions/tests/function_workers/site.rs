@@ -215,3 +215,9 @@ pub(crate) async fn suspend(pids: &[u32]) {
         }
     }
 }
+
+pub(crate) fn resume(pids: &[u32]) {
+    for pid in pids {
+        signal(*pid, Signal::CONT);
+    }
+}
