@@ -104,6 +104,13 @@ async fn a_call_that_hangs_ends_at_its_deadline_and_costs_that_call_only() {
 }
 
 #[tokio::test]
+async fn an_environment_that_closes_its_sockets_costs_that_call_only() {
+    let source = "import os\ndef handler(event, context):\n if event: os.closerange(3, 64)\n return os.getpid()";
+    let (failure, _) = fails_once(source, json!(true)).await;
+    assert!(failure.contains("Runtime exited with error: "), "{failure}");
+}
+
+#[tokio::test]
 async fn an_environment_killed_while_idle_costs_nothing() {
     let fixture = Fixture::new("import os\ndef handler(event, context):\n return os.getpid()");
     for _ in 0..3 {
@@ -192,7 +199,8 @@ async fn an_event_does_not_wait_for_ever() {
         plan.lambda.concurrency_max = 1;
         bounds.queue_wait_max = Duration::from_secs(1);
     });
-    fixture.result(json!(0)).await;
+    // An environment that takes longer to start than this pool waits is there for a later call.
+    while fixture.call(json!(0)).await.is_err() {}
     let gate = Gate::new().await;
     let busy = fixture.result(json!(gate.port()));
     let other = async {
