@@ -53,7 +53,7 @@ pub(super) fn guide(address: SocketAddr) -> String {
         X-Frame-Options: DENY                 added by a CloudFront Function on viewer response (security-headers)\n\
         X-Cache: LambdaGeneratedResponse ...  made now; ask again and it is \"Hit from cloudfront\", with an Age\n\
         Via, X-Amz-Cf-Pop                     this node\n\
-        X-Amz-Cf-Id                           this request; its id in the function log above\n\
+        X-Amz-Cf-Id                           this request; access log and error pages name it\n\
         \n\
         Also:  curl -i http://{address}/      the folder public/: Miss from cloudfront, then Hit\n\
         \x20      curl -i http://{address}/docs  a CloudFront Function on viewer request makes it /docs/index.html\n\
