@@ -95,7 +95,8 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
 }
 
 impl TestResult {
-    fn could_not_run(error: &str) -> Self {
+    /// The code could not be run at all, or not to its end.
+    pub(crate) fn could_not_run(error: &str) -> Self {
         Self {
             function_output: String::new(),
             logs: Vec::new(),

@@ -73,7 +73,7 @@ impl Inline {
             let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
             CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), cpu_us: 0 }
         });
-        self.shared.counters[index].call(&result, function.budget);
+        self.shared.counters[index].call(&result);
         result
     }
 

@@ -130,7 +130,7 @@ impl Pool {
         let function = &self.shared.functions[index];
         match self.shared.clone().call(index, call).await {
             Ok(result) => {
-                function.counters.call(&result, function.function.budget);
+                function.counters.call(&result);
                 result
             }
             Err(failure) => {

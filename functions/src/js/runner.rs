@@ -13,10 +13,6 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// TestFunction's sentence before what went wrong.
-const COULD_NOT_RUN: &str =
-    "The CloudFront function associated with the CloudFront distribution is invalid or could not run. ";
-
 /// Room for the way to the worker and back, which the function's budget does not pay for.
 const OVERHEAD: Duration = Duration::from_millis(100);
 
@@ -66,7 +62,7 @@ pub async fn run(
     let before = Instant::now();
     match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
         Ok(Answer::Loaded(_, Ok(()))) => {}
-        Ok(Answer::Loaded(_, Err(error))) => return Ok(failed(function, &error.to_string())),
+        Ok(Answer::Loaded(_, Err(error))) => return Ok(TestResult::could_not_run(&error.message)),
         Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
         Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),
     }
@@ -87,10 +83,8 @@ pub async fn run(
 fn failed(function: &Function, what: &str) -> TestResult {
     let detail = format!("function \"{}\": {what}", function.name);
     TestResult {
-        function_output: String::new(),
-        logs: Vec::new(),
-        error_message: format!("{COULD_NOT_RUN}{what}"),
         compute_utilization: 100,
         failure: Some(Failure { kind: FailureKind::FunctionExecution, sentence: None, detail }),
+        ..TestResult::could_not_run(what)
     }
 }

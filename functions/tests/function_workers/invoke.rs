@@ -1,6 +1,6 @@
 //! One run of one function on one event object, as `homefront invoke` does it.
 
-use super::site::{DISTRIBUTION, HEALTHY, Script, configure, executable, script};
+use super::site::{DISTRIBUTION, HEALTHY, LOOPS, Script, configure, executable, script};
 use homefront_functions::js::runner::{RunError, run};
 use homefront_functions::process::Spawner;
 use homefront_functions::test_function::TestResult;
@@ -13,6 +13,23 @@ async fn invoke(script: Script, event: &str, executable: &Path) -> Result<TestRe
     let result = run(&config.functions[0], event.as_bytes(), 1_700_000_000_000, &spawner, executable).await;
     spawner.all_gone().await;
     result
+}
+
+const EVENT: &str = r#"{"version":"1.0","context":{"eventType":"viewer-request"},"viewer":{"ip":"203.0.113.7"},
+    "request":{"method":"GET","uri":"/","querystring":{},"headers":{},"cookies":{}}}"#;
+
+pub(crate) async fn a_run_gives_output_log_and_utilization() {
+    let prints = "function handler(event) { console.log('hi'); event.request.uri = '/ok'; return event.request; }";
+    let result = invoke(script("prints", prints), EVENT, &executable()).await.expect("a result");
+    assert_eq!((result.error_message.as_str(), result.logs.as_slice()), ("", ["hi".to_owned()].as_slice()));
+    assert!(result.function_output.contains(r#""uri":"/ok""#), "{result:?}");
+}
+
+pub(crate) async fn a_run_that_loops_is_killed_after_the_functions_budget() {
+    let loops = script("loops", LOOPS).with("budget_ms = 200");
+    let result = invoke(loops, EVENT, &executable()).await.expect("a result");
+    let end = "could not run. it ran longer than its budget of 200 ms and was killed";
+    assert!(result.error_message.ends_with(end), "{result:?}");
 }
 
 pub(crate) async fn a_source_that_does_not_compile_is_a_result() {

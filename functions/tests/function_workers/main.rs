@@ -59,6 +59,8 @@ const TESTS: &[Test] = tests! {
         dropping_leaves_no_process
         nothing_outlives_a_killed_node;
     invoke:
+        a_run_gives_output_log_and_utilization
+        a_run_that_loops_is_killed_after_the_functions_budget
         a_source_that_does_not_compile_is_a_result
         an_event_that_is_none_is_an_error
         a_missing_source_is_an_error

@@ -3,8 +3,8 @@
 use crate::js::CallResult;
 use crate::js::Outcome;
 use crate::{FailureKind, Verdict};
+use homefront_config::limits::FUNCTION_COMPUTE_US_MAX;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// What a function did since the node started.
 #[derive(Debug, Default)]
@@ -35,10 +35,10 @@ pub struct Figures {
 }
 
 impl Counters {
-    /// A call ended with a result. Its utilization is its CPU time's share of the function's budget.
-    pub(in crate::js) fn call(&self, result: &CallResult, budget: Duration) {
+    /// A call ended with a result. Its utilization is its CPU time's share of what CloudFront permits.
+    pub(in crate::js) fn call(&self, result: &CallResult) {
         self.invocations.fetch_add(1, Ordering::Relaxed);
-        let percent = utilization_percent(result.cpu_us, budget);
+        let percent = utilization_percent(result.cpu_us);
         let band = if percent <= 50 { 0 } else { 1 + usize::from(percent > 70) };
         self.utilization[band].fetch_add(1, Ordering::Relaxed);
         self.utilization_percent_sum.fetch_add(percent, Ordering::Relaxed);
@@ -79,9 +79,8 @@ impl Counters {
 }
 
 /// 0 to 100.
-fn utilization_percent(cpu_us: u64, budget: Duration) -> u64 {
-    let budget_us = u64::try_from(budget.as_micros()).unwrap_or(u64::MAX).max(1);
-    (cpu_us.saturating_mul(100) / budget_us).min(100)
+fn utilization_percent(cpu_us: u64) -> u64 {
+    (cpu_us.saturating_mul(100) / FUNCTION_COMPUTE_US_MAX).min(100)
 }
 
 #[cfg(test)]
@@ -96,9 +95,9 @@ mod tests {
     #[test]
     fn calls_are_counted_in_the_bands_of_the_developer_guide() {
         let counters = Counters::default();
-        let budget = Duration::from_millis(1);
-        for cpu_us in [0, 500, 509, 510, 700, 709, 710, 1_000, u64::MAX] {
-            counters.call(&result(cpu_us, Verdict::Continue(RequestEdit::default())), budget);
+        for thousandth in [0, 500, 509, 510, 700, 709, 710, 1_000, u64::MAX / FUNCTION_COMPUTE_US_MAX] {
+            let cpu_us = (thousandth * FUNCTION_COMPUTE_US_MAX).div_ceil(1_000);
+            counters.call(&result(cpu_us, Verdict::Continue(RequestEdit::default())));
         }
         let figures = counters.figures();
         assert_eq!((figures.invocations, figures.utilization), (9, [3, 3, 3]));
@@ -109,7 +108,7 @@ mod tests {
     fn failures_are_counted_by_their_kind() {
         let counters = Counters::default();
         let failure = |kind| Verdict::Fail(Failure { kind, sentence: None, detail: String::new() });
-        counters.call(&result(1, failure(FailureKind::FunctionValidation)), Duration::from_millis(1));
+        counters.call(&result(1, failure(FailureKind::FunctionValidation)));
         counters.no_result(FailureKind::FunctionExecution);
         counters.no_result(FailureKind::FunctionThrottled);
         let figures = counters.figures();
