@@ -13,7 +13,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// A CloudFront-compatible edge node: caches by CloudFront's rules, runs CloudFront Functions and Lambda@Edge.
+/// A CloudFront-compatible edge node.
+///
+/// Caches by CloudFront's rules; runs CloudFront Functions and Lambda@Edge functions unchanged. `homefront serve` alone runs
+/// an example and prints what to try.
 #[derive(Debug, Parser)]
 #[command(name = "homefront", version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
@@ -23,9 +26,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a node.
+    /// Run a node; without FILE, the quickstart example.
     ///
-    /// Without FILE and --origin it runs the quickstart example on 127.0.0.1:8080 and prints what to try.
+    /// Without FILE and --origin it runs the quickstart example on 127.0.0.1:8080 and prints what to try. Ctrl-C and SIGTERM let
+    /// requests in flight end. The node's own log goes to standard error; HOMEFRONT_LOG=debug says more.
     Serve {
         /// The node's configuration.
         file: Option<PathBuf>,
@@ -36,12 +40,16 @@ enum Command {
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
     },
-    /// Read a configuration and its functions; print everything that is wrong; exit with 2 if anything is.
+    /// Print all that is wrong with a configuration and its functions.
+    ///
+    /// Starts nothing that a viewer could reach. Exits with 0 when nothing is wrong (warnings aside), with 2 when something is.
     Check {
         /// The node's configuration.
         file: PathBuf,
     },
-    /// Run one function on one event; print its output, its log and what it cost.
+    /// Run one function on one event.
+    ///
+    /// Prints its output, its log and what it cost.
     Invoke {
         /// Name of a [[function]] or a [[lambda]].
         name: String,
@@ -119,4 +127,31 @@ fn print(text: &str) {
 /// To standard error.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_introduces_itself() {
+        Cli::command().debug_assert();
+        insta::assert_snapshot!(Cli::command().term_width(100).render_help(), @r"
+        A CloudFront-compatible edge node
+
+        Usage: homefront <COMMAND>
+
+        Commands:
+          serve   Run a node; without FILE, the quickstart example
+          check   Print all that is wrong with a configuration and its functions
+          invoke  Run one function on one event
+          schema  Print the JSON Schema of the configuration, for editors
+          help    Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help (see more with '--help')
+          -V, --version  Print version
+        ");
+    }
 }
