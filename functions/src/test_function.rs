@@ -68,7 +68,7 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
         Err(error) => return Ok(TestResult::could_not_run(&error.message)),
     };
     let call = Call {
-        event_type: event.event_type,
+        event_type: event.kind,
         context: &event.context,
         request: &event.request,
         response: event.response.as_ref(),

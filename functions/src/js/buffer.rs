@@ -135,12 +135,12 @@ fn relative(value: &JsValue, default: usize, length: usize, context: &mut Contex
 
 /// A Buffer of its own bytes.
 fn made(bytes: &[u8], context: &mut Context) -> JsResult<JsValue> {
-    as_buffer(uint8_array(bytes, context)?, context)
+    Ok(as_buffer(uint8_array(bytes, context)?, context))
 }
 
-fn as_buffer(array: JsObject, context: &mut Context) -> JsResult<JsValue> {
+fn as_buffer(array: JsObject, context: &Context) -> JsValue {
     array.set_prototype(Host::of(context).prototypes.borrow().buffer.clone());
-    Ok(array.into())
+    array.into()
 }
 
 /// A Buffer over bytes that are another's.
@@ -148,14 +148,14 @@ fn shared(buffer: &JsArrayBuffer, start: usize, length: usize, context: &mut Con
     let constructor = context.intrinsics().constructors().typed_uint8_array().constructor();
     let arguments = [JsValue::from(buffer.clone()), start.into(), length.into()];
     let array = constructor.construct(&arguments, None, context)?;
-    as_buffer(array, context)
+    Ok(as_buffer(array, context))
 }
 
 /// What typed array methods such as `map` make their results with.
 fn construct(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let constructor = context.intrinsics().constructors().typed_uint8_array().constructor();
     let array = constructor.construct(arguments, None, context)?;
-    as_buffer(array, context)
+    Ok(as_buffer(array, context))
 }
 
 fn to_string(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {

@@ -105,10 +105,10 @@ pub(super) fn of_data(value: &JsValue, what: &str, context: &mut Context) -> JsR
     if let Some(text) = value.as_string() {
         return Ok(utf8(&text).into_bytes());
     }
-    if let Some(object) = value.as_object() {
-        if let Some(bytes) = of_view(&object, context)? {
-            return Ok(bytes);
-        }
+    if let Some(object) = value.as_object()
+        && let Some(bytes) = of_view(&object, context)?
+    {
+        return Ok(bytes);
     }
     Err(JsNativeError::typ().with_message(format!("{what} is not a string or Buffer-like object")).into())
 }

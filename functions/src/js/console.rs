@@ -100,11 +100,8 @@ impl Printer<'_> {
         if object.is_callable() {
             self.line.push_str("[Function");
             let name = object.borrow().properties().get(&PropertyKey::from(boa_engine::js_string!("name")));
-            match name.and_then(|name| name.value()?.as_string()).filter(|name| !name.is_empty()) {
-                Some(name) => {
-                    let _ = write!(self.line, ": {}", utf8(&name));
-                }
-                None => {}
+            if let Some(name) = name.and_then(|name| name.value()?.as_string()).filter(|name| !name.is_empty()) {
+                let _ = write!(self.line, ": {}", utf8(&name));
             }
             self.line.push(']');
             return Ok(());

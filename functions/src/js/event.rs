@@ -232,7 +232,7 @@ fn read(section: Section, context: &mut Context) -> JsResult<JsValue> {
     if let Some(value) = event.built(section) {
         return Ok(value);
     }
-    let value = build(&event, section, context)?;
+    let value = build(&event, section, context);
     event.built.borrow_mut()[section as usize] = Some(value.clone());
     if let Some(holder) = event.holder(section) {
         data(holder, section.key(), value.clone());
@@ -255,7 +255,7 @@ fn assign(section: Section, this: &JsValue, value: JsValue, context: &mut Contex
     Ok(JsValue::undefined())
 }
 
-fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsResult<JsValue> {
+fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue {
     let object = plain_object(context);
     match section {
         Section::Context => {
@@ -275,22 +275,22 @@ fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsResult
         _ => {
             let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
             for entry in event.entries(section) {
-                let value = entry_object(&entry, context)?;
+                let value = entry_object(&entry, context);
                 object.insert_property(accessors.name(&entry.name), enumerable(value));
             }
         }
     }
-    Ok(object.into())
+    object.into()
 }
 
-fn entry_object(entry: &Entry<'_>, context: &mut Context) -> JsResult<JsObject> {
+fn entry_object(entry: &Entry<'_>, context: &mut Context) -> JsObject {
     let object = value_object(&entry.values[0], context);
     if entry.values.len() > 1 {
         let values: Vec<JsValue> = entry.values.iter().map(|value| value_object(value, context).into()).collect();
         let values = JsArray::from_iter(values, context);
         data(&object, js_string!("multiValue"), values);
     }
-    Ok(object)
+    object
 }
 
 fn value_object(value: &Value<'_>, context: &mut Context) -> JsObject {

@@ -112,10 +112,11 @@ pub(super) fn describe(value: &JsValue, context: &mut Context) -> String {
 
 /// The texts of CloudFront's engine for what boa says in its own.
 fn in_cloudfronts_words(message: &str) -> Cow<'_, str> {
-    if let Some(name) = message.strip_suffix(" is not defined") {
-        if !name.is_empty() && !name.contains([' ', '"']) {
-            return Cow::Owned(format!("\"{name}\" is not defined"));
-        }
+    if let Some(name) = message.strip_suffix(" is not defined")
+        && !name.is_empty()
+        && !name.contains([' ', '"'])
+    {
+        return Cow::Owned(format!("\"{name}\" is not defined"));
     }
     if let Some(property) = message.strip_prefix("cannot set non-writable property: ") {
         return Cow::Owned(format!("Cannot assign to read-only property \"{property}\" of object"));

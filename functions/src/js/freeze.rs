@@ -191,7 +191,7 @@ impl Inventory {
 
     fn holdings(object: &JsObject, context: &mut Context) -> JsResult<Holdings> {
         let properties = own_properties(object, context)?.into_iter().map(|(key, property)| {
-            let values = [property.value(), property.get(), property.set()].map(|value| value.cloned());
+            let values = [property.value(), property.get(), property.set()].map(Option::<&JsValue>::cloned);
             (key, values, [property.writable(), property.enumerable(), property.configurable()])
         });
         Ok((object.prototype(), object.is_extensible(context)?, properties.collect()))

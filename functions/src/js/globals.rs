@@ -189,6 +189,7 @@ fn remove(object: &JsObject, names: &[&str], context: &mut Context) -> JsResult<
 }
 
 /// `Math.random`: xorshift64*, started anew for each call.
+#[allow(clippy::unnecessary_wraps, reason = "the signature of a native function")]
 fn random(_this: &JsValue, _arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let host = Host::of(context);
     let mut state = host.random.get();

@@ -57,8 +57,8 @@ fn revive_at(
     let value = holder.get(key.clone(), context)?;
     if let Some(object) = value.as_object() {
         for member in object.own_property_keys(context)? {
-            let enumerable =
-                object.borrow().properties().get(&member).is_some_and(|found| found.enumerable() == Some(true));
+            let found = object.borrow().properties().get(&member);
+            let enumerable = found.is_some_and(|found| found.enumerable() == Some(true));
             if !enumerable || matches!(member, PropertyKey::Symbol(_)) {
                 continue;
             }
@@ -309,10 +309,11 @@ impl<'a, U: Unit> Parser<'a, U> {
             self.digits()?;
         }
         let text: String = self.units[start..self.at].iter().map(|unit| char::from((*unit).into() as u8)).collect();
-        if integer == self.at && text != "-0" {
-            if let Ok(value) = text.parse::<i32>() {
-                return Ok(value.into());
-            }
+        if integer == self.at
+            && text != "-0"
+            && let Ok(value) = text.parse::<i32>()
+        {
+            return Ok(value.into());
         }
         Ok(text.parse::<f64>().map_err(|_| self.fail("Invalid number"))?.into())
     }

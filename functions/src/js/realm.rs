@@ -90,7 +90,7 @@ impl Realm {
         let (mut context, clock, jobs) = bare_context(runtime);
         Self::prepare(&mut context, runtime, protection)
             .map_err(|error| LoadError { message: format!("the engine could not be prepared: {error}"), line: None })?;
-        let wrapper = compile(wrapped, &mut context)?;
+        let function = compile(wrapped, &mut context)?;
         let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
         let global = context.global_object();
         let global_keys = global.borrow().shape().keys();
@@ -98,7 +98,18 @@ impl Realm {
         let host = Host::of(&context);
         host.source.replace(wrapped.text.as_str().into());
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self { context, host, accessors, clock, jobs, wrapper, modules, global, global_shape, global_keys })
+        Ok(Self {
+            context,
+            host,
+            accessors,
+            clock,
+            jobs,
+            wrapper: function,
+            modules,
+            global,
+            global_shape,
+            global_keys,
+        })
     }
 
     fn prepare(context: &mut Context, runtime: FunctionRuntime, protection: Protection) -> JsResult<()> {
@@ -195,6 +206,6 @@ fn compile(wrapped: &Wrapped, context: &mut Context) -> Result<JsFunction, LoadE
     let evaluated = Script::parse(Source::from_bytes(&wrapped.text), None, context)
         .and_then(|script| script.evaluate(context))
         .map_err(|error| source::syntax_error(&error))?;
-    let wrapper = evaluated.as_object().and_then(JsFunction::from_object);
-    wrapper.ok_or_else(|| LoadError::syntax("the source is not a program", None))
+    let function = evaluated.as_object().and_then(JsFunction::from_object);
+    function.ok_or_else(|| LoadError::syntax("the source is not a program", None))
 }

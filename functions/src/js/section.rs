@@ -84,15 +84,14 @@ impl<'a> Group<'a> {
     const LINEAR_MAX: usize = 24;
 
     fn add(&mut self, name: Cow<'a, str>, value: Value<'a>) {
-        match self.position(&name) {
-            Some(position) => self.entries[position].values.push(value),
-            None => {
-                if self.entries.len() >= Self::LINEAR_MAX {
-                    self.index.insert(name.clone(), self.entries.len());
-                }
-                self.entries.push(Entry { name, values: vec![value] });
-            }
+        if let Some(position) = self.position(&name) {
+            self.entries[position].values.push(value);
+            return;
         }
+        if self.entries.len() >= Self::LINEAR_MAX {
+            self.index.insert(name.clone(), self.entries.len());
+        }
+        self.entries.push(Entry { name, values: vec![value] });
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -160,7 +159,8 @@ mod tests {
 
     #[test]
     fn many_names_are_still_grouped() {
-        let text: String = (0..200).map(|n| format!("n{}=x&", n % 100)).collect();
+        let pairs: Vec<String> = (0..200).map(|number| format!("n{}=x", number % 100)).collect();
+        let text = pairs.join("&");
         let entries = query(text.as_bytes());
         assert_eq!(entries.len(), 100);
         assert!(entries.iter().all(|entry| entry.values.len() == 2));

@@ -230,7 +230,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn line(&self, at: usize) -> u32 {
-        1 + self.bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u32
+        1 + memchr::memchr_iter(b'\n', &self.bytes[..at]).count() as u32
     }
 
     /// `import name from 'module'`: remembered, and blanked out but for its line ends.

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// What an event object describes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    pub(super) event_type: EventType,
+    pub(super) kind: EventType,
     pub(super) context: EventContext,
     pub(super) request: Request,
     pub(super) response: Option<Response>,
@@ -45,7 +45,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Event, EventError> {
         request_id: context.text("requestId")?.unwrap_or_default().to_owned(),
         viewer_ip: viewer_ip(&event)?,
     };
-    Ok(Event { event_type, context, request, response })
+    Ok(Event { kind: event_type, context, request, response })
 }
 
 fn viewer_ip(event: &Node<'_>) -> Result<IpAddr, EventError> {

@@ -141,6 +141,7 @@ fn from_array_like(object: &JsObject, context: &mut Context) -> JsResult<JsValue
     made(&bytes, context)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature of a native function")]
 fn is_buffer(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let prototype = Host::of(context).prototypes.borrow().buffer.clone();
     let mut next = arguments.get_or_undefined(0).as_object().and_then(|object| object.prototype());
@@ -153,6 +154,7 @@ fn is_buffer(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> J
     Ok(false.into())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature of a native function")]
 fn is_encoding(_this: &JsValue, arguments: &[JsValue], _context: &mut Context) -> JsResult<JsValue> {
     let name = arguments.get_or_undefined(0).as_string().map(|name| utf8(&name));
     Ok(name.is_some_and(|name| Encoding::by_name(&name).is_some()).into())

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::HeaderEdit;
+use std::fmt::Write as _;
 
 #[test]
 fn several_lines_of_a_header_are_a_multi_value() {
@@ -167,7 +168,7 @@ fn results_that_cloudfront_refuses_are_validation_errors_with_a_reason() {
     for case in cases {
         let failure = failure(&format!("function handler(event) {{ {case}; return event.request; }}"));
         assert_eq!(failure.kind, FailureKind::FunctionValidation, "{case}");
-        seen.push_str(&format!("{case}\n    {} | {:?}\n", failure.detail, failure.sentence));
+        let _ = writeln!(seen, "{case}\n    {} | {:?}", failure.detail, failure.sentence);
     }
     insta::assert_snapshot!(seen);
 }
@@ -192,7 +193,7 @@ fn responses_that_cloudfront_refuses_are_validation_errors_with_a_reason() {
     for case in on_request {
         let failure = failure(&format!("function handler(event) {{ return {case}; }}"));
         assert_eq!(failure.kind, FailureKind::FunctionValidation, "{case}");
-        seen.push_str(&format!("{case}\n    {}\n", failure.detail));
+        let _ = writeln!(seen, "{case}\n    {}", failure.detail);
     }
     let on_response = [
         "event.response.headers['Strict-Transport-Security'] = {value: 'max-age=1'}",
@@ -206,7 +207,7 @@ fn responses_that_cloudfront_refuses_are_validation_errors_with_a_reason() {
     for case in on_response {
         let failure = response_failure(&format!("function handler(event) {{ {case}; return event.response; }}"));
         assert_eq!(failure.kind, FailureKind::FunctionValidation, "{case}");
-        seen.push_str(&format!("{case}\n    {} | {:?}\n", failure.detail, failure.sentence));
+        let _ = writeln!(seen, "{case}\n    {} | {:?}", failure.detail, failure.sentence);
     }
     insta::assert_snapshot!(seen);
 }
@@ -246,7 +247,7 @@ fn errors_of_the_program_are_execution_errors_in_cloudfronts_words() {
         let failure = failure(&format!("function handler(event) {{ {case}; return event.request; }}"));
         assert_eq!(failure.kind, FailureKind::FunctionExecution, "{case}");
         assert_eq!(failure.sentence, None);
-        seen.push_str(&format!("{case}\n    {}\n", failure.detail.trim_start_matches("function \"test\": ")));
+        let _ = writeln!(seen, "{case}\n    {}", failure.detail.trim_start_matches("function \"test\": "));
     }
     insta::assert_snapshot!(seen);
 }

@@ -4,14 +4,14 @@ use super::*;
 
 /// Prints each expression with its value, for a snapshot.
 fn values(expressions: &[&str]) -> String {
-    expressions.iter().map(|expression| format!("{expression}\n    {}\n", evaluate(expression))).collect()
+    let value = |expression: &&str| format!("{expression}\n    {}", evaluate(expression));
+    expressions.iter().map(value).collect::<Vec<_>>().join("\n")
 }
 
 fn values_in_1_0(expressions: &[&str]) -> String {
-    let value = |expression: &&str| {
-        format!("{expression}\n    {}\n", evaluate_in(expression, FunctionRuntime::CloudfrontJs1_0))
-    };
-    expressions.iter().map(value).collect()
+    let value =
+        |expression: &&str| format!("{expression}\n    {}", evaluate_in(expression, FunctionRuntime::CloudfrontJs1_0));
+    expressions.iter().map(value).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
