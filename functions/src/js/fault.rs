@@ -44,7 +44,13 @@ impl Fault {
         let source = Host::of(context).source.borrow().clone();
         let text = text_of(error, context);
         let located = place.as_ref().and_then(|place| place.in_cloudfronts_words(&text, &source));
-        Self::Execution { text: located.unwrap_or(text), line: place.map(|place| place.line as u32) }
+        let line = match text.strip_prefix("ReferenceError: \"").and_then(|rest| rest.strip_suffix("\" is not defined"))
+        {
+            // boa places these at the statement before; the name itself is the better guide.
+            Some(name) => only_line_with(name, &source),
+            None => place.map(|place| place.line as u32),
+        };
+        Self::Execution { text: located.unwrap_or(text), line }
     }
 
     /// For the host.
@@ -181,6 +187,14 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// The line on which a name stands, if it stands on one only.
+fn only_line_with(name: &str, source: &str) -> Option<u32> {
+    let names = |line: &str| line.split(|character| !is_word(character)).any(|word| word == name);
+    let mut lines = source.lines().enumerate().filter(|(_, line)| names(line));
+    let (index, _) = lines.next()?;
+    lines.next().is_none().then_some(index as u32 + 1)
 }
 
 fn is_word(character: char) -> bool {

@@ -1,11 +1,8 @@
 //! What the engine asks its host: no code from strings, UTC, small buffers.
 
-use boa_engine::builtins::object::OrdinaryObject;
 use boa_engine::context::HostHooks;
-use boa_engine::context::intrinsics::Intrinsics;
-use boa_engine::object::shape::RootShape;
 use boa_engine::realm::Realm;
-use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString};
+use boa_engine::{Context, JsNativeError, JsResult, JsString};
 use homefront_config::limits::FUNCTION_BUFFER_BYTES_MAX;
 
 /// The host of every context.
@@ -21,13 +18,6 @@ impl HostHooks for Hooks {
         _context: &mut Context,
     ) -> JsResult<()> {
         Err(JsNativeError::typ().with_message("code generation from strings is not allowed").into())
-    }
-
-    /// With a shared shape, unlike the default: its address changes with every property that is added, which is how a
-    /// call that leaves something behind is noticed.
-    fn create_global_object(&self, intrinsics: &Intrinsics) -> JsObject {
-        let prototype = intrinsics.constructors().object().prototype();
-        JsObject::new(&RootShape::default(), prototype, OrdinaryObject).upcast()
     }
 
     fn local_timezone_offset_seconds(&self, _unix_time_seconds: i64) -> i32 {

@@ -13,6 +13,7 @@ use super::source::{self, Wrapped};
 use super::{Call, freeze, globals, modules};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
+use boa_engine::error::EngineError;
 use boa_engine::module::IdleModuleLoader;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
 use boa_engine::property::PropertyKey;
@@ -60,7 +61,6 @@ pub(super) struct Realm {
     wrapper: JsFunction,
     modules: Vec<JsValue>,
     global: JsObject,
-    global_shape: usize,
     global_keys: Vec<PropertyKey>,
 }
 
@@ -94,22 +94,10 @@ impl Realm {
         let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
         let global = context.global_object();
         let global_keys = global.borrow().shape().keys();
-        let global_shape = global.borrow().shape().to_addr_usize();
         let host = Host::of(&context);
         host.source.replace(wrapped.text.as_str().into());
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self {
-            context,
-            host,
-            accessors,
-            clock,
-            jobs,
-            wrapper: function,
-            modules,
-            global,
-            global_shape,
-            global_keys,
-        })
+        Ok(Self { context, host, accessors, clock, jobs, wrapper: function, modules, global, global_keys })
     }
 
     fn prepare(context: &mut Context, runtime: FunctionRuntime, protection: Protection) -> JsResult<()> {
@@ -130,7 +118,11 @@ impl Realm {
         self.host.random.set(call.random_seed | 1);
         self.host.store.replace(store);
         let returned = self.handle(call);
-        let limit = matches!(&returned, Err(error) if error.as_ref().is_some_and(|error| error.as_engine().is_some()));
+        // A limit unwinds the engine as a return does; after an inconsistency of its own nothing is certain.
+        let inconsistent = matches!(
+            &returned,
+            Err(Some(error)) if matches!(error.as_engine(), Some(EngineError::Panic(_)))
+        );
         let result = match returned {
             Ok(value) => {
                 if let Some(inspect) = inspect {
@@ -143,7 +135,7 @@ impl Realm {
             Err(None) => Err(Fault::execution("ReferenceError: \"handler\" is not defined")),
         };
         let logs = self.host.log.borrow_mut().take();
-        let afterwards = if limit || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
+        let afterwards = if inconsistent || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
         Run { result, logs, afterwards }
     }
 
@@ -187,18 +179,21 @@ impl Realm {
         self.host.clear();
         self.context.clear_kept_objects();
         let extensible = self.global.is_extensible(&mut self.context).unwrap_or(false);
-        if self.global.borrow().shape().to_addr_usize() == self.global_shape && extensible {
-            return self.global.borrow().properties().index_property_keys().next().is_none();
+        let prototype = self.context.intrinsics().constructors().object().prototype();
+        if !extensible || self.global.prototype() != Some(prototype) {
+            return false;
+        }
+        // The globals that were there cannot be deleted, so as many keys as before are the keys from before.
+        let (named, indexed) = {
+            let global = self.global.borrow();
+            (global.shape().keys().len(), global.properties().index_property_keys().next().is_some())
+        };
+        if named == self.global_keys.len() && !indexed {
+            return true;
         }
         let keys = self.global.own_property_keys(&mut self.context).unwrap_or_default();
-        for key in keys.into_iter().filter(|key| !self.global_keys.contains(key)) {
-            if !self.global.delete_property_or_throw(key, &mut self.context).unwrap_or(false) {
-                return false;
-            }
-        }
-        self.global_shape = self.global.borrow().shape().to_addr_usize();
-        let prototype = self.context.intrinsics().constructors().object().prototype();
-        extensible && self.global.prototype() == Some(prototype)
+        let mut added = keys.into_iter().filter(|key| !self.global_keys.contains(key));
+        added.all(|key| self.global.delete_property_or_throw(key, &mut self.context).unwrap_or(false))
     }
 }
 

@@ -81,15 +81,29 @@ fn arrays_nested_deep_are_joined_or_refused() {
 }
 
 #[test]
-fn an_error_at_a_limit_does_not_spoil_the_next_call() {
+fn an_error_at_a_limit_does_not_spoil_the_next_calls() {
     on_big_stack(|| {
-        let mut function = Function::new(
-            "function handler(event) { if (event.request.uri === '/bad') { (function f() { return f() + 1; })(); } \
-             if (event.request.uri === '/loop') { while (true) {} } event.request.uri = '/ok'; return event.request; }",
-        );
-        for uri in ["/", "/bad", "/", "/loop", "/", "/bad", "/loop", "/"] {
-            let verdict = function.on_request(&request(uri, &[]));
-            assert_eq!(matches!(verdict, Verdict::Continue(_)), uri == "/", "{uri} {verdict:?}");
+        let code = "function deep(n) { return n === 0 ? 0 : 1 + deep(n - 1); }\n\
+             function handler(event) {\n  var uri = event.request.uri;\n\
+             if (uri === '/bad') { [1].map(function f() { return [1].map(f); }); }\n\
+             if (uri === '/get') { var o = {get a() { return this.a; }}; o.a; }\n\
+             if (uri === '/loop') { while (true) {} }\n\
+             if (uri === '/throw') {\n nope(); }\n\
+             event.request.uri = '/' + deep(150); return event.request; }";
+        let mut function = Function::new(code);
+        for round in 0..40 {
+            for uri in ["/", "/bad", "/get", "/", "/loop", "/throw"] {
+                if uri == "/loop" && round % 10 != 0 {
+                    continue;
+                }
+                match function.on_request(&request(uri, &[])) {
+                    Verdict::Continue(edit) => assert_eq!((uri, edit.uri), ("/", Some("/150".into())), "{round}"),
+                    Verdict::Fail(failure) if uri == "/throw" => {
+                        assert!(failure.detail.ends_with("\"nope\" is not defined (line 8)"), "{failure}");
+                    }
+                    other => assert!(uri != "/", "{round} {other:?}"),
+                }
+            }
         }
     });
 }
