@@ -212,7 +212,8 @@ impl Loaded {
                 format!("the function has {} bytes; CloudFront takes at most {FUNCTION_CODE_BYTES_MAX}", code.len());
             return Err(LoadError { message, line: None });
         }
-        let wrapped = source::wrap(&code, runtime, &mut realm::bare_context(runtime).0)?;
+        let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
+        let wrapped = source::wrap(code, runtime, &mut realm::bare_context(runtime).0)?;
         let mut open = Realm::new(runtime, &wrapped, Protection::Open)?;
         let contexts = if open.modifies_built_ins(store.clone()) {
             Contexts::Open(Vec::new())
