@@ -8,8 +8,7 @@ fn two(one: &str, two: &str) -> Edge {
         format!(
             r#"
             [[distribution]]
-            id = "E{name}"
-            domain_name = "d{name}.cloudfront.net"
+            domain_name = "dtest{name}3456789.cloudfront.net"
             {settings}
             [[distribution.origin]]
             id = "{name}"
@@ -63,8 +62,8 @@ async fn the_host_chooses_the_distribution() {
         .start()
         .await;
     let cases = [
-        ("done.cloudfront.net", "one"),
-        ("dtwo.cloudfront.net", "two"),
+        ("dtestone3456789.cloudfront.net", "one"),
+        ("dtesttwo3456789.cloudfront.net", "two"),
         ("www.example.com", "one"),
         ("WWW.Example.COM", "one"),
         ("www.example.com:8080", "one"),
@@ -207,7 +206,7 @@ async fn a_folder_is_an_origin() {
         .await;
     let home = edge.get("/").await;
     assert_eq!((home.status, home.x_cache(), home.text()), (200, "Miss", "<h1>home</h1>"));
-    assert_eq!(home.header("content-type"), Some("text/html"));
+    assert_eq!(home.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(edge.get("/index.html").await.x_cache(), "Hit");
     assert_eq!(edge.get("/a%20b.txt").await.text(), "spaced");
     for path in ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/nothing"] {

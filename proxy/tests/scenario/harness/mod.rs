@@ -164,6 +164,9 @@ impl Edge {
 
 /// The binary under test, and the Python worker beside it.
 pub(crate) fn workers() -> Workers {
+    // HOMEFRONT_LOG=debug shows what nodes say; the first of them sets it up.
+    let filter = tracing_subscriber::EnvFilter::from_env("HOMEFRONT_LOG");
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     let executable = PathBuf::from(env!("CARGO_BIN_EXE_homefront"));
     let python_module = executable.with_file_name("libhomefront_python.so");
     assert!(python_module.exists(), "the Python worker is not built: cargo build -p homefront-python");
@@ -209,11 +212,6 @@ impl Running {
     /// How often.
     pub(crate) fn asked_times(&self, origin: &str) -> usize {
         self.asked(origin).len()
-    }
-
-    /// The port of the origin of that name.
-    pub(crate) fn origin_port(&self, origin: &str) -> u16 {
-        self.origins[origin].address.port()
     }
 
     /// Stops the node and gives back what it wrote into a file.
