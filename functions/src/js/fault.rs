@@ -159,8 +159,8 @@ impl Place {
 
     /// The text of CloudFront's engine, which names the member that boa does not.
     fn in_cloudfronts_words(&self, text: &str, source: &str) -> Option<String> {
-        let line = source.lines().nth(self.line - 1)?;
-        let at = line.char_indices().nth(self.column - 1)?.0;
+        let line = source.lines().nth(self.line.checked_sub(1)?)?;
+        let at = line.char_indices().nth(self.column.checked_sub(1)?)?.0;
         let (before, rest) = line.split_at(at);
         match text {
             "TypeError: cannot convert 'null' or 'undefined' to object" => {
