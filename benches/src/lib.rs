@@ -1,1 +1,4 @@
-//! skeleton
+//! What the benches share: a typical request, and the load generator with the servers it is pointed at.
+
+pub mod load;
+pub mod typical;

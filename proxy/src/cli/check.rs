@@ -28,9 +28,7 @@ pub(super) fn run(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(faults) => {
-            for fault in &faults {
-                complain(&format!("error: {fault}"));
-            }
+            faults.iter().for_each(|fault| complain(&format!("error: {fault}")));
             complain(&format!(
                 "{} error{} in {}",
                 faults.len(),

@@ -1,0 +1,5 @@
+"""Origin request: changes nothing."""
+
+
+def handler(event, context):
+    return event["Records"][0]["cf"]["request"]
