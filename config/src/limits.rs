@@ -241,3 +241,5 @@ pub const FUNCTION_JSON_DEPTH_MAX: usize = 32;
 pub const FUNCTION_COMPUTE_US_MAX: u64 = 1_000;
 /// Header and member names an engine keeps as JavaScript strings.
 pub const FUNCTION_NAMES_KEPT_MAX: usize = 512;
+/// Bytes of the text of a function's error in a log or a test result. CloudFront publishes none.
+pub const FUNCTION_ERROR_BYTES_MAX: usize = 2_048;

@@ -321,6 +321,31 @@ fn documents_name_only_files_that_are_there() {
     none(&findings);
 }
 
+#[test]
+fn documents_name_only_tests_that_are_there() {
+    let sources = sources();
+    let mut findings = Vec::new();
+    let mut named = 0;
+    for document in sources.iter().filter(|source| source.path.starts_with("docs/")) {
+        for (number, line) in (1..).zip(document.text.lines()) {
+            // `path`: `test`
+            for pair in line.split('`').collect::<Vec<_>>().windows(3).filter(|pair| pair[1] == ": ") {
+                let [path, _, test] = pair else { continue };
+                if !is_path(path) {
+                    continue;
+                }
+                let file = sources.iter().find(|source| source.path == *path);
+                named += 1;
+                if !file.is_some_and(|file| file.text.contains(&format!("fn {test}("))) {
+                    findings.push(format!("{}:{number}: {path} has no test {test}", document.path));
+                }
+            }
+        }
+    }
+    none(&findings);
+    assert!(named > 20, "docs/differences.md names its tests otherwise");
+}
+
 /// A path from the root of the repository, as documents write it between backticks.
 fn is_path(word: &str) -> bool {
     let plain = !word.contains(['{', '*', ' ', '<', '$']);

@@ -80,3 +80,17 @@ pub(crate) enum Failure {
     #[error("internal: {0}")]
     Internal(String),
 }
+
+impl Failure {
+    /// Whether it is the origin that failed: unreachable, silent, or not understood.
+    pub(crate) fn is_origins(&self) -> bool {
+        matches!(
+            self,
+            Self::OriginDns { .. }
+                | Self::OriginConnect { .. }
+                | Self::OriginTimeout { .. }
+                | Self::OriginBroken { .. }
+                | Self::OriginHeadTooLarge { .. }
+        )
+    }
+}

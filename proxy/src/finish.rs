@@ -31,8 +31,10 @@ pub(crate) fn after_connecting(
         return error;
     }
     let method = &session.req_header().method;
+    // pingora would open the cache for a second object, and panic.
+    let answered = exchange.fetch.origin_status.is_some() || session.response_written().is_some();
     let replayable = method.is_idempotent() && !session.as_ref().retry_buffer_truncated();
-    if exchange.failure.is_some() || session.response_written().is_some() || !replayable {
+    if exchange.failure.is_some() || answered || !replayable {
         error.set_retry(false);
         return error;
     }

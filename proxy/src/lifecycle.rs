@@ -179,8 +179,8 @@ impl ProxyHttp for Edge {
         Ok(None)
     }
 
-    fn should_serve_stale(&self, _session: &mut Session, _exchange: &mut Exchange, error: Option<&Error>) -> bool {
-        error.is_some_and(|error| *error.esource() == pingora::ErrorSource::Upstream)
+    fn should_serve_stale(&self, session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) -> bool {
+        error.is_some_and(|error| store::serves_stale(&self.0, session, exchange, error))
     }
 
     fn range_header_filter(

@@ -164,7 +164,9 @@ pub(crate) async fn send(
         session.set_keepalive(None);
     }
     let body = answer.body.clone();
-    let head = head(answer, &exchange.request_id, node)?;
+    let result = answer.result;
+    let mut head = head(answer)?;
+    sign(&mut head, result, &exchange.request_id, node)?;
     let end = !body_allowed || body.is_empty();
     session.write_response_header(Box::new(head), end).await?;
     if !end {
@@ -173,26 +175,36 @@ pub(crate) async fn send(
     Ok(())
 }
 
-/// The head of an answer, in the order CloudFront writes it.
-fn head(answer: Answer, request_id: &crate::request_id::RequestId, node: &NodeName) -> pingora::Result<ResponseHeader> {
-    let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 8))?;
+/// The head of an answer, in the order CloudFront writes it, but for what [`sign`] adds.
+fn head(answer: Answer) -> pingora::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 10))?;
     if let Some(reason) = &answer.reason {
         head.set_reason_phrase(Some(reason))?;
     }
-    head.append_header("Server", "CloudFront")?;
+    let named = |wanted: HeaderName| move |(name, _): &(String, Bytes)| name.eq_ignore_ascii_case(wanted.as_str());
+    let mut headers = answer.headers;
+    if !headers.iter().any(named(header::SERVER)) {
+        head.append_header("Server", "CloudFront")?;
+    }
+    // pingora writes the values of Date and Connection; their places are kept here.
+    head.append_header("Date", "")?;
+    let content_type = headers.iter().position(named(header::CONTENT_TYPE)).map(|at| headers.remove(at));
+    append(&mut head, content_type)?;
     if answer.status != 204 {
         head.append_header("Content-Length", answer.body.len().to_string())?;
     }
-    for (name, value) in answer.headers {
-        if name.eq_ignore_ascii_case("server") {
-            head.remove_header("server");
-        }
+    head.append_header("Connection", "keep-alive")?;
+    append(&mut head, headers)?;
+    Ok(head)
+}
+
+fn append(head: &mut ResponseHeader, lines: impl IntoIterator<Item = (String, Bytes)>) -> pingora::Result<()> {
+    for (name, value) in lines {
         let value = HeaderValue::from_maybe_shared(value)
             .map_err(|_| Error::explain(ErrorType::InvalidHTTPHeader, "an answer's header value"))?;
         head.append_header(name, value)?;
     }
-    sign(&mut head, answer.result, request_id, node)?;
-    Ok(head)
+    Ok(())
 }
 
 /// The headers every response to a viewer ends with: X-Cache, Via, X-Amz-Cf-Pop, X-Amz-Cf-Id.
@@ -202,10 +214,14 @@ pub(crate) fn sign(
     request_id: &crate::request_id::RequestId,
     node: &NodeName,
 ) -> pingora::Result<()> {
-    head.insert_header("X-Cache", x_cache(result))?;
-    head.insert_header("Via", node.via())?;
-    head.insert_header("X-Amz-Cf-Pop", node.pop())?;
-    head.insert_header("X-Amz-Cf-Id", request_id.as_str())?;
+    for name in ["X-Cache", "Via", "X-Amz-Cf-Pop", "X-Amz-Cf-Id"] {
+        // An insert would leave the line of an origin where it stands.
+        head.remove_header(name);
+    }
+    head.append_header("X-Cache", x_cache(result))?;
+    head.append_header("Via", node.via())?;
+    head.append_header("X-Amz-Cf-Pop", node.pop())?;
+    head.append_header("X-Amz-Cf-Id", request_id.as_str())?;
     Ok(())
 }
 
@@ -238,15 +254,10 @@ pub(crate) fn replace_with_page(
 ) -> pingora::Result<Bytes> {
     let answer = failed(failure, exchange.request_id.as_str());
     exchange.outcome.detail = answer.detail;
-    let mut page = ResponseHeader::build(answer.status, Some(answer.headers.len() + 8))?;
-    page.append_header("Server", "CloudFront")?;
-    page.append_header("Content-Length", answer.body.len().to_string())?;
-    for (name, value) in answer.headers {
-        page.append_header(name, value.to_vec())?;
-    }
-    *head = page;
     exchange.outcome.response_result = answer.result;
-    Ok(answer.body)
+    let body = answer.body.clone();
+    *head = self::head(answer)?;
+    Ok(body)
 }
 
 /// The connection facts pingora carries for us.

@@ -18,6 +18,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// A section with more entries gets a shape of its own: no other event will have the same names in the same order.
+const ENTRIES_SHARED_MAX: usize = 32;
+
 /// A part of the event that is built when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
@@ -256,7 +259,7 @@ fn assign(section: Section, this: &JsValue, value: JsValue, context: &mut Contex
 }
 
 fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue {
-    let object = plain_object(context);
+    let mut object = plain_object(context);
     match section {
         Section::Context => {
             let described = &event.context;
@@ -274,7 +277,12 @@ fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue 
         }
         _ => {
             let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
-            for entry in event.entries(section) {
+            let entries = event.entries(section);
+            if entries.len() > ENTRIES_SHARED_MAX {
+                let prototype = context.intrinsics().constructors().object().prototype();
+                object = JsObject::new_unique(prototype, OrdinaryObject).upcast();
+            }
+            for entry in entries {
                 let value = entry_object(&entry, context);
                 object.insert_property(accessors.name(&entry.name), enumerable(value));
             }

@@ -6,6 +6,7 @@ use crate::{Failure, FailureKind};
 use boa_engine::builtins::error::Error;
 use boa_engine::error::{EngineError, RuntimeLimitError};
 use boa_engine::{Context, JsError, JsValue, js_string};
+use homefront_config::limits::FUNCTION_ERROR_BYTES_MAX;
 use std::borrow::Cow;
 
 /// Why a call has no result.
@@ -42,7 +43,7 @@ impl Fault {
     pub(super) fn thrown(error: JsError, context: &mut Context) -> Self {
         let place = Place::of(&error);
         let source = Host::of(context).source.borrow().clone();
-        let text = text_of(error, context);
+        let text = cut(text_of(error, context));
         let located = place.as_ref().and_then(|place| place.in_cloudfronts_words(&text, &source));
         let line = match text.strip_prefix("ReferenceError: \"").and_then(|rest| rest.strip_suffix("\" is not defined"))
         {
@@ -53,24 +54,30 @@ impl Fault {
         Self::Execution { text: located.unwrap_or(text), line }
     }
 
-    /// For the host.
+    /// For the host: one line, whatever the function put into its error.
     pub(crate) fn into_failure(self, function: &str) -> Failure {
-        match self {
-            Self::Execution { text, line } => Failure {
-                kind: FailureKind::FunctionExecution,
-                sentence: None,
-                detail: match line {
-                    Some(line) => format!("function \"{function}\": {text} (line {line})"),
-                    None => format!("function \"{function}\": {text}"),
-                },
-            },
-            Self::Validation { sentence, detail } => Failure {
-                kind: FailureKind::FunctionValidation,
-                sentence: sentence.map(Cow::Borrowed),
-                detail: format!("function \"{function}\": {detail}"),
-            },
-        }
+        let (kind, sentence, detail) = match self {
+            Self::Execution { text, line: Some(line) } => {
+                (FailureKind::FunctionExecution, None, format!("{text} (line {line})"))
+            }
+            Self::Execution { text, line: None } => (FailureKind::FunctionExecution, None, text),
+            Self::Validation { sentence, detail } => {
+                (FailureKind::FunctionValidation, sentence.map(Cow::Borrowed), cut(detail))
+            }
+        };
+        let detail = detail.replace(char::is_control, " ");
+        Failure { kind, sentence, detail: format!("function \"{function}\": {detail}") }
     }
+}
+
+/// At most `FUNCTION_ERROR_BYTES_MAX` bytes.
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(FUNCTION_ERROR_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
 }
 
 /// `TypeError: cannot get property "x" of undefined`.
@@ -159,8 +166,8 @@ impl Place {
 
     /// The text of CloudFront's engine, which names the member that boa does not.
     fn in_cloudfronts_words(&self, text: &str, source: &str) -> Option<String> {
-        let line = source.lines().nth(self.line - 1)?;
-        let at = line.char_indices().nth(self.column - 1)?.0;
+        let line = source.lines().nth(self.line.checked_sub(1)?)?;
+        let at = line.char_indices().nth(self.column.checked_sub(1)?)?.0;
         let (before, rest) = line.split_at(at);
         match text {
             "TypeError: cannot convert 'null' or 'undefined' to object" => {

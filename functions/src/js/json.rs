@@ -17,10 +17,10 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 fn parse(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
     let value = parse_text(&text, context)?;
-    let Some(reviver) = arguments.get_or_undefined(1).as_callable() else { return Ok(value) };
+    let Some(function) = arguments.get_or_undefined(1).as_callable() else { return Ok(value) };
     let root = plain_object(context);
     data(&root, js_string!(""), value);
-    revive(&root, &js_string!("").into(), &reviver, context)
+    revive(&root, &js_string!("").into(), &function, 0, context)
 }
 
 /// The value of a JSON text.
@@ -40,14 +40,10 @@ pub(super) fn stringify(value: &JsValue, context: &mut Context) -> Option<String
 }
 
 /// ES2023 25.5.1.1 InternalizeJSONProperty. Its depth is that of what was parsed, unless the reviver builds more.
-fn revive(holder: &JsObject, key: &PropertyKey, reviver: &JsObject, context: &mut Context) -> JsResult<JsValue> {
-    revive_at(holder, key, reviver, 0, context)
-}
-
-fn revive_at(
+fn revive(
     holder: &JsObject,
     key: &PropertyKey,
-    reviver: &JsObject,
+    function: &JsObject,
     depth: usize,
     context: &mut Context,
 ) -> JsResult<JsValue> {
@@ -62,7 +58,7 @@ fn revive_at(
             if !enumerable || matches!(member, PropertyKey::Symbol(_)) {
                 continue;
             }
-            let revived = revive_at(&object, &member, reviver, depth + 1, context)?;
+            let revived = revive(&object, &member, function, depth + 1, context)?;
             if revived.is_undefined() {
                 object.delete_property_or_throw(member, context)?;
             } else {
@@ -70,7 +66,7 @@ fn revive_at(
             }
         }
     }
-    reviver.call(&holder.clone().into(), &[JsValue::from(key.clone()), value], context)
+    function.call(&holder.clone().into(), &[JsValue::from(key.clone()), value], context)
 }
 
 /// A code unit of either width.

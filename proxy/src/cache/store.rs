@@ -12,12 +12,13 @@ use crate::origin::local;
 use bytes::Bytes;
 use homefront_config::Behavior;
 use http::{HeaderMap, Method, StatusCode, header};
+use pingora::cache::key::CacheHashKey;
 use pingora::cache::{NoCacheReason, RespCacheable};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use pingora::{Error, ErrorType, Result};
+use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Whether the origin gets the viewer's cookies: then it answers this viewer, and is asked without conditions.
 pub(crate) fn forwards_cookies(behavior: &Behavior) -> bool {
@@ -114,6 +115,24 @@ pub(crate) fn decide(
             Ok(RespCacheable::Uncacheable(NoCacheReason::OriginNotCache))
         }
     }
+}
+
+/// Whether an expired object stands in for an origin that failed. If so, the origin is left in peace for a while.
+///
+/// Developer Guide, how CloudFront processes HTTP 4xx and 5xx status codes from your origin.
+pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchange, error: &Error) -> bool {
+    let origin_failed = match &exchange.failure {
+        None => *error.esource() == ErrorSource::Upstream,
+        Some(failure) => failure.is_origins(),
+    };
+    if origin_failed {
+        if let Some(failure) = exchange.failure.take() {
+            tracing::warn!(request_id = exchange.request_id.as_str(), reason = %failure, "an expired object is served");
+        }
+        let pause = Duration::from_secs(freshness::ERROR_CACHING_MIN_TTL_S);
+        node.cache.storage.hold_stale(session.cache.cache_key().combined_bin(), pause);
+    }
+    origin_failed
 }
 
 /// pingora takes five headers of a 304; a cache takes all of them (RFC 9111 §3.2).

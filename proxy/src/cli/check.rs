@@ -28,7 +28,9 @@ pub(super) fn run(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(faults) => {
-            faults.iter().for_each(|fault| complain(&format!("error: {fault}")));
+            for fault in &faults {
+                complain(&format!("error: {fault}"));
+            }
             complain(&format!(
                 "{} error{} in {}",
                 faults.len(),

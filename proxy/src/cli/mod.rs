@@ -6,7 +6,7 @@ mod quickstart;
 mod serve;
 
 use clap::{Parser, Subcommand};
-use homefront_config::{Config, Warning};
+use homefront_config::Config;
 use homefront_functions::edge_code::Workers;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -86,7 +86,9 @@ pub fn run(cli: Cli) -> ExitCode {
 fn load(file: &Path) -> Result<Config, ExitCode> {
     match homefront_config::load(file, &|name| std::env::var(name).ok()) {
         Ok((config, warnings)) => {
-            warnings.iter().for_each(|warning: &Warning| complain(&warning.to_string()));
+            for warning in &warnings {
+                complain(&warning.to_string());
+            }
             Ok(config)
         }
         Err(report) => {

@@ -63,7 +63,10 @@ async fn run(folder: &Path) {
     let cases = std::fs::read_to_string(folder.join("cases.toml")).unwrap();
     let cases: Cases = toml::from_str(&cases).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for case in cases.case {
-        let (mut config, warnings) = homefront_config::load(&folder.join("homefront.toml"), &|_| None)
+        let toml = std::fs::read_to_string(folder.join("homefront.toml")).unwrap();
+        // What a function may take in a release on a quiet machine is too little here.
+        let toml = toml.replace("[[function]]", "[[function]]\nbudget_ms = 5000");
+        let (mut config, warnings) = homefront_config::parse("homefront.toml", &toml, folder, &|_| None)
             .unwrap_or_else(|report| panic!("{report}"));
         assert!(warnings.is_empty(), "{}: {warnings:?}", folder.display());
         config.listen.http = vec!["127.0.0.1:0".parse().unwrap()];

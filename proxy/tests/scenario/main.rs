@@ -4,5 +4,14 @@
 mod harness;
 
 mod caching;
+mod cache_key;
+mod collapsing;
+mod error_caching;
 mod examples;
+mod headers;
 mod origin_failure;
+mod ranges;
+mod refusals;
+mod routing;
+mod ttl;
+mod uploads;

@@ -107,3 +107,37 @@ fn an_error_at_a_limit_does_not_spoil_the_next_calls() {
         }
     });
 }
+
+#[test]
+fn an_error_text_that_looks_like_a_place_is_only_a_text() {
+    for place in ["0:0", "1:0", "0:1", "99999999999999999999:1", "4294967296:1", "1:99999", "?:?", ""] {
+        let code = format!(
+            "function handler(event) {{ throw new TypeError('not a callable function\\n    at f (unknown at :{place})'); }}"
+        );
+        let text = failure(&code).detail;
+        assert!(text.contains("TypeError: not a callable function     at f"), "{text}");
+    }
+}
+
+#[test]
+fn a_query_of_thousands_of_names_is_read_in_time() {
+    let names: Vec<String> = (0..2_000).map(|number| format!("k{number}")).collect();
+    let given = request(&format!("/?{}", names.join("&")), &[]);
+    let code =
+        "function handler(event) { console.log(Object.keys(event.request.querystring).length); return event.request; }";
+    let result = Function::new(code).call(&given, None);
+    assert_eq!(result.logs, ["2000"]);
+    assert_eq!(result.outcome, Outcome::Request(Verdict::Continue(RequestEdit::default())));
+}
+
+#[test]
+fn an_error_is_one_bounded_line_of_the_log() {
+    for body in [
+        "throw 'é\\r\\n'.repeat(100000)",
+        "event.request.uri = 'é\\n'.repeat(100000)",
+        "throw new Error('x\\n'.repeat(9999))",
+    ] {
+        let detail = failure(&format!("function handler(event) {{ {body}; return event.request; }}")).detail;
+        assert!(detail.len() < 2_200 && !detail.contains(char::is_control), "{} {body}", detail.len());
+    }
+}

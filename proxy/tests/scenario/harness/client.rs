@@ -2,15 +2,20 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// No answer within this time is a failed test, not a hung one.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a viewer speaks over.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
 /// A viewer's connection.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     unread: Vec<u8>,
 }
 
@@ -25,18 +30,29 @@ pub(crate) struct Answer {
 
 /// A GET request for the test distribution.
 pub(crate) fn get_of(path: &str, headers: &[(&str, &str)]) -> String {
+    request_of("GET", path, headers, "")
+}
+
+/// A request for the test distribution, unless `headers` name another host. A body has its length.
+pub(crate) fn request_of(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
     let host = if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         ""
     } else {
         "Host: dtest123456789.cloudfront.net\r\n"
     };
     let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("GET {path} HTTP/1.1\r\n{host}{lines}\r\n")
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    format!("{method} {path} HTTP/1.1\r\n{host}{lines}{length}\r\n{body}")
 }
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Over TLS, for example.
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
     /// Sends a request and reads its answer.
@@ -56,6 +72,17 @@ impl Connection {
         tokio::time::timeout(PATIENCE, self.read_answer(is_head)).await.expect("an answer")
     }
 
+    /// Reads the head of an answer; its body is read by [`Connection::exactly`] or [`Connection::piece`].
+    pub(crate) async fn head(&mut self) -> Answer {
+        let (status, headers) = tokio::time::timeout(PATIENCE, self.read_head()).await.expect("a head");
+        Answer { status, headers, body: Vec::new() }
+    }
+
+    /// Reads one chunk; an empty one is the last.
+    pub(crate) async fn piece(&mut self) -> Vec<u8> {
+        tokio::time::timeout(PATIENCE, self.chunk()).await.expect("a chunk")
+    }
+
     /// Waits until the other side has closed; what came before is given back.
     pub(crate) async fn closed(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.unread);
@@ -65,8 +92,8 @@ impl Connection {
         rest
     }
 
-    async fn read_answer(&mut self, is_head: bool) -> Answer {
-        let (status, headers) = loop {
+    async fn read_head(&mut self) -> (u16, Vec<(String, String)>) {
+        loop {
             let mut lines = [httparse::EMPTY_HEADER; 128];
             let mut head = httparse::Response::new(&mut lines);
             if let httparse::Status::Complete(bytes) = head.parse(&self.unread).expect("HTTP") {
@@ -75,12 +102,16 @@ impl Connection {
                 let status = head.code.unwrap();
                 self.unread.drain(..bytes);
                 if status >= 200 {
-                    break (status, headers);
+                    return (status, headers);
                 }
                 continue;
             }
             self.fill().await;
-        };
+        }
+    }
+
+    async fn read_answer(&mut self, is_head: bool) -> Answer {
+        let (status, headers) = self.read_head().await;
         let mut answer = Answer { status, headers, body: Vec::new() };
         answer.body = if is_head || matches!(status, 204 | 304) {
             Vec::new()
@@ -100,7 +131,8 @@ impl Connection {
         self.unread.extend_from_slice(&piece[..read]);
     }
 
-    async fn exactly(&mut self, length: usize) -> Vec<u8> {
+    /// Reads so many bytes.
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length {
             self.fill().await;
         }
@@ -110,17 +142,25 @@ impl Connection {
     async fn chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         loop {
-            let httparse::Status::Complete((start, size)) = httparse::parse_chunk_size(&self.unread).expect("a chunk")
-            else {
-                self.fill().await;
-                continue;
-            };
-            self.unread.drain(..start);
-            body.extend(self.exactly(usize::try_from(size).unwrap()).await);
-            assert_eq!(self.exactly(2).await, b"\r\n");
-            if size == 0 {
+            let chunk = self.chunk().await;
+            if chunk.is_empty() {
                 return body;
             }
+            body.extend(chunk);
+        }
+    }
+
+    async fn chunk(&mut self) -> Vec<u8> {
+        loop {
+            if let httparse::Status::Complete((start, size)) =
+                httparse::parse_chunk_size(&self.unread).expect("a chunk")
+            {
+                self.unread.drain(..start);
+                let chunk = self.exactly(usize::try_from(size).unwrap()).await;
+                assert_eq!(self.exactly(2).await, b"\r\n");
+                return chunk;
+            }
+            self.fill().await;
         }
     }
 }

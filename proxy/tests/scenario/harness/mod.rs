@@ -1,10 +1,16 @@
 //! A node under test: `Edge::with(toml).origin("app", |asked| …).start().await`, then `edge.get("/x").await`.
 
+mod binary;
+mod certificate;
 mod client;
+mod http2;
 mod origin;
 
-pub(crate) use client::{Answer, Connection, get_of};
-pub(crate) use origin::{Asked, Origin, Reply};
+pub(crate) use binary::Binary;
+pub(crate) use certificate::Authority;
+pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
+pub(crate) use http2::Http2;
+pub(crate) use origin::{Asked, Origin, Pieces, Reply};
 
 use homefront::Server;
 use homefront::clock::Clock;
@@ -111,7 +117,20 @@ impl Edge {
         self.file(&format!("{name}/main.py"), code)
     }
 
-    fn config(&self) -> Config {
+    /// Ports of the node instead of one plaintext port, e.g. `http = ["127.0.0.1:0"]`.
+    pub(crate) fn listen(mut self, listen: &str) -> Self {
+        self.toml = format!("[listen]\n{listen}\n{}", self.toml);
+        self
+    }
+
+    /// The configuration as a file in the node's folder, for the binary; its origins live as long as the second value.
+    pub(crate) fn written(self) -> (TempDir, HashMap<String, Origin>) {
+        let toml = self.text();
+        std::fs::write(self.folder.path().join("homefront.toml"), toml).unwrap();
+        (self.folder, self.origins)
+    }
+
+    fn text(&self) -> String {
         let mut toml = self.toml.clone();
         for (name, origin) in &self.origins {
             toml = toml.replace(&format!("{{{name}}}"), &origin.address.port().to_string());
@@ -119,6 +138,11 @@ impl Edge {
         if !toml.contains("[listen]") {
             toml = format!("[listen]\nhttp = [\"127.0.0.1:0\"]\n{toml}");
         }
+        toml
+    }
+
+    fn config(&self) -> Config {
+        let toml = self.text();
         let parsed = homefront_config::parse("test.toml", &toml, self.folder.path(), &|_| None);
         parsed.unwrap_or_else(|report| panic!("{report}")).0
     }
@@ -140,6 +164,9 @@ impl Edge {
 
 /// The binary under test, and the Python worker beside it.
 pub(crate) fn workers() -> Workers {
+    // HOMEFRONT_LOG=debug shows what nodes say; the first of them sets it up.
+    let filter = tracing_subscriber::EnvFilter::from_env("HOMEFRONT_LOG");
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     let executable = PathBuf::from(env!("CARGO_BIN_EXE_homefront"));
     let python_module = executable.with_file_name("libhomefront_python.so");
     assert!(python_module.exists(), "the Python worker is not built: cargo build -p homefront-python");
@@ -160,6 +187,11 @@ impl Running {
     /// Raw bytes on a connection of their own, and the answer.
     pub(crate) async fn send(&self, request: &str) -> Answer {
         self.connect().await.send(request).await
+    }
+
+    /// A request with a method and a body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(&request_of(method, path, headers, body)).await
     }
 
     /// A connection that stays.

@@ -1,0 +1,45 @@
+//! A viewer that speaks HTTP/2, frame by frame.
+
+use super::{Answer, PATIENCE};
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A viewer's HTTP/2 connection.
+pub(crate) struct Http2 {
+    send: SendRequest<Bytes>,
+}
+
+impl Http2 {
+    /// With prior knowledge, or after ALPN.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let (send, connection) = h2::client::handshake(stream).await.unwrap();
+        // The other side ends it; how is nothing a scenario asks here.
+        tokio::spawn(async { drop(connection.await) });
+        Self { send }
+    }
+
+    /// Sends a request whose body is these DATA frames, the last of which ends the stream.
+    pub(crate) async fn send(&self, request: Request<()>, frames: &[&'static str]) -> Answer {
+        let mut send = self.send.clone().ready().await.unwrap();
+        let (answer, mut body) = send.send_request(request, frames.is_empty()).unwrap();
+        for (number, frame) in frames.iter().enumerate() {
+            body.send_data(Bytes::from_static(frame.as_bytes()), number + 1 == frames.len()).unwrap();
+        }
+        tokio::time::timeout(PATIENCE, read(answer)).await.expect("an answer")
+    }
+}
+
+async fn read(answer: ResponseFuture) -> Answer {
+    let (head, mut stream) = answer.await.unwrap().into_parts();
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let mut body = Vec::new();
+    while let Some(piece) = stream.data().await {
+        let piece = piece.unwrap();
+        stream.flow_control().release_capacity(piece.len()).unwrap();
+        body.extend_from_slice(&piece);
+    }
+    Answer { status: head.status.as_u16(), headers, body }
+}

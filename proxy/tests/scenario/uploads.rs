@@ -1,0 +1,132 @@
+//! Request bodies reach the origin whole and once, however they were framed.
+
+use crate::harness::{Edge, Http2, Origin, Reply, one_origin};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const UPLOADS: &str = r#"
+    allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+    cache_policy = "CachingDisabled"
+"#;
+
+#[tokio::test]
+async fn a_body_with_a_length_reaches_the_origin_with_its_type_and_length() {
+    let edge = Edge::before(UPLOADS, |asked| Reply::ok(asked.body)).start().await;
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        let answer = edge.ask(method, "/x?q=1", &[("Content-Type", "text/plain")], "body").await;
+        assert_eq!((answer.status, answer.x_cache(), answer.text()), (200, "Miss", "body"), "{method}");
+        let asked = edge.asked("app").pop().unwrap();
+        assert_eq!((asked.header("content-type"), asked.header("content-length")), (Some("text/plain"), Some("4")));
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_chunked_body_reaches_the_origin_whole() {
+    let edge = Edge::before(UPLOADS, |asked| Reply::ok(asked.body)).start().await;
+    let mut connection = edge.connect().await;
+    connection.write(b"POST /x HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    for piece in ["3\r\none\r\n", "3\r\ntwo\r\n", "0\r\n\r\n"] {
+        connection.write(piece.as_bytes()).await;
+    }
+    let answer = connection.answer(false).await;
+    assert_eq!((answer.status, answer.text()), (200, "onetwo"));
+    assert_eq!(edge.asked("app")[0].header("transfer-encoding"), Some("chunked"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn megabytes_pass_in_both_directions() {
+    let edge = Edge::before(UPLOADS, |asked| Reply::ok(asked.body)).start().await;
+    let body = "0123456789abcdef".repeat(4 * 65_536);
+    let answer = edge.ask("POST", "/x", &[], &body).await;
+    assert_eq!((answer.status, answer.body.len()), (200, body.len()));
+    assert_eq!(answer.body, body.as_bytes());
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_body_is_an_upload_too() {
+    let edge = Edge::before(UPLOADS, |asked| Reply::ok(asked.body)).start().await;
+    let answer = edge.ask("POST", "/x", &[("Content-Length", "0")], "").await;
+    assert_eq!((answer.status, answer.text()), (200, ""));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_failed_upload_is_not_sent_twice() {
+    let connections = Arc::new(Mutex::new(0));
+    let counted = connections.clone();
+    let origin = Origin::raw(move |mut tcp| {
+        *counted.lock() += 1;
+        async move {
+            let mut some = [0; 4096];
+            tcp.read(&mut some).await.unwrap();
+        }
+    });
+    let edge = Edge::with(one_origin(UPLOADS)).served("app", origin).start().await;
+    let answer = edge.ask("POST", "/x", &[], "body").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    assert_eq!(*connections.lock(), 1);
+    edge.stop().await;
+}
+
+/// Reads a chunked request, then everything that the node sends before the connection is idle for the next request, which
+/// must begin where the first one ended.
+async fn record(tcp: &mut TcpStream, bytes: &Mutex<Vec<u8>>) {
+    let mut piece = [0; 4096];
+    loop {
+        let read = tcp.read(&mut piece).await.unwrap();
+        bytes.lock().extend_from_slice(&piece[..read]);
+        if read == 0 {
+            return;
+        }
+        if bytes.lock().ends_with(b"0\r\n\r\n") {
+            tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_h2_upload_that_ends_with_an_empty_frame_has_one_last_chunk_at_the_origin() {
+    let recorded = Arc::new(Mutex::new(Vec::new()));
+    let there = recorded.clone();
+    let origin = Origin::raw(move |mut tcp| {
+        let there = there.clone();
+        async move { record(&mut tcp, &there).await }
+    });
+    let edge = Edge::with(one_origin(UPLOADS)).served("app", origin).start().await;
+    let viewer = Http2::over(TcpStream::connect(edge.address).await.unwrap()).await;
+    for _ in 0..2 {
+        let request = http::Request::post("http://dtest123456789.cloudfront.net/x").body(()).unwrap();
+        assert_eq!(viewer.send(request, &["body", ""]).await.text(), "ok");
+    }
+    edge.stop().await;
+    let recorded = String::from_utf8(recorded.lock().clone()).unwrap();
+    assert_eq!(recorded.matches("POST /x HTTP/1.1\r\n").count(), 2, "{recorded}");
+    assert_eq!(recorded.matches("4\r\nbody\r\n0\r\n\r\n").count(), 2, "{recorded}");
+    assert_eq!(recorded.matches("0\r\n\r\n").count(), 2, "one last chunk each: {recorded}");
+}
+
+#[tokio::test]
+async fn an_upload_passes_a_behavior_with_an_origin_request_function() {
+    let edge = Edge::before(&format!("{UPLOADS}\norigin_request = {{ lambda = \"tag\" }}"), |asked| Reply::ok(asked.body))
+        .python(
+            "tag",
+            r#"
+def handler(event, context):
+    request = event["Records"][0]["cf"]["request"]
+    request["headers"]["x-tagged"] = [{"key": "X-Tagged", "value": request["method"]}]
+    return request
+"#,
+            "timeout_s = 20",
+        )
+        .start()
+        .await;
+    let answer = edge.ask("POST", "/x", &[], "body").await;
+    assert_eq!((answer.status, answer.text()), (200, "body"));
+    assert_eq!(edge.asked("app")[0].header("x-tagged"), Some("POST"));
+    edge.stop().await;
+}
