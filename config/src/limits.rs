@@ -223,8 +223,8 @@ pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 pub const LAMBDA_INIT_PAUSE_MS: u64 = 1_000;
 /// JavaScript calls inside one another, few enough for the 2 MiB stack of an ordinary thread. CloudFront publishes none.
 pub const FUNCTION_RECURSION_MAX: usize = 200;
-/// Turns of the loops of one JavaScript call. CloudFront ends a function by time; this many turns take longer than the budget.
-pub const FUNCTION_LOOP_TURNS_MAX: u64 = 1_000_000;
+/// Turns of the loops of one JavaScript call: some 20 ms, so that an endless loop is an error before the budget ends its worker. CloudFront ends a function by time.
+pub const FUNCTION_LOOP_TURNS_MAX: u64 = 300_000;
 /// Values on the engine's stack.
 pub const FUNCTION_STACK_VALUES_MAX: usize = 262_144;
 /// Promise jobs of one call.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod examples;
 mod hostile;
 mod leaks;
 mod mapping;
