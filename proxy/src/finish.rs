@@ -53,6 +53,8 @@ pub(crate) async fn with_page(
     error: &Error,
     exchange: &mut Exchange,
 ) -> FailToProxy {
+    // pingora ends the viewer's connection after an exchange that failed; the viewer is told.
+    session.set_keepalive(None);
     if let Some((head, body)) = exchange.late_answer.take() {
         return late_answer(session, *head, body).await;
     }

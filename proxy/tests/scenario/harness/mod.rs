@@ -138,6 +138,9 @@ impl Edge {
         if !toml.contains("[listen]") {
             toml = format!("[listen]\nhttp = [\"127.0.0.1:0\"]\n{toml}");
         }
+        if !toml.contains("[log]") {
+            toml = format!("[log]\nfunction = \"functions.log\"\n{toml}");
+        }
         toml
     }
 

@@ -1,0 +1,198 @@
+//! Lambda@Edge on origin events: what goes to the origin, what the cache stores, and answers made at the edge.
+
+use crate::harness::{Edge, Reply};
+
+/// A handler around these lines; `cf`, `request` and `calls` are there.
+fn python(lines: &str) -> String {
+    format!(
+        r#"
+calls = 0
+
+def header(value, name="x"):
+    return [{{"key": name, "value": str(value)}}]
+
+def handler(event, context):
+    global calls
+    calls += 1
+    cf = event["Records"][0]["cf"]
+    request = cf["request"]
+    {lines}
+"#
+    )
+}
+
+fn on_request(lines: &str) -> Edge {
+    Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).python(
+        "l",
+        &python(lines),
+        "timeout_s = 20\nconcurrency_max = 1",
+    )
+}
+
+#[tokio::test]
+async fn a_generated_answer_is_cached_and_the_origin_is_never_asked() {
+    let edge = on_request(
+        r#"return {"status": "200", "statusDescription": "OK", "body": "made %d" % calls,
+        "headers": {"cache-control": header("max-age=100", "Cache-Control"), "content-type": header("text/plain", "Content-Type")}}"#,
+    )
+    .start()
+    .await;
+    let first = edge.get("/x").await;
+    assert_eq!((first.status, first.x_cache(), first.text()), (200, "LambdaGeneratedResponse", "made 1"));
+    assert_eq!(first.header("content-type"), Some("text/plain"));
+    let second = edge.get("/x").await;
+    assert_eq!((second.x_cache(), second.text()), ("Hit", "made 1"), "the function is called once");
+    edge.clock.advance(std::time::Duration::from_secs(101));
+    assert_eq!(edge.get("/x").await.text(), "made 2");
+    assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_origin_gets_the_changed_request_and_the_key_stays() {
+    let edge = on_request(
+        r#"request["uri"] = "/changed"; request["querystring"] = "a=1"
+    request["headers"]["x-added"] = header("1", "X-Added")
+    request["headers"]["host"] = header("other.test", "Host")
+    return request"#,
+    )
+    .start()
+    .await;
+    assert_eq!(edge.get("/x").await.text(), "/changed?a=1");
+    assert_eq!(edge.get("/x").await.x_cache(), "Hit");
+    assert_eq!(edge.get("/changed").await.x_cache(), "Miss", "another key");
+    let asked = edge.asked("app")[0].clone();
+    assert_eq!((asked.header("x-added"), asked.header("host")), (Some("1"), Some("other.test")));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_unchanged_request_goes_on_byte_for_byte() {
+    let behavior = "cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"\norigin_request = { lambda = \"l\" }";
+    let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
+        .python("l", &python("return request"), "timeout_s = 20")
+        .start()
+        .await;
+    let target = "/%7Ea%2Fb?b=2&a=1&&a=%31&empty=&bare";
+    assert_eq!(edge.get_with(target, &[("Cookie", "a=1; b=%7E"), ("X-A", "1")]).await.text(), target);
+    let asked = edge.asked("app")[0].clone();
+    assert_eq!((asked.header("cookie"), asked.header("x-a")), (Some("a=1; b=%7E"), Some("1")));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_event_names_the_distribution_the_request_and_the_origin() {
+    let edge = on_request(
+        r#"config = cf["config"]; origin = request["origin"]["custom"]
+    text = "|".join([config["eventType"], config["distributionId"], config["distributionDomainName"], config["requestId"],
+        request["clientIp"], request["method"], request["uri"], request["querystring"], origin["domainName"], origin["protocol"]])
+    return {"status": "200", "body": text}"#,
+    )
+    .start()
+    .await;
+    let answer = edge.get("/x?q=1").await;
+    let id = answer.header("x-amz-cf-id").unwrap();
+    let expected = format!(
+        "origin-request|ETEST123456789|dtest123456789.cloudfront.net|{id}|127.0.0.1|GET|/x||127.0.0.1|http"
+    );
+    assert_eq!(answer.text(), expected);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_environment_keeps_its_globals_and_the_function_runs_only_on_misses() {
+    let edge = on_request(r#"request["uri"] = "/%d" % calls; return request"#).start().await;
+    for (path, text, result) in [("/a", "/1", "Miss"), ("/a", "/1", "Hit"), ("/b", "/2", "Miss"), ("/b", "/2", "Hit")] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.text(), answer.x_cache()), (text, result), "{path}");
+    }
+    edge.stop().await;
+}
+
+fn on_response(lines: &str, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Edge {
+    let lines = format!("response = cf[\"response\"]\n    {lines}\n    return response");
+    Edge::before("origin_response = { lambda = \"l\" }", move |asked| answer(&asked.target)).python(
+        "l",
+        &python(&lines),
+        "timeout_s = 20\nconcurrency_max = 1",
+    )
+}
+
+#[tokio::test]
+async fn what_the_origin_response_function_changes_is_what_is_stored() {
+    let edge = on_response(
+        r#"response["headers"]["x-calls"] = header(calls, "X-Calls")
+    response["headers"]["cache-control"] = header("max-age=5", "Cache-Control")
+    response["headers"].pop("x-gone", None)"#,
+        |_| Reply::ok("hello").with("x-gone", "1").with("cache-control", "max-age=1000"),
+    )
+    .start()
+    .await;
+    for result in ["Miss", "Hit"] {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.x_cache(), answer.header("x-calls"), answer.header("x-gone")), (result, Some("1"), None));
+        assert_eq!(answer.header("cache-control"), Some("max-age=5"));
+    }
+    edge.clock.advance(std::time::Duration::from_secs(6));
+    assert_eq!(edge.get("/x").await.header("x-calls"), Some("2"), "the function's max-age counts");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_origin_response_function_runs_on_errors_of_the_origin_too() {
+    let edge = on_response(
+        r#"response["headers"]["x-seen"] = header(repr(response["status"]), "X-Seen")
+    if response["status"] == "500": response["status"] = 200"#,
+        |target| Reply::status(if target == "/404" { 404 } else { 500 }, "body"),
+    )
+    .start()
+    .await;
+    let missing = edge.get("/404").await;
+    assert_eq!((missing.status, missing.x_cache(), missing.header("x-seen")), (404, "Error", Some("'404'")));
+    let mended = edge.get("/500").await;
+    assert_eq!((mended.status, mended.x_cache(), mended.text()), (200, "Miss", "body"));
+    assert_eq!(edge.get("/500").await.x_cache(), "Hit");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_viewer_response_function_runs_after_a_generated_answer() {
+    let behavior = "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"never\" }\nviewer_response = { function = \"f\" }";
+    let edge = Edge::before(behavior, |_| Reply::ok("origin"))
+        .python("l", &python(r#"return {"status": "200", "body": "made"}"#), "timeout_s = 20")
+        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .function_with(
+            "f",
+            "function handler(event) { event.response.headers['x-ran'] = { value: 'yes' }; return event.response; }",
+            "budget_ms = 5000",
+        )
+        .start()
+        .await;
+    for result in ["LambdaGeneratedResponse", "Hit"] {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.text(), answer.x_cache(), answer.header("x-ran")), ("made", result, Some("yes")));
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_origin_has_origin_functions_too() {
+    let toml = r#"
+        [[distribution]]
+        domain_name = "dtest123456789.cloudfront.net"
+        [[distribution.origin]]
+        id = "site"
+        directory = "public"
+        [distribution.default_behavior]
+        target_origin = "site"
+        origin_request = { lambda = "l" }
+    "#;
+    let edge = Edge::with(toml)
+        .file("public/page.html", "a page")
+        .python("l", &python(r#"request["uri"] += ".html"; return request"#), "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.get("/page").await;
+    assert_eq!((answer.status, answer.text()), (200, "a page"));
+    edge.stop().await;
+}

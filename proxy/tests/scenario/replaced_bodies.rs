@@ -1,0 +1,129 @@
+//! Bodies that edge code puts in place of others: after a hit, after a miss, after a response that had none.
+
+use crate::harness::{Edge, Reply, Running, get_of, request_of};
+
+/// Answers `/204`, `/302`, `/empty`, `/chunked` as their names say, all else with `original`.
+fn origin(asked: &str) -> Reply {
+    match asked {
+        "/204" => Reply::status(204, ""),
+        "/302" => Reply::status(302, "").with("location", "/x").with("content-length", "0"),
+        "/empty" => Reply::ok(""),
+        "/chunked" => Reply::chunked("original"),
+        "/404" => Reply::status(404, "original"),
+        _ => Reply::ok("original"),
+    }
+}
+
+async fn viewer_response(code: &str) -> Running {
+    Edge::before("viewer_response = { function = \"f\" }", |asked| origin(&asked.target))
+        .function_with("f", code, "budget_ms = 5000")
+        .start()
+        .await
+}
+
+/// Asks twice on one connection, so that a body that is longer or shorter than its head says breaks the second answer.
+async fn twice(edge: &Running, path: &str) -> [crate::harness::Answer; 2] {
+    let mut connection = edge.connect().await;
+    let request = get_of(path, &[]);
+    let first = connection.send(&request).await;
+    if first.header("connection") == Some("close") {
+        assert_eq!(connection.closed().await, b"", "nothing follows the answer");
+        connection = edge.connect().await;
+    }
+    [first, connection.send(&request).await]
+}
+
+#[tokio::test]
+async fn a_viewer_response_functions_body_takes_the_place_of_any_body() {
+    let code = "function handler(event) { event.response.statusCode = 200; event.response.body = 'replaced'; return event.response; }";
+    let edge = viewer_response(code).await;
+    for path in ["/x", "/chunked", "/empty", "/302", "/204"] {
+        for (answer, result) in twice(&edge, path).await.iter().zip(["Miss", "Hit"]) {
+            assert_eq!((answer.status, answer.text()), (200, "replaced"), "{path}, {result}: {answer:?}");
+            assert_eq!(answer.header("content-length"), Some("8"), "{path}, {result}");
+            assert_eq!(answer.header("transfer-encoding"), None, "{path}, {result}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_body_takes_the_body_away() {
+    let edge = viewer_response("function handler(event) { event.response.body = ''; return event.response; }").await;
+    for path in ["/x", "/chunked", "/empty"] {
+        for answer in twice(&edge, path).await {
+            assert_eq!((answer.status, answer.text(), answer.header("content-length")), (200, "", Some("0")), "{path}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_body_of_its_own_the_original_passes() {
+    let edge = viewer_response("function handler(event) { event.response.statusCode = 201; return event.response; }").await;
+    for path in ["/x", "/chunked"] {
+        for answer in twice(&edge, path).await {
+            assert_eq!((answer.status, answer.text()), (201, "original"), "{path}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_replaced_body_is_not_sent_to_head() {
+    let edge = viewer_response("function handler(event) { event.response.body = 'replaced'; return event.response; }").await;
+    let mut connection = edge.connect().await;
+    for _ in 0..2 {
+        let head = connection.send(&request_of("HEAD", "/x", &[], "")).await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(connection.send(&get_of("/x", &[])).await.text(), "replaced", "and the connection is in step");
+    }
+    edge.stop().await;
+}
+
+/// An origin-response function with this line for the response.
+async fn origin_response(line: &str) -> Running {
+    let code = format!(
+        r#"
+def handler(event, context):
+    response = event["Records"][0]["cf"]["response"]
+    response["headers"]["x-status-seen"] = [{{"key": "X-Status-Seen", "value": repr(response["status"])}}]
+    {line}
+    return response
+"#
+    );
+    Edge::before("origin_response = { lambda = \"l\" }", |asked| origin(&asked.target))
+        .python("l", &code, "timeout_s = 20")
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn an_origin_response_functions_body_is_stored_in_place_of_the_origins() {
+    let edge = origin_response(r#"response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "replaced""#).await;
+    for path in ["/x", "/chunked", "/empty", "/302", "/204", "/404"] {
+        for (answer, result) in twice(&edge, path).await.iter().zip(["Miss", "Hit"]) {
+            assert_eq!((answer.status, answer.text()), (200, "replaced"), "{path}, {result}: {answer:?}");
+            assert_eq!(answer.header("content-length"), Some("8"), "{path}, {result}");
+        }
+        assert_eq!(edge.get(path).await.x_cache(), "Hit", "{path}");
+    }
+    assert_eq!(edge.asked_times("app"), 6, "one fetch each");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_origin_response_function_can_take_the_body_away_and_leave_it() {
+    let edge = origin_response(r#"response["body"] = """#).await;
+    for answer in twice(&edge, "/x").await {
+        assert_eq!((answer.status, answer.text()), (200, ""));
+    }
+    edge.stop().await;
+    let edge = origin_response("pass").await;
+    for path in ["/x", "/chunked"] {
+        for answer in twice(&edge, path).await {
+            assert_eq!((answer.status, answer.text(), answer.header("x-status-seen")), (200, "original", Some("'200'")));
+        }
+    }
+    edge.stop().await;
+}
