@@ -44,6 +44,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "proxy/src/cache/memory.rs",
             "proxy/src/cache/memory/",
             "proxy/src/cache/store.rs",
+            "proxy/benches/memory.rs",
             "proxy/src/origin/peer.rs",
             "proxy/src/origin/local.rs",
         ],
