@@ -107,7 +107,7 @@ fn protocol(
 }
 
 /// CloudFront's own headers that the behavior's policies name; a viewer's copies are forged.
-fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
+pub(crate) fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
     let behavior = &exchange.route()?.behavior;
     let (policy, extra) = (&behavior.cache_policy, behavior.origin_request_policy.as_deref());
     let told = {

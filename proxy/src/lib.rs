@@ -24,6 +24,7 @@ mod node;
 pub mod observe;
 mod origin;
 pub mod page;
+mod renew;
 pub mod request_id;
 mod respond;
 mod route;

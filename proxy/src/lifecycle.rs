@@ -24,7 +24,7 @@ use crate::exchange::Exchange;
 use crate::fetch::{self, Caching, Retry};
 use crate::node::Node;
 use crate::respond;
-use crate::{arrive, finish, observe, serve};
+use crate::{arrive, finish, observe, renew, serve};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::cache::{CacheKey, RespCacheable};
@@ -59,6 +59,9 @@ impl ProxyHttp for Edge {
 
     /// Admit, route, guard, viewer request, split.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        if session.subrequest_ctx.is_some() {
+            return renew::steps(&self.0, session.req_header_mut(), exchange).map(|()| false);
+        }
         let answer = match arrive::steps(&self.0, session, exchange).await {
             Ok(None) => return Ok(false),
             Ok(Some(answer)) => answer,
@@ -180,7 +183,10 @@ impl ProxyHttp for Edge {
     }
 
     fn should_serve_stale(&self, session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) -> bool {
-        error.is_some_and(|error| store::serves_stale(&self.0, session, exchange, error))
+        match error {
+            Some(error) => store::serves_stale(&self.0, session, exchange, error),
+            None => renew::hand_over(session.req_header_mut(), exchange),
+        }
     }
 
     fn range_header_filter(

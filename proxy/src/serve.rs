@@ -11,36 +11,55 @@ use crate::node::Node;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::respond;
 use bytes::Bytes;
-use homefront_config::limits;
 use http::{Method, StatusCode, header};
 use pingora::cache::CachePhase;
 use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::proxy::{RangeType, Session, range_header_filter};
+use pingora::proxy::{MultiRangeInfo, RangeType, Session};
 use pingora::{Error, ErrorType, Result};
+use std::ops::Range;
 use std::time::Instant;
 
-/// Which part of a stored object a viewer gets. What CloudFront answers with the whole object does not reach pingora.
+/// Which part of a stored object a viewer gets. Ranges are read here: pingora misreads some (`bytes=-0`, ranges of empty
+/// objects, suffixes that overflow).
 pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> RangeType {
     let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let Some(length) = length.filter(|_| response.status == StatusCode::OK) else { return RangeType::None };
-    match range::decide(&request.headers, &response.headers, length) {
-        range::Serve::Whole => RangeType::None,
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    let Some(length) = length.filter(|_| is_read && response.status == StatusCode::OK) else {
+        return RangeType::None;
+    };
+    let chosen = match range::decide(&request.headers, &response.headers, length) {
+        range::Serve::Whole => return RangeType::None,
         range::Serve::Unsatisfiable => unsatisfiable(response, length),
-        range::Serve::Single(_) | range::Serve::Multi(_) => {
-            range_header_filter(request, response, Some(limits::RANGES_MAX))
-        }
-    }
+        range::Serve::Single(range) => single(response, &range, length),
+        range::Serve::Multi(ranges) => multiple(response, ranges, length),
+    };
+    chosen.unwrap_or(RangeType::None)
 }
 
-fn unsatisfiable(response: &mut ResponseHeader, length: u64) -> RangeType {
-    let built = response
-        .set_status(StatusCode::RANGE_NOT_SATISFIABLE)
-        .and_then(|()| response.insert_header(header::CONTENT_RANGE, format!("bytes */{length}")))
-        .and_then(|()| response.set_content_length(0));
-    match built {
-        Ok(()) => RangeType::Invalid,
-        Err(_) => RangeType::None,
-    }
+fn unsatisfiable(response: &mut ResponseHeader, length: u64) -> Result<RangeType> {
+    response.set_status(StatusCode::RANGE_NOT_SATISFIABLE)?;
+    response.insert_header(header::CONTENT_RANGE, format!("bytes */{length}"))?;
+    response.set_content_length(0)?;
+    Ok(RangeType::Invalid)
+}
+
+fn single(response: &mut ResponseHeader, range: &Range<u64>, length: u64) -> Result<RangeType> {
+    response.set_status(StatusCode::PARTIAL_CONTENT)?;
+    response.insert_header(header::CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1))?;
+    response.set_content_length((range.end - range.start) as usize)?;
+    Ok(RangeType::Single(range.start as usize..range.end as usize))
+}
+
+fn multiple(response: &mut ResponseHeader, ranges: Vec<Range<u64>>, length: u64) -> Result<RangeType> {
+    let mut parts = MultiRangeInfo::new(ranges.into_iter().map(|r| r.start as usize..r.end as usize).collect());
+    parts.set_total_length(length as usize);
+    let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    parts.set_content_type(content_type.unwrap_or("application/octet-stream").to_owned());
+    response.set_status(StatusCode::PARTIAL_CONTENT)?;
+    response.set_content_length(parts.calculate_multipart_length())?;
+    let boundary = format!("multipart/byteranges; boundary={}", parts.boundary);
+    response.insert_header(header::CONTENT_TYPE, boundary)?;
+    Ok(RangeType::Multi(parts))
 }
 
 /// The head of a response, just before it goes out.

@@ -1,4 +1,180 @@
-//! `homefront invoke`
-pub(super) fn run(_n: &str, _e: &std::path::Path, _c: &std::path::Path, _j: bool) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! `homefront invoke`: one function on one event, without a node.
+
+use super::{WRONG_INPUT, complain, load, print, workers};
+use crate::clock::Clock;
+use homefront_config::{Config, Function, Lambda, limits};
+use homefront_functions::js::runner;
+use homefront_functions::lambda::{self, InvokeResult};
+use homefront_functions::process::Spawner;
+use homefront_functions::test_function::TestResult;
+use homefront_functions::{Failure, FailureKind};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+pub(super) fn run(name: &str, event: &Path, config: &Path, as_json: bool) -> ExitCode {
+    let config = match load(config) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let event = match read_event(event) {
+        Ok(event) => event,
+        Err(error) => return refuse(&format!("{}: {error}", event.display())),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("cannot start threads: {error}")),
+    };
+    if let Some(function) = config.functions.iter().find(|function| function.name == name) {
+        return runtime.block_on(invoke_function(function, &event, as_json));
+    }
+    if let Some(lambda) = config.lambdas.iter().find(|lambda| lambda.name == name) {
+        return runtime.block_on(invoke_lambda(lambda, event, as_json));
+    }
+    refuse(&format!("no function is called \"{name}\"\n  hint: this configuration has {}", names(&config)))
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    complain(&format!("error: {reason}"));
+    ExitCode::from(WRONG_INPUT)
+}
+
+fn names(config: &Config) -> String {
+    let functions = config.functions.iter().map(|function| function.name.as_str());
+    let all: Vec<_> = functions.chain(config.lambdas.iter().map(|lambda| lambda.name.as_str())).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
+/// At most one byte more than the largest event is read, so that its size is judged and memory is bounded.
+fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut event = Vec::new();
+    let bound = limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX as u64 + 1;
+    if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(bound).read_to_end(&mut event)?;
+    } else {
+        std::fs::File::open(path)?.take(bound).read_to_end(&mut event)?;
+    }
+    Ok(event)
+}
+
+async fn invoke_function(function: &Function, event: &[u8], as_json: bool) -> ExitCode {
+    let since = Clock::default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let ran = async {
+        let workers = workers()?;
+        let spawner = Spawner::start(Some(workers.executable.clone()))?;
+        let result = runner::run(function, event, since.as_millis() as u64, &spawner, &workers.executable).await;
+        spawner.all_gone().await;
+        Ok::<_, std::io::Error>(result)
+    };
+    let result = match ran.await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => return refuse(&error.to_string()),
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let failed = !result.error_message.is_empty() || result.failure.is_some();
+    print(&if as_json { pretty(&test_result_json(function, &result)) } else { test_result_text(&result) });
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The shape of CloudFront's TestFunction.
+fn test_result_json(function: &Function, result: &TestResult) -> Value {
+    json!({ "TestResult": {
+        "FunctionSummary": { "Name": function.name, "FunctionMetadata": { "Stage": "DEVELOPMENT" } },
+        "ComputeUtilization": result.compute_utilization.to_string(),
+        "FunctionExecutionLogs": result.logs,
+        "FunctionErrorMessage": result.error_message,
+        "FunctionOutput": result.function_output,
+    } })
+}
+
+fn test_result_text(result: &TestResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ =
+        writeln!(text, "compute utilization: {} ({})", result.compute_utilization, band(result.compute_utilization));
+    section(&mut text, "log", &result.logs);
+    if result.error_message.is_empty() {
+        let output = serde_json::from_str::<Value>(&result.function_output);
+        let _ =
+            writeln!(text, "output:\n{}", output.map_or_else(|_| result.function_output.clone(), |json| pretty(&json)));
+    } else {
+        let _ = writeln!(text, "error: {}", result.error_message);
+    }
+    if let Some(failure) = &result.failure {
+        let _ = writeln!(text, "CloudFront answers {}: {}", status(failure), failure.detail);
+    }
+    text.trim_end().to_owned()
+}
+
+/// AWS's bands of compute utilization.
+fn band(utilization: u8) -> &'static str {
+    match utilization {
+        0..=50 => "comfortable",
+        51..=70 => "nearing the maximum: optimise",
+        _ => "at or over the maximum: likely to be throttled",
+    }
+}
+
+fn status(failure: &Failure) -> String {
+    let status = match failure.kind {
+        FailureKind::FunctionValidation | FailureKind::LambdaValidation => 502,
+        _ => 503,
+    };
+    format!("{status} {:?}", failure.kind)
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{title}:");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+async fn invoke_lambda(lambda: &Lambda, event: Vec<u8>, as_json: bool) -> ExitCode {
+    let workers = match workers() {
+        Ok(workers) => workers,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let result = match lambda::invoke(lambda, &workers, event.into()).await {
+        Ok(result) => result,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let failed = result.error.is_some();
+    print(&if as_json { pretty(&invoke_json(&result)) } else { invoke_text(&result) });
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn payload(result: &InvokeResult) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(&result.payload).into_owned());
+    serde_json::from_slice(&result.payload).unwrap_or_else(|_| text())
+}
+
+/// The shape of Lambda's Invoke, with the log as lines.
+fn invoke_json(result: &InvokeResult) -> Value {
+    let mut json = json!({ "StatusCode": 200, "Payload": payload(result), "LogResult": result.log });
+    if result.error.is_some() {
+        json["FunctionError"] = "Unhandled".into();
+    }
+    json
+}
+
+fn invoke_text(result: &InvokeResult) -> String {
+    let mut text = String::new();
+    section(&mut text, "log", &result.log);
+    let title = if result.error.is_some() { "error" } else { "output" };
+    let _ = writeln!(text, "{title}:\n{}", pretty(&payload(result)));
+    if let Some(failure) = &result.error {
+        let _ = writeln!(text, "CloudFront answers {}: {}", status(failure), failure.detail);
+    }
+    text.trim_end().to_owned()
+}
+
+fn pretty(json: &Value) -> String {
+    serde_json::to_string_pretty(json).unwrap_or_else(|_| json.to_string())
 }

@@ -106,3 +106,30 @@ async fn query_strings_that_the_policy_does_not_take_are_neither_keyed_nor_forwa
     assert_eq!(edge.asked("app")[0].target, "/x");
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn a_stale_object_is_served_at_once_while_it_is_fetched_in_the_background() {
+    let (started, fetch) = tokio::sync::oneshot::channel();
+    let (started, times) = (std::sync::Mutex::new(Some(started)), std::sync::atomic::AtomicUsize::new(0));
+    let edge = Edge::before("origin_request_policy = \"AllViewer\"", move |asked| {
+        let time = times.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        if time == 1 {
+            assert_eq!(asked.header("x-amz-cf-renews"), None, "what the node tells itself stays inside");
+            started.lock().unwrap().take().unwrap().send(()).unwrap();
+        }
+        Reply::ok(format!("version {time}")).with("cache-control", "max-age=10, stale-while-revalidate=60")
+    })
+    .start()
+    .await;
+    edge.get("/x").await;
+    edge.clock.advance(Duration::from_secs(11));
+    let stale = edge.get("/x").await;
+    assert_eq!((stale.x_cache(), stale.text()), ("Hit", "version 0"));
+    fetch.await.unwrap();
+    // The background fetch stores when it has the answer; until then viewers go on with the stale object.
+    while edge.get("/x").await.text() != "version 1" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(edge.asked_times("app"), 2);
+    edge.stop().await;
+}

@@ -64,3 +64,26 @@ async fn a_not_found_is_cached_for_ten_seconds() {
     assert_eq!(edge.asked_times("app"), 2);
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn a_failing_origin_is_asked_again_only_after_ten_seconds_while_stale_objects_are_served() {
+    let edge = Edge::before("", {
+        let times = std::sync::atomic::AtomicUsize::new(0);
+        move |_| match times.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Reply::ok("hello").with("cache-control", "max-age=10"),
+            _ => Reply::status(500, "down"),
+        }
+    })
+    .start()
+    .await;
+    edge.get("/x").await;
+    edge.clock.advance(Duration::from_secs(11));
+    for _ in 0..3 {
+        assert_eq!(edge.get("/x").await.text(), "hello");
+    }
+    assert_eq!(edge.asked_times("app"), 2, "once when it expired, then not for ten seconds");
+    edge.clock.advance(Duration::from_secs(11));
+    edge.get("/x").await;
+    assert_eq!(edge.asked_times("app"), 3);
+    edge.stop().await;
+}
