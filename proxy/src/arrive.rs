@@ -24,6 +24,9 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     // pingora keeps idle connections for ever unless each request says otherwise.
     session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
     session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
+    if session.subrequest_ctx.is_some() {
+        return;
+    }
     exchange.viewer = respond::viewer(session);
     if let Some(viewer) = &exchange.viewer {
         viewer.request_begins();
@@ -107,7 +110,7 @@ fn protocol(
 }
 
 /// CloudFront's own headers that the behavior's policies name; a viewer's copies are forged.
-pub(crate) fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
+fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
     let behavior = &exchange.route()?.behavior;
     let (policy, extra) = (&behavior.cache_policy, behavior.origin_request_policy.as_deref());
     let told = {

@@ -3,6 +3,7 @@
 //! The stream does three things pingora does not: it lets an origin's `Date` pass (pingora writes its own over it), it
 //! bounds the time a request head may take as a whole (pingora bounds each read), and it says which protocol was spoken.
 
+use crate::renew::Renewal;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use homefront_config::limits;
@@ -13,6 +14,7 @@ use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType, raw_connect::ProxyDigest,
 };
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -35,6 +37,8 @@ pub(crate) struct Viewer {
     pub(crate) tls: Option<TlsFacts>,
     /// Set while a request is being worked on: its head has been read.
     in_request: AtomicBool,
+    /// Left for the requests that pingora makes on this connection's behalf.
+    renewals: Mutex<VecDeque<Renewal>>,
     /// The `Date` the next response head goes out with, instead of pingora's.
     date: Mutex<Option<[u8; DATE_BYTES]>>,
 }
@@ -53,7 +57,7 @@ pub(crate) struct TlsFacts {
 impl Viewer {
     /// A viewer that has just connected.
     pub(crate) fn new(address: SocketAddr, tls: Option<TlsFacts>) -> Self {
-        Self { address, tls, in_request: AtomicBool::new(false), date: Mutex::new(None) }
+        Self { address, tls, in_request: AtomicBool::new(false), renewals: Mutex::default(), date: Mutex::new(None) }
     }
 
     /// The head of a request has been read: its clock stops.
@@ -65,6 +69,16 @@ impl Viewer {
     pub(crate) fn request_ends(&self) {
         self.in_request.store(false, Ordering::Relaxed);
         *self.date.lock() = None;
+    }
+
+    /// Leaves a renewal. There are at most as many as requests on the connection at a time, and each is taken at once.
+    pub(crate) fn hand_over(&self, renewal: Renewal) {
+        self.renewals.lock().push_back(renewal);
+    }
+
+    /// Takes the oldest renewal.
+    pub(crate) fn take_renewal(&self) -> Option<Renewal> {
+        self.renewals.lock().pop_front()
     }
 
     /// Lets the next response head (HTTP/1 only) carry the origin's date.

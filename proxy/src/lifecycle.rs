@@ -60,7 +60,7 @@ impl ProxyHttp for Edge {
     /// Admit, route, guard, viewer request, split.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
         if session.subrequest_ctx.is_some() {
-            return renew::steps(&self.0, session.req_header_mut(), exchange).map(|()| false);
+            return renew::steps(session, exchange).map(|()| false);
         }
         let answer = match arrive::steps(&self.0, session, exchange).await {
             Ok(None) => return Ok(false),
@@ -185,7 +185,7 @@ impl ProxyHttp for Edge {
     fn should_serve_stale(&self, session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) -> bool {
         match error {
             Some(error) => store::serves_stale(&self.0, session, exchange, error),
-            None => renew::hand_over(session.req_header_mut(), exchange),
+            None => renew::hand_over(session, exchange),
         }
     }
 

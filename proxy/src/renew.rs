@@ -1,50 +1,55 @@
 //! Fetching an object anew while its stale copy is served (`stale-while-revalidate`).
 //!
-//! pingora makes the fetch a request of its own, which knows nothing of the first one but its head. That the first one was
-//! routed, guarded and shown to functions already is told to it in a header no viewer can send through.
+//! pingora makes the fetch a request of its own that starts from the viewer's raw bytes. That the first request was routed,
+//! guarded and shown to functions already, and what they made of it, is handed over on the connection both belong to.
 
-use crate::arrive;
+use crate::connection::Viewer;
 use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::finish;
-use crate::node::Node;
+use crate::respond;
+use http::HeaderValue;
 use pingora::http::RequestHeader;
+use pingora::proxy::Session;
 use std::sync::Arc;
 
-/// `<distribution's domain name> <index of the behavior, "-" = the default one> <index of the origin>`. CloudFront takes
-/// `X-Amz-Cf-*` for itself: functions cannot see it, and what a viewer sends of that name is overwritten.
-const RENEWS: &str = "x-amz-cf-renews";
-
-/// Says to a request that may follow what became of this one. `false` = it cannot be renewed in the background.
-pub(crate) fn hand_over(request: &mut RequestHeader, exchange: &Exchange) -> bool {
-    let Some(route) = &exchange.route else { return false };
-    let behaviors = &route.distribution.config.behaviors;
-    let index = behaviors.iter().position(|behavior| Arc::ptr_eq(behavior, &route.behavior));
-    let index = index.map_or_else(|| "-".to_owned(), |index| index.to_string());
-    let value = format!("{} {index} {}", route.distribution.domain_name, route.origin);
-    request.insert_header(RENEWS, value).is_ok()
+/// What a request leaves to the one that renews its object.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    head: RequestHeader,
+    route: Route,
+    host: String,
+    cloudfront: Vec<(&'static str, HeaderValue)>,
 }
 
-/// Takes the place of admit, route, guard, viewer request and split: all of that has been done.
-pub(crate) fn steps(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> pingora::Result<()> {
-    let told = request.remove_header(RENEWS);
-    let route = told.as_ref().and_then(|value| route(node, value.to_str().ok()?));
-    let Some(route) = route else {
-        let failure = Failure::Internal("a request of the node's own without its route".to_owned());
+/// Called before a stale object is served. Whoever holds the lock of the object is followed by a request that renews it;
+/// all others serve the stale object only. `false` = it cannot be renewed in the background.
+pub(crate) fn hand_over(session: &Session, exchange: &Exchange) -> bool {
+    let (Some(route), Some(viewer)) = (&exchange.route, &exchange.viewer) else { return false };
+    if session.cache.is_cache_lock_writer() {
+        viewer.hand_over(Renewal {
+            head: session.req_header().clone(),
+            route: route.clone(),
+            host: exchange.asked.host.clone(),
+            cloudfront: exchange.cloudfront.clone(),
+        });
+    }
+    true
+}
+
+/// Takes the place of admit, route, guard, viewer request and split: all of that has been done. Requests of one h2
+/// connection may take each other's renewals; each is whole, so each object is renewed by somebody.
+pub(crate) fn steps(session: &mut Session, exchange: &mut Exchange) -> pingora::Result<()> {
+    let viewer = respond::viewer(session);
+    let Some((viewer, renewal)) = viewer.and_then(|viewer| Some((viewer.clone(), viewer.take_renewal()?))) else {
+        let failure = Failure::Internal("a request of the node's own that nobody handed over".to_owned());
         return Err(finish::fail(exchange, failure));
     };
-    exchange.asked.host = route.distribution.domain_name.to_string();
-    exchange.route = Some(route);
-    arrive::tell_of_viewer(node, request, exchange).map_err(|failure| finish::fail(exchange, failure))
-}
-
-fn route(node: &Node, told: &str) -> Option<Route> {
-    let mut words = told.split(' ');
-    let distribution = node.routes.distribution(words.next()?)?.clone();
-    let behavior = match words.next()? {
-        "-" => distribution.config.default_behavior.clone(),
-        index => distribution.config.behaviors.get(index.parse::<usize>().ok()?)?.clone(),
-    };
-    let origin = words.next()?.parse().ok().filter(|origin| *origin < distribution.origins.len())?;
-    Some(Route { distribution, verifier: None, behavior, origin })
+    *session.req_header_mut() = renewal.head;
+    // The facts of the viewer, not the state of its connection, which is at its next request already.
+    exchange.viewer = Some(Arc::new(Viewer::new(viewer.address, viewer.tls.clone())));
+    exchange.asked.host = renewal.host;
+    exchange.cloudfront = renewal.cloudfront;
+    exchange.route = Some(renewal.route);
+    Ok(())
 }
