@@ -1,7 +1,9 @@
 //! The event object, built as far as a function looks at it.
 //!
-//! `event.request.headers` and its like are accessors that build their section on first use and become ordinary properties
-//! then. What a function never read it cannot have changed, so those parts of a message go on byte for byte.
+//! `event.request.headers` and its like are accessors that build their section on first use. What a function never read it
+//! cannot have changed, so those parts of a message go on byte for byte. They stay accessors: boa's inline caches remember a
+//! property by the shape its object has *after* a read, so a getter that redefined its property would be called again in
+//! the place of the value. Only functions that show how a property is made turn them into ordinary properties ([`settle`]).
 
 use super::host::Host;
 use super::section::{self, Entry, Value};
@@ -136,10 +138,14 @@ impl Accessors {
 
     /// Whether `object` still has the untouched accessor of `section`: neither read nor assigned.
     pub(super) fn unread(&self, event: &CallEvent, object: &JsObject, section: Section) -> bool {
-        let key = PropertyKey::from(section.key());
-        let property = object.borrow().properties().get(&key);
+        self.stands(object, section) && event.built(section).is_none()
+    }
+
+    /// Whether `object` still has the accessor of `section`.
+    fn stands(&self, object: &JsObject, section: Section) -> bool {
+        let property = object.borrow().properties().get(&PropertyKey::from(section.key()));
         let getter = property.and_then(|property| property.get()?.as_object());
-        getter.is_some_and(|getter| getter == *self.pairs[section as usize].0) && event.built(section).is_none()
+        getter.is_some_and(|getter| getter == *self.pairs[section as usize].0)
     }
 
     /// The event object of a call, registered with the host.
@@ -222,9 +228,11 @@ pub(super) fn status_description(response: &Response) -> String {
 /// Builds what is still lazy on `object`, so that its properties are what they look like.
 pub(super) fn settle(object: &JsObject, context: &mut Context) -> JsResult<()> {
     let Some(event) = Host::of(context).event.borrow().clone() else { return Ok(()) };
+    let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
     for section in Section::ALL {
-        if event.holder(section) == Some(object) && event.built(section).is_none() {
-            read(section, context)?;
+        if event.holder(section) == Some(object) && accessors.stands(object, section) {
+            let value = read(section, context)?;
+            data(object, section.key(), value);
         }
     }
     Ok(())
@@ -237,9 +245,6 @@ fn read(section: Section, context: &mut Context) -> JsResult<JsValue> {
     }
     let value = build(&event, section, context);
     event.built.borrow_mut()[section as usize] = Some(value.clone());
-    if let Some(holder) = event.holder(section) {
-        data(holder, section.key(), value.clone());
-    }
     Ok(value)
 }
 
@@ -250,8 +255,7 @@ fn assign(section: Section, this: &JsValue, value: JsValue, context: &mut Contex
         return Err(JsNativeError::typ().with_message("property set on a primitive value").into());
     };
     if event.holder(section) == Some(&object) {
-        event.built.borrow_mut()[section as usize] = Some(value.clone());
-        data(&object, section.key(), value);
+        event.built.borrow_mut()[section as usize] = Some(value);
     } else {
         object.create_data_property_or_throw(section.key(), value, context)?;
     }

@@ -367,3 +367,25 @@ fn logs_are_cut_at_their_bound() {
     assert!(bytes <= homefront_config::limits::FUNCTION_LOG_BYTES_MAX && bytes > 9_000, "{bytes}");
     assert!(logs.len() < 10_240);
 }
+
+/// Regression: an inline cache that had seen a section being built took a section that was there already for its getter.
+#[test]
+fn sections_can_be_read_in_any_order_by_any_call() {
+    let mut function = Function::new(
+        "function handler(event) {
+            var request = event.request;
+            if (request.headers.early) { request.querystring.a; }
+            for (var i = 0; i < 3; i++) { delete request.querystring.jwt; request.cookies.x; }
+            if (request.headers.assign) { request.headers = { 'x-set': { value: '1' } }; }
+            request.headers['x-seen'] = { value: JSON.stringify(Object.keys(request)) };
+            return request;
+        }",
+    );
+    let calls: [&[(&str, &str)]; 5] = [&[], &[], &[("Early", "1")], &[("Assign", "1")], &[("Early", "1")]];
+    for headers in calls {
+        let Verdict::Continue(edit) = function.on_request(&request("/?a=1&jwt=2", headers)) else {
+            panic!("{headers:?}");
+        };
+        assert_eq!(edit.querystring.as_deref(), Some(&b"a=1"[..]), "{headers:?}");
+    }
+}
