@@ -118,7 +118,9 @@ fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Excha
         forward::cloudfront_headers(&request.headers, &facts, policy, extra)
     };
     let forged: Vec<_> = request.headers.keys().filter(|name| forward::is_cloudfront_header(name)).cloned().collect();
-    forged.iter().for_each(|name| drop(request.remove_header(name)));
+    for name in &forged {
+        request.remove_header(name);
+    }
     for (name, value) in &told {
         request.insert_header(*name, value.clone()).map_err(|error| Failure::Internal(error.to_string()))?;
     }
@@ -129,8 +131,8 @@ fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Excha
 /// The native JWT check. Headers that carry claims are the node's alone.
 async fn guard(node: &Node, request: &mut RequestHeader, exchange: &Exchange) -> Result<(), Failure> {
     let Some(verifier) = &exchange.route()?.verifier else { return Ok(()) };
-    let verified = verifier.authorize(&request.headers, request.uri.query(), node.clock.now()).await;
-    let Verified { headers_to_remove, headers_to_set, query } = verified.map_err(Failure::Unauthorized)?;
+    let judged = verifier.authorize(&request.headers, request.uri.query(), node.clock.now()).await;
+    let Verified { headers_to_remove, headers_to_set, query } = judged.map_err(Failure::Unauthorized)?;
     for name in headers_to_remove {
         request.remove_header(&name);
     }

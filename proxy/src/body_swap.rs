@@ -52,13 +52,12 @@ impl HttpModule for BodySwap {
     }
 
     fn response_done_filter(&mut self) -> pingora::Result<Option<Bytes>> {
-        match std::mem::replace(&mut self.replacement, Some(Replacement::Sent)) {
-            Some(Replacement::Waiting(replacement)) if !replacement.is_empty() => Ok(Some(replacement)),
-            other => {
-                self.replacement = other;
-                Ok(None)
-            }
+        let waiting = self.replacement.take_if(|state| matches!(state, Replacement::Waiting(_)));
+        if let Some(Replacement::Waiting(replacement)) = waiting {
+            self.replacement = Some(Replacement::Sent);
+            return Ok(Some(replacement).filter(|body| !body.is_empty()));
         }
+        Ok(None)
     }
 
     fn as_any(&self) -> &dyn Any {

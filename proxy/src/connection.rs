@@ -105,7 +105,7 @@ pub(crate) struct ViewerStream {
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Box<TcpStream>),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }

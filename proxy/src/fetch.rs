@@ -122,7 +122,9 @@ pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, cach
     ];
     if caching != Caching::Off {
         sent.set_method(upstream.method.clone());
-        conditions.iter().for_each(|name| drop(sent.remove_header(name)));
+        for name in &conditions {
+            sent.remove_header(name);
+        }
     }
     let validators = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
     let kept: &[_] = if caching == Caching::Conditional { &validators } else { &[] };

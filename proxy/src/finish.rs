@@ -11,6 +11,7 @@ use pingora::{Error, ErrorType};
 use std::time::Instant;
 
 /// Carries a failure through pingora; `with_page` finds it in the exchange.
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 pub(crate) fn fail(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
     let error = Error::explain(ErrorType::Custom("Failure"), failure.to_string());
     exchange.failure = Some(failure);
@@ -18,6 +19,7 @@ pub(crate) fn fail(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
 }
 
 /// An error after the origin was reached: may it be asked again?
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 pub(crate) fn after_connecting(
     peer: &HttpPeer,
     session: &mut Session,

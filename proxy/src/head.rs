@@ -35,6 +35,7 @@ pub(crate) fn neutral_response(head: &ResponseHeader) -> Response {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "pingora's walk over the lines wants a result")]
 fn push(headers: &mut Headers, name: &HeaderNameVariant<'_>, value: &HeaderValue) -> pingora::Result<()> {
     let name = match name {
         HeaderNameVariant::Case(name) => name.as_slice(),

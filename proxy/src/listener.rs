@@ -169,5 +169,5 @@ async fn plaintext(mut tcp: TcpStream, address: SocketAddr) -> io::Result<Viewer
         }
     };
     tcp.rewind(&seen[..length]);
-    Ok(ViewerStream::new(Transport::Plain(tcp), Viewer::new(address, None), http2))
+    Ok(ViewerStream::new(Transport::Plain(Box::new(tcp)), Viewer::new(address, None), http2))
 }

@@ -90,7 +90,7 @@ impl Deployed {
         let origins = config.origins.iter().map(|origin| PreparedOrigin::new(&config.id, origin.clone()));
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let (id, domain_name) = (config.id.as_str().into(), config.domain_name.as_str().into());
-        Ok(Self { origins, id, domain_name, config })
+        Ok(Self { config, origins, id, domain_name })
     }
 }
 

@@ -37,9 +37,8 @@ fn verdict(failure: &Failure) -> (u16, &str, ResultType, Option<Detail>) {
         }
         Failure::UrlTooLong { .. } => (414, bad_request, Detail::InvalidRequest),
         Failure::HeadTooLarge { .. } => (494, bad_request, Detail::InvalidRequestHeader),
-        Failure::BadRequest(_) => (403, bad_request, Detail::InvalidRequest),
+        Failure::BadRequest(_) | Failure::HttpsRequired => (403, bad_request, Detail::InvalidRequest),
         Failure::MethodNotAllowed(_) => (403, Sentence::MethodNotAllowed.as_str(), Detail::InvalidRequestMethod),
-        Failure::HttpsRequired => (403, bad_request, Detail::InvalidRequest),
         Failure::Unauthorized(refusal) => (refusal.status(), "Unauthorized.", Detail::InvalidRequest),
         Failure::OriginDns { .. } => (502, Sentence::OriginDns.as_str(), Detail::OriginDnsError),
         Failure::OriginConnect { .. } => (502, Sentence::OriginConnect.as_str(), Detail::OriginConnectError),
@@ -131,8 +130,13 @@ pub(crate) fn origin_failure(origin: &str, error: &Error) -> Failure {
     let (origin, reason) = (origin.to_owned(), error.to_string());
     match (error.esource(), error.etype()) {
         (Downstream, _) => Failure::ViewerLeft,
-        (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Failure::OriginTimeout { origin, reason },
-        (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Failure::OriginTimeout { origin, reason },
+        (
+            _,
+            ErrorType::ConnectTimedout
+            | ErrorType::TLSHandshakeTimedout
+            | ErrorType::ReadTimedout
+            | ErrorType::WriteTimedout,
+        ) => Failure::OriginTimeout { origin, reason },
         (
             _,
             ErrorType::ConnectRefused

@@ -61,6 +61,7 @@ fn has_no_body(method: &Method, response: &ResponseHeader) -> bool {
 }
 
 /// The response with its new body enters anew, as the answer of an origin that has one.
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn enter_again(exchange: &mut Exchange, response: &ResponseHeader, body: Bytes) -> Box<Error> {
     match hooks::as_local_answer(response, body) {
         Ok(answer) => {

@@ -137,7 +137,11 @@ async fn an_origin_request_policy_adds_to_what_is_forwarded_and_not_to_the_key()
     let again = edge.get_with("/x?a=2&b=1", &[("X-A", "1"), ("X-B", "2")]).await;
     assert_eq!(again.x_cache(), "Hit", "neither ?a nor X-B is in the key");
     let asked = &edge.asked("app")[0];
-    assert_eq!((asked.header("x-a"), asked.header("x-b")), (Some("1"), Some("1")), "the keyed header goes all the same");
+    assert_eq!(
+        (asked.header("x-a"), asked.header("x-b")),
+        (Some("1"), Some("1")),
+        "the keyed header goes all the same"
+    );
     assert_eq!(asked.query(), Some("a=1&b=1"));
     edge.stop().await;
 }
@@ -162,8 +166,9 @@ async fn options_has_an_object_of_its_own_and_post_is_never_cached() {
 
 #[tokio::test]
 async fn options_is_passed_when_it_is_allowed_and_not_cached() {
-    let edge =
-        Edge::before("allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]", |asked| Reply::ok(asked.method)).start().await;
+    let edge = Edge::before("allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]", |asked| Reply::ok(asked.method))
+        .start()
+        .await;
     for _ in 0..2 {
         assert_eq!(edge.ask("OPTIONS", "/x", &[], "").await.x_cache(), "Miss");
     }

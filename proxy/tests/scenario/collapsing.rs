@@ -3,8 +3,8 @@
 use crate::harness::{Answer, Edge, Origin, Pieces, Reply, Running, get_of, one_origin};
 use bytes::Bytes;
 use hyper::body::Frame;
-use std::collections::BTreeMap;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
@@ -81,7 +81,8 @@ async fn requests_are_not_collapsed_when_cookies_are_forwarded() {
     let policy = "cache_policy = \"cookies\"\n[[cache_policy]]\nname = \"cookies\"\nmin_ttl_s = 0\ndefault_ttl_s = 60\n\
                   max_ttl_s = 60\ncookies = [\"sid\"]\n";
     not_collapsed(policy, 10).await;
-    let extra = "origin_request_policy = \"cookies\"\n[[origin_request_policy]]\nname = \"cookies\"\ncookies = \"all\"\n";
+    let extra =
+        "origin_request_policy = \"cookies\"\n[[origin_request_policy]]\nname = \"cookies\"\ncookies = \"all\"\n";
     not_collapsed(extra, 10).await;
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// How often the origin is asked when a viewer asks three times within ten seconds.
 async fn asked_of_three(behavior: &str, status: u16, headers: &'static [(&'static str, &'static str)]) -> usize {
-    let reply = move |_| headers.iter().fold(Reply::status(status, "no"), |reply, (name, value)| reply.with(name, value));
+    let reply =
+        move |_| headers.iter().fold(Reply::status(status, "no"), |reply, (name, value)| reply.with(name, value));
     let edge = Edge::before(behavior, reply).start().await;
     for _ in 0..3 {
         let answer = edge.get("/x").await;

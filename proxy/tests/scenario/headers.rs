@@ -51,13 +51,26 @@ async fn all_viewer_forwards_everything_but_what_is_the_nodes() {
     let edge = Edge::before(behavior, |_| Reply::ok("hello")).start().await;
     edge.get_with("/x?q=1", &[&MANY[..], &[("Host", "www.example.com")]].concat()).await;
     let asked = edge.asked("app")[0].clone();
-    for (name, value) in
-        [("host", "www.example.com"), ("user-agent", "test/1"), ("accept", "text/html"), ("referer", "http://a.test/"),
-         ("authorization", "Basic eA=="), ("cookie", "sid=1"), ("accept-language", "en")]
-    {
+    for (name, value) in [
+        ("host", "www.example.com"),
+        ("user-agent", "test/1"),
+        ("accept", "text/html"),
+        ("referer", "http://a.test/"),
+        ("authorization", "Basic eA=="),
+        ("cookie", "sid=1"),
+        ("accept-language", "en"),
+    ] {
         assert_eq!(asked.header(name), Some(value), "{name}");
     }
-    for name in ["x-forwarded-proto", "x-real-ip", "x-edge-foo", "te", "proxy-authorization", "x-hop", "cloudfront-viewer-country"] {
+    for name in [
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-edge-foo",
+        "te",
+        "proxy-authorization",
+        "x-hop",
+        "cloudfront-viewer-country",
+    ] {
         assert_eq!(asked.header(name), None, "{name}");
     }
     assert_ne!(asked.header("x-amz-cf-id"), Some("forged"));
@@ -138,7 +151,18 @@ async fn the_nodes_own_pages_have_cloudfronts_header_order() {
     let names: Vec<_> = redirect.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["Server", "Date", "Content-Type", "Content-Length", "Connection", "Location", "X-Cache", "Via", "X-Amz-Cf-Pop", "X-Amz-Cf-Id"]
+        [
+            "Server",
+            "Date",
+            "Content-Type",
+            "Content-Length",
+            "Connection",
+            "Location",
+            "X-Cache",
+            "Via",
+            "X-Amz-Cf-Pop",
+            "X-Amz-Cf-Id"
+        ]
     );
     edge.stop().await;
     let edge = Edge::before("", |_| Reply::ok("hello")).start().await;
@@ -146,7 +170,17 @@ async fn the_nodes_own_pages_have_cloudfronts_header_order() {
     let names: Vec<_> = refusal.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["Server", "Date", "Content-Type", "Content-Length", "Connection", "X-Cache", "Via", "X-Amz-Cf-Pop", "X-Amz-Cf-Id"]
+        [
+            "Server",
+            "Date",
+            "Content-Type",
+            "Content-Length",
+            "Connection",
+            "X-Cache",
+            "Via",
+            "X-Amz-Cf-Pop",
+            "X-Amz-Cf-Id"
+        ]
     );
     edge.stop().await;
 }

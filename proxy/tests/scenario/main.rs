@@ -3,14 +3,14 @@
 
 mod harness;
 
-mod caching;
 mod cache_key;
+mod caching;
 mod collapsing;
 mod error_caching;
 mod examples;
 mod headers;
-mod origin_functions;
 mod origin_failure;
+mod origin_functions;
 mod ranges;
 mod refusals;
 mod replaced_bodies;

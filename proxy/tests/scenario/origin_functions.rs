@@ -92,9 +92,8 @@ async fn the_event_names_the_distribution_the_request_and_the_origin() {
     .await;
     let answer = edge.get("/x?q=1").await;
     let id = answer.header("x-amz-cf-id").unwrap();
-    let expected = format!(
-        "origin-request|ETEST123456789|dtest123456789.cloudfront.net|{id}|127.0.0.1|GET|/x||127.0.0.1|http"
-    );
+    let expected =
+        format!("origin-request|ETEST123456789|dtest123456789.cloudfront.net|{id}|127.0.0.1|GET|/x||127.0.0.1|http");
     assert_eq!(answer.text(), expected);
     edge.stop().await;
 }

@@ -60,7 +60,8 @@ async fn an_empty_body_takes_the_body_away() {
 
 #[tokio::test]
 async fn without_a_body_of_its_own_the_original_passes() {
-    let edge = viewer_response("function handler(event) { event.response.statusCode = 201; return event.response; }").await;
+    let edge =
+        viewer_response("function handler(event) { event.response.statusCode = 201; return event.response; }").await;
     for path in ["/x", "/chunked"] {
         for answer in twice(&edge, path).await {
             assert_eq!((answer.status, answer.text()), (201, "original"), "{path}");
@@ -71,7 +72,8 @@ async fn without_a_body_of_its_own_the_original_passes() {
 
 #[tokio::test]
 async fn a_replaced_body_is_not_sent_to_head() {
-    let edge = viewer_response("function handler(event) { event.response.body = 'replaced'; return event.response; }").await;
+    let edge =
+        viewer_response("function handler(event) { event.response.body = 'replaced'; return event.response; }").await;
     let mut connection = edge.connect().await;
     for _ in 0..2 {
         let head = connection.send(&request_of("HEAD", "/x", &[], "")).await;
@@ -100,7 +102,10 @@ def handler(event, context):
 
 #[tokio::test]
 async fn an_origin_response_functions_body_is_stored_in_place_of_the_origins() {
-    let edge = origin_response(r#"response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "replaced""#).await;
+    let edge = origin_response(
+        r#"response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "replaced""#,
+    )
+    .await;
     for path in ["/x", "/chunked", "/empty", "/302", "/204", "/404"] {
         for (answer, result) in twice(&edge, path).await.iter().zip(["Miss", "Hit"]) {
             assert_eq!((answer.status, answer.text()), (200, "replaced"), "{path}, {result}: {answer:?}");
@@ -122,7 +127,10 @@ async fn an_origin_response_function_can_take_the_body_away_and_leave_it() {
     let edge = origin_response("pass").await;
     for path in ["/x", "/chunked"] {
         for answer in twice(&edge, path).await {
-            assert_eq!((answer.status, answer.text(), answer.header("x-status-seen")), (200, "original", Some("'200'")));
+            assert_eq!(
+                (answer.status, answer.text(), answer.header("x-status-seen")),
+                (200, "original", Some("'200'"))
+            );
         }
     }
     edge.stop().await;

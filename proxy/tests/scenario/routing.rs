@@ -58,9 +58,8 @@ fn origin(id: &str) -> String {
 
 #[tokio::test]
 async fn the_host_chooses_the_distribution() {
-    let edge = two("aliases = [\"www.example.com\"]", "aliases = [\"*.example.com\", \"*.deep.example.com\"]")
-        .start()
-        .await;
+    let edge =
+        two("aliases = [\"www.example.com\"]", "aliases = [\"*.example.com\", \"*.deep.example.com\"]").start().await;
     let cases = [
         ("dtestone3456789.cloudfront.net", "one"),
         ("dtesttwo3456789.cloudfront.net", "two"),

@@ -63,7 +63,8 @@ async fn no_store_is_kept_for_the_minimum_ttl_when_there_is_one() {
 
 #[tokio::test]
 async fn caching_optimized_keeps_for_a_day_what_says_nothing() {
-    let edge = Edge::before("cache_policy = \"658327ea-f89d-4fab-a63d-7e88639e58f6\"", |_| Reply::ok("x")).start().await;
+    let edge =
+        Edge::before("cache_policy = \"658327ea-f89d-4fab-a63d-7e88639e58f6\"", |_| Reply::ok("x")).start().await;
     lives(edge, 86_400, "the managed policy, by its id").await;
 }
 

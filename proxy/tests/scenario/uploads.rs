@@ -112,19 +112,20 @@ async fn an_h2_upload_that_ends_with_an_empty_frame_has_one_last_chunk_at_the_or
 
 #[tokio::test]
 async fn an_upload_passes_a_behavior_with_an_origin_request_function() {
-    let edge = Edge::before(&format!("{UPLOADS}\norigin_request = {{ lambda = \"tag\" }}"), |asked| Reply::ok(asked.body))
-        .python(
-            "tag",
-            r#"
+    let edge =
+        Edge::before(&format!("{UPLOADS}\norigin_request = {{ lambda = \"tag\" }}"), |asked| Reply::ok(asked.body))
+            .python(
+                "tag",
+                r#"
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     request["headers"]["x-tagged"] = [{"key": "X-Tagged", "value": request["method"]}]
     return request
 "#,
-            "timeout_s = 20",
-        )
-        .start()
-        .await;
+                "timeout_s = 20",
+            )
+            .start()
+            .await;
     let answer = edge.ask("POST", "/x", &[], "body").await;
     assert_eq!((answer.status, answer.text()), (200, "body"));
     assert_eq!(edge.asked("app")[0].header("x-tagged"), Some("POST"));

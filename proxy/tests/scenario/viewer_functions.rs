@@ -58,7 +58,8 @@ async fn headers_and_cookies_are_read_set_and_removed() {
     let asked = edge.asked("app")[0].clone();
     assert_eq!(asked.header("x-seen"), Some("in1127.0.0.1"));
     assert_eq!((asked.header("x-in"), asked.header("x-kept")), (None, Some("k")));
-    let twice: Vec<_> = asked.headers.iter().filter(|(name, _)| name == "x-twice").map(|(_, value)| &value[..]).collect();
+    let twice: Vec<_> =
+        asked.headers.iter().filter(|(name, _)| name == "x-twice").map(|(_, value)| &value[..]).collect();
     assert_eq!(twice.join(","), "1,2");
     assert_eq!(asked.header("cookie"), Some("added=yes; kept=2"));
     edge.stop().await;
@@ -193,7 +194,11 @@ async fn the_store_is_read_and_a_missing_key_throws() {
         }
     "#;
     let edge = Edge::before(REQUEST, |_| Reply::ok("hello"))
-        .function_with("f", code, "budget_ms = 5000\nkey_value_store = \"s\"\n[[key_value_store]]\nname = \"s\"\nsource = \"s.json\"")
+        .function_with(
+            "f",
+            code,
+            "budget_ms = 5000\nkey_value_store = \"s\"\n[[key_value_store]]\nname = \"s\"\nsource = \"s.json\"",
+        )
         .file("s.json", r#"{"data":[{"key":"k","value":"v"}]}"#)
         .start()
         .await;
@@ -225,7 +230,8 @@ async fn the_viewer_response_function_runs_on_miss_and_hit_and_the_object_keeps_
 async fn the_viewer_response_function_sees_the_request_as_the_first_function_left_it() {
     let behavior = format!("{RESPONSE}\nviewer_request = {{ function = \"mark\" }}");
     let code = "function handler(event) { var r = event.response; r.headers['x-mark'] = event.request.headers['x-mark']; return r; }";
-    let mark = "function handler(event) { event.request.headers['x-mark'] = { value: 'marked' }; return event.request; }";
+    let mark =
+        "function handler(event) { event.request.headers['x-mark'] = { value: 'marked' }; return event.request; }";
     let edge = with(&behavior, code).function_with("mark", mark, "budget_ms = 5000").start().await;
     assert_eq!(edge.get("/x").await.header("x-mark"), Some("marked"));
     edge.stop().await;
@@ -262,7 +268,8 @@ async fn inline_isolation_gives_the_same() {
     let mut outcomes = Vec::new();
     for isolation in ["process", "inline"] {
         let settings = format!("budget_ms = 5000\nisolation = \"{isolation}\"");
-        let edge = Edge::before(REQUEST, |asked| Reply::ok(asked.target)).function_with("f", code, &settings).start().await;
+        let edge =
+            Edge::before(REQUEST, |asked| Reply::ok(asked.target)).function_with("f", code, &settings).start().await;
         let mut outcome = Vec::new();
         for path in ["/answer", "/throw", "/x"] {
             let answer = edge.get(path).await;

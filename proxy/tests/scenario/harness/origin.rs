@@ -106,7 +106,10 @@ impl Origin {
     }
 
     /// The same over TLS.
-    pub(crate) fn serve_tls<F>(tls: Arc<rustls::ServerConfig>, answer: impl Fn(Asked) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn serve_tls<F>(
+        tls: Arc<rustls::ServerConfig>,
+        answer: impl Fn(Asked) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
     {
