@@ -30,6 +30,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "proxy/src/head.rs",
             "proxy/src/hooks.rs",
             "proxy/src/fetch.rs",
+            "proxy/src/renew.rs",
             "proxy/src/serve.rs",
             "proxy/src/finish.rs",
             "proxy/src/respond.rs",
