@@ -4,10 +4,12 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::fetch::{self, Retry};
 use crate::node::Node;
+use crate::origin::local;
 use crate::respond;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Carries a failure through pingora; `with_page` finds it in the exchange.
@@ -15,6 +17,48 @@ use std::time::Instant;
 pub(crate) fn fail(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
     let error = Error::explain(ErrorType::Custom("Failure"), failure.to_string());
     exchange.failure = Some(failure);
+    error
+}
+
+/// An origin's failure enters as its answer where answers are cached: CloudFront keeps errors for `ErrorCachingMinTTL`, and
+/// a crowd of viewers must not wait for a dead origin one after the other. Not where a stale object can stand in.
+pub(crate) fn keep(session: &Session, exchange: &mut Exchange, failure: Failure) -> Retry {
+    if !failure.is_origins() || !session.cache.enabled() || session.cache.can_serve_stale_error() {
+        exchange.failure = Some(failure);
+        return Retry::GiveUp;
+    }
+    let answer = respond::failed(&failure, exchange.request_id.as_str());
+    exchange.outcome.detail = answer.detail;
+    exchange.failure = Some(failure);
+    let Ok(answer) = answer.into_local() else { return Retry::GiveUp };
+    exchange.fetch.answer = Some(Arc::new(local::Ready(answer)));
+    exchange.fetch.origin_response_done = true;
+    Retry::Again
+}
+
+/// What takes the place of an origin that cannot be asked: its failure as an answer, or the end of the request.
+pub(crate) fn instead_of_peer(
+    session: &Session,
+    exchange: &mut Exchange,
+    failure: Failure,
+) -> pingora::Result<HttpPeer> {
+    let reason = failure.to_string();
+    keep(session, exchange, failure);
+    match exchange.fetch.answer.take() {
+        Some(answer) => Ok(local::peer(answer)),
+        None => Err(Error::explain(ErrorType::Custom("Failure"), reason)),
+    }
+}
+
+/// An error before the origin was reached: may it be tried again?
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
+pub(crate) fn before_connecting(session: &Session, mut error: Box<Error>, exchange: &mut Exchange) -> Box<Error> {
+    let mut retry = fetch::retry_connect(exchange);
+    if retry == Retry::GiveUp {
+        let failure = respond::origin_failure(&fetch::origin_id(exchange), &error);
+        retry = keep(session, exchange, failure);
+    }
+    error.set_retry(retry == Retry::Again);
     error
 }
 
@@ -42,9 +86,12 @@ pub(crate) fn after_connecting(
     }
     // An idle connection that the origin closed meanwhile says nothing of the origin.
     error.retry.decide_reuse(client_reused);
-    if !error.retry() && fetch::retry_read(exchange, method, &error) == Retry::Again {
+    if error.retry() || fetch::retry_read(exchange, method, &error) == Retry::Again {
         error.set_retry(true);
+        return error;
     }
+    let failure = respond::origin_failure(&fetch::origin_id(exchange), &error);
+    error.set_retry(keep(session, exchange, failure) == Retry::Again);
     error
 }
 

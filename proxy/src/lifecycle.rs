@@ -21,7 +21,7 @@ use crate::body_swap;
 use crate::cache::memory::Memory;
 use crate::cache::{freshness, key, store};
 use crate::exchange::Exchange;
-use crate::fetch::{self, Caching, Retry};
+use crate::fetch::{self, Caching};
 use crate::node::Node;
 use crate::respond;
 use crate::{arrive, finish, observe, renew, serve};
@@ -109,19 +109,18 @@ impl ProxyHttp for Edge {
         let now = Instant::now();
         match fetch::prepare(&self.0, session.req_header(), exchange, now).await {
             Ok(peer) => Ok(Box::new(peer)),
-            Err(failure) => Err(finish::fail(exchange, failure)),
+            Err(failure) => finish::instead_of_peer(session, exchange, failure).map(Box::new),
         }
     }
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         exchange: &mut Exchange,
-        mut error: Box<Error>,
+        error: Box<Error>,
     ) -> Box<Error> {
-        error.set_retry(fetch::retry_connect(exchange) == Retry::Again);
-        error
+        finish::before_connecting(session, error, exchange)
     }
 
     async fn upstream_request_filter(

@@ -27,6 +27,15 @@ pub(crate) struct Answer {
     pub(crate) close: bool,
 }
 
+impl Answer {
+    /// As an answer that enters in an origin's place.
+    pub(crate) fn into_local(self) -> http::Result<http::Response<Bytes>> {
+        let head = http::Response::builder().status(status_code(self.status));
+        let head = self.headers.iter().fold(head, |head, (name, value)| head.header(name, &value[..]));
+        head.body(self.body)
+    }
+}
+
 /// How each failure is answered: status, sentence of the page, result type, detail.
 fn verdict(failure: &Failure) -> (u16, &str, ResultType, Option<Detail>) {
     let bad_request = Sentence::BadRequest.as_str();

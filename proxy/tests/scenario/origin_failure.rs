@@ -87,3 +87,19 @@ async fn a_failing_origin_is_asked_again_only_after_ten_seconds_while_stale_obje
     assert_eq!(edge.asked_times("app"), 3);
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn the_error_of_a_silent_origin_is_cached_for_ten_seconds() {
+    let toml =
+        one_origin("").replace("protocol_policy", "connection_attempts = 1\nread_timeout_s = 1\nprotocol_policy");
+    let edge = Edge::with(toml).slow_origin("app", |_| std::future::pending::<Reply>()).start().await;
+    for _ in 0..3 {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.status, answer.x_cache()), (504, "Error"));
+    }
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.clock.advance(Duration::from_secs(11));
+    assert_eq!(edge.get("/x").await.status, 504);
+    assert_eq!(edge.asked_times("app"), 2);
+    edge.stop().await;
+}
