@@ -4,10 +4,13 @@
 mod harness;
 
 mod cache_key;
+mod access_log;
 mod caching;
 mod collapsing;
 mod error_caching;
 mod examples;
+mod failing_functions;
+mod guard;
 mod headers;
 mod origin_failure;
 mod origin_functions;
