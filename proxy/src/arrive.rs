@@ -21,8 +21,10 @@ use std::sync::Arc;
 
 /// Before anything is judged: bounds on the connection, and who is on it.
 pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
-    // pingora keeps idle connections for ever unless each request says otherwise.
-    session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
+    // pingora keeps idle connections for ever unless each request says otherwise. One that is to close stays so.
+    if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
+    }
     session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
     if session.subrequest_ctx.is_some() {
         return;

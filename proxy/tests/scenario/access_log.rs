@@ -3,7 +3,10 @@
 use crate::harness::{Edge, Reply, one_origin};
 
 async fn logged(format: &str, requests: &[(&str, &[(&str, &str)])]) -> (String, Vec<String>) {
-    let toml = format!("[log]\naccess = {{ path = \"access.log\", format = \"{format}\" }}\nfunction = \"f.log\"\n{}", one_origin(""));
+    let toml = format!(
+        "[log]\naccess = {{ path = \"access.log\", format = \"{format}\" }}\nfunction = \"f.log\"\n{}",
+        one_origin("")
+    );
     let edge = Edge::with(toml)
         .origin("app", |asked| match asked.target.as_str() {
             "/404" => Reply::status(404, "no"),
@@ -78,7 +81,10 @@ static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "long ".r
 
 #[tokio::test]
 async fn what_the_node_refuses_is_logged_with_its_reason() {
-    let toml = format!("[log]\naccess = {{ path = \"access.log\", format = \"cloudfront-standard\" }}\nfunction = \"f.log\"\n{}", one_origin("viewer_request = { function = \"f\" }"));
+    let toml = format!(
+        "[log]\naccess = {{ path = \"access.log\", format = \"cloudfront-standard\" }}\nfunction = \"f.log\"\n{}",
+        one_origin("viewer_request = { function = \"f\" }")
+    );
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::ok("hello"))
         .function_with("f", "function handler(event) { if (event.request.uri === '/throw') throw new Error(); return { statusCode: 204 }; }", "budget_ms = 5000")

@@ -2,10 +2,10 @@
 
 use crate::harness::{Answer, Edge, Reply, Running};
 
-const EXECUTION: &str = "The CloudFront function associated with the CloudFront distribution is invalid or could not run.";
+const EXECUTION: &str =
+    "The CloudFront function associated with the CloudFront distribution is invalid or could not run.";
 const READ_ONLY: &str = "The CloudFront function tried to add, delete, or change a read-only header.";
-const LAMBDA: &str =
-    "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
+const LAMBDA: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
 /// Two distributions: `bad.test` runs `code` on viewer requests with this budget, `good.test` runs a healthy function.
 async fn beside_a_healthy_one(code: &str, budget_ms: u32) -> Running {
@@ -34,10 +34,8 @@ async fn fails(code: &str, budget_ms: u32) -> Answer {
     let mut answers = Vec::new();
     for number in 0..2 {
         let path = format!("/{number}");
-        let (bad, good) = tokio::join!(
-            edge.get_with(&path, &[("Host", "bad.test")]),
-            edge.get_with(&path, &[("Host", "good.test")])
-        );
+        let (bad, good) =
+            tokio::join!(edge.get_with(&path, &[("Host", "bad.test")]), edge.get_with(&path, &[("Host", "good.test")]));
         assert_eq!((good.status, good.text()), (200, format!("{path}-healthy").as_str()), "beside {code}");
         answers.push(bad);
     }
@@ -60,15 +58,27 @@ async fn a_function_that_cannot_finish_costs_its_own_request_a_503() {
     ];
     for body in bodies {
         let answer = fails(&format!("function handler(event) {{ {body} }}"), 2_000).await;
-        assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "FunctionExecutionError", EXECUTION), "{body}");
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (503, "FunctionExecutionError", EXECUTION),
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_function_that_loops_for_ever_is_killed_after_its_budget() {
-    for body in ["while (true) {}", "for (;;) { try { throw 1; } catch (e) {} }", "var s = 'a'; while (true) { s += s.slice(0, 1); }"] {
+    for body in [
+        "while (true) {}",
+        "for (;;) { try { throw 1; } catch (e) {} }",
+        "var s = 'a'; while (true) { s += s.slice(0, 1); }",
+    ] {
         let answer = fails(&format!("function handler(event) {{ {body} }}"), 100).await;
-        assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "FunctionExecutionError", EXECUTION), "{body}");
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (503, "FunctionExecutionError", EXECUTION),
+            "{body}"
+        );
     }
 }
 
@@ -113,7 +123,9 @@ async fn a_function_that_returns_what_cloudfront_does_not_accept_is_a_502() {
 
 #[tokio::test]
 async fn the_page_of_a_read_only_header_says_so() {
-    let answer = fails("function handler(event) { event.request.headers.host = { value: 'b' }; return event.request; }", 5_000).await;
+    let answer =
+        fails("function handler(event) { event.request.headers.host = { value: 'b' }; return event.request; }", 5_000)
+            .await;
     assert_eq!(answer.sentence(), READ_ONLY);
 }
 
@@ -122,7 +134,10 @@ async fn a_function_that_returns_nothing_useful_costs_its_own_request() {
     for body in ["", "return null;", "return 5;", "return 'x';", "return [];", "return event;", "return () => 1;"] {
         let answer = fails(&format!("function handler(event) {{ {body} }}"), 5_000).await;
         assert!(
-            matches!((answer.status, answer.x_cache()), (502, "FunctionValidationError") | (503, "FunctionExecutionError")),
+            matches!(
+                (answer.status, answer.x_cache()),
+                (502, "FunctionValidationError") | (503, "FunctionExecutionError")
+            ),
             "{body}: {answer:?}"
         );
     }
@@ -143,7 +158,8 @@ async fn a_function_that_does_not_compile_is_throttled_and_the_node_starts() {
 async fn a_failing_viewer_response_function_replaces_the_answer_and_leaves_the_object() {
     let code = "function handler(event) { if (event.request.headers['x-fail']) throw new Error('boom'); return event.response; }";
     let behavior = "viewer_response = { function = \"f\" }\ncache_policy = \"CachingOptimized\"";
-    let edge = Edge::before(behavior, |_| Reply::ok("hello")).function_with("f", code, "budget_ms = 5000").start().await;
+    let edge =
+        Edge::before(behavior, |_| Reply::ok("hello")).function_with("f", code, "budget_ms = 5000").start().await;
     let mut connection = edge.connect().await;
     let fail = crate::harness::get_of("/x", &[("X-Fail", "1")]);
     for _ in 0..2 {
@@ -194,7 +210,11 @@ async fn a_python_function_that_fails_costs_its_own_request_a_503_and_the_next_o
     let edge = python().await;
     for wish in ["raise", "kill", "hang", "spin", "exit", "hard-exit", "set"] {
         let answer = edge.get(&format!("/{wish}")).await;
-        assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "LambdaExecutionError", LAMBDA), "{wish}");
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (503, "LambdaExecutionError", LAMBDA),
+            "{wish}"
+        );
         let next = edge.get(&format!("/after-{wish}")).await;
         assert_eq!((next.status, next.text()), (200, format!("/after-{wish}").as_str()));
     }

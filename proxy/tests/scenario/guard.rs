@@ -72,7 +72,9 @@ async fn a_token_opens_from_header_cookie_and_query_and_its_claim_replaces_a_for
 async fn a_request_without_a_good_token_is_a_401_with_a_challenge() {
     let edge = hs256().start().await;
     let mut bad = vec!["x.y.z".to_owned(), format!("{}x", signed(&good_claims()))];
-    for (claim, value) in [("exp", json!(1)), ("iss", json!("other")), ("aud", json!("other")), ("nbf", json!(YEAR_2100))] {
+    for (claim, value) in
+        [("exp", json!(1)), ("iss", json!("other")), ("aud", json!("other")), ("nbf", json!(YEAR_2100))]
+    {
         let mut claims = good_claims();
         claims[claim] = value;
         bad.push(signed(&claims));
@@ -104,7 +106,8 @@ async fn a_cached_page_still_needs_the_token() {
 #[tokio::test]
 async fn a_public_key_from_a_file_checks_rs256_and_cannot_be_used_as_a_secret() {
     let public = key("rsa-a.public");
-    let edge = guarded("public_key = \"key.pem\"\nalgorithms = [\"RS256\"]").file("key.pem", &public).start().await;
+    let edge =
+        guarded("public_key_file = \"key.pem\"\nalgorithms = [\"RS256\"]").file("key.pem", &public).start().await;
     assert_eq!(with_token(&edge, &signed_rsa("any", "rsa-a.private")).await.status, 200);
     assert_eq!(with_token(&edge, &signed_rsa("any", "rsa-b.private")).await.status, 401);
     let confused = encode(
@@ -143,7 +146,11 @@ async fn keys_are_fetched_from_a_url_and_rotate_without_a_failed_request() {
     assert_eq!(edge.asked_times("issuer"), 1, "the set is cached");
     *set.lock() = key_set(&[("a", "rsa-a.private"), ("b", "rsa-b.private")]);
     edge.clock.advance(std::time::Duration::from_secs(60));
-    assert_eq!(with_token(&edge, &signed_rsa("b", "rsa-b.private")).await.status, 200, "a new key is fetched on demand");
+    assert_eq!(
+        with_token(&edge, &signed_rsa("b", "rsa-b.private")).await.status,
+        200,
+        "a new key is fetched on demand"
+    );
     assert_eq!(with_token(&edge, &signed_rsa("a", "rsa-a.private")).await.status, 200, "the old one is still good");
     assert_eq!(with_token(&edge, &signed_rsa("c", "rsa-b.private")).await.status, 401);
     edge.stop().await;

@@ -3,21 +3,25 @@
 
 mod harness;
 
-mod cache_key;
 mod access_log;
+mod booting;
+mod cache_key;
 mod caching;
 mod collapsing;
+mod connections;
 mod error_caching;
 mod examples;
 mod failing_functions;
 mod guard;
 mod headers;
+mod https_origins;
 mod origin_failure;
 mod origin_functions;
 mod ranges;
 mod refusals;
 mod replaced_bodies;
 mod routing;
+mod stopping;
 mod ttl;
 mod uploads;
 mod viewer_functions;

@@ -38,7 +38,12 @@ pub(crate) async fn run(mut command: Command) -> Ended {
 impl Binary {
     /// Runs `homefront serve homefront.toml` in `folder` until it listens; gives its first port.
     pub(crate) async fn serve(folder: &Path) -> (Self, SocketAddr) {
-        let mut child = command(folder, &["serve", "homefront.toml"]).spawn().unwrap();
+        Self::start(command(folder, &["serve", "homefront.toml"])).await
+    }
+
+    /// Runs a command that serves until it listens; gives its first port.
+    pub(crate) async fn start(mut command: Command) -> (Self, SocketAddr) {
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut binary = Self { child, stdout };
         let line = tokio::time::timeout(PATIENCE, binary.stdout.next_line()).await.expect("a line").unwrap();

@@ -1,6 +1,6 @@
 //! A node under test: `Edge::with(toml).origin("app", |asked| …).start().await`, then `edge.get("/x").await`.
 
-mod binary;
+pub(crate) mod binary;
 mod certificate;
 mod client;
 mod http2;
@@ -221,6 +221,11 @@ impl Running {
     pub(crate) async fn stop_and_read(self, file: &str) -> String {
         self.server.stop().await;
         std::fs::read_to_string(self.folder.path().join(file)).unwrap()
+    }
+
+    /// Stops the node apart from its origins, which requests in flight may still need.
+    pub(crate) fn stop_apart(self) -> (HashMap<String, Origin>, impl Future<Output = ()>) {
+        (self.origins, self.server.stop())
     }
 
     /// Stops the node; requests in flight end first.

@@ -1,0 +1,178 @@
+//! A node that cannot run does not start, and says why in one message.
+
+use crate::harness::{Authority, Edge, Reply, binary, one_origin};
+use std::path::Path;
+
+/// A path of this run, and a port, made into what every run has.
+fn settled(text: &str, folder: &Path) -> String {
+    let text = text.replace(folder.to_str().unwrap(), "[folder]");
+    let words = text.split_inclusive(' ').map(|word| match word.split_once("127.0.0.1:") {
+        Some((before, after)) => {
+            format!("{before}127.0.0.1:[port]{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None => word.to_owned(),
+    });
+    words.collect()
+}
+
+async fn serve(edge: Edge) -> (Option<i32>, String) {
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["serve", "homefront.toml"])).await;
+    assert_eq!(ended.stdout, "", "nothing is listening");
+    (ended.code, settled(&ended.stderr, folder.path()))
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_clear_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge =
+        Edge::before("", |_| Reply::ok("hello")).listen(&format!("http = [\"{}\"]", taken.local_addr().unwrap()));
+    let (code, message) = serve(edge).await;
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!(message);
+}
+
+fn with_certificate() -> Edge {
+    let toml = one_origin("").replace(
+        "domain_name = \"dtest123456789.cloudfront.net\"",
+        "domain_name = \"dtest123456789.cloudfront.net\"\n\
+         viewer_certificate = { certificate = \"cert.pem\", private_key = \"key.pem\" }",
+    );
+    Edge::with(toml).origin("app", |_| Reply::ok("hello")).listen("https = [\"127.0.0.1:0\"]")
+}
+
+#[tokio::test]
+async fn a_missing_certificate_is_one_clear_line() {
+    let (code, message) = serve(with_certificate()).await;
+    assert_eq!(code, Some(2));
+    insta::assert_snapshot!(message);
+}
+
+#[tokio::test]
+async fn a_certificate_with_another_key_is_one_clear_line() {
+    let authority = Authority::new();
+    let edge = with_certificate()
+        .file("cert.pem", &authority.issue(&["a.test"]).certificate)
+        .file("key.pem", &authority.issue(&["a.test"]).private_key);
+    let (code, message) = serve(edge).await;
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!(message);
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_is_one_clear_line() {
+    let (code, message) = serve(with_certificate().file("cert.pem", "not PEM").file("key.pem", "not PEM")).await;
+    assert!(matches!(code, Some(1 | 2)));
+    insta::assert_snapshot!(message);
+}
+
+#[tokio::test]
+async fn a_missing_python_is_one_clear_line() {
+    let handler = "def handler(event, context): return event";
+    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello")).python(
+        "l",
+        handler,
+        "timeout_s = 5",
+    );
+    let (folder, _origins) = edge.written();
+    let mut command = binary::command(folder.path(), &["serve", "homefront.toml"]);
+    command.env("PATH", "/nowhere");
+    let ended = binary::run(command).await;
+    assert_eq!(ended.code, Some(1));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
+async fn a_python_of_a_version_that_is_not_there_is_one_clear_line() {
+    let toml = one_origin("origin_request = { lambda = \"l\" }")
+        + "\n[[lambda]]\nname = \"l\"\nruntime = \"python3.99\"\nhandler = \"main.handler\"\ncode = \"l\"\n";
+    let edge =
+        Edge::with(toml).origin("app", |_| Reply::ok("hello")).file("l/main.py", "def handler(event, context): pass");
+    let (code, message) = serve(edge).await;
+    assert!(matches!(code, Some(1 | 2)));
+    insta::assert_snapshot!(message);
+}
+
+const WRONG: &str = r#"
+[listen]
+http = ["127.0.0.1:0"]
+[[distribution]]
+[[distribution.origin]]
+id = "app"
+domain_name = "127.0.0.1"
+conection_attempts = 9
+[distribution.default_behavior]
+target_origin = "ap"
+cache_policy = "CachingOptimised"
+"#;
+
+#[tokio::test]
+async fn a_wrong_configuration_never_starts_and_tells_every_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("homefront.toml"), WRONG).unwrap();
+    let mut messages = Vec::new();
+    for words in [["serve", "homefront.toml"], ["check", "homefront.toml"]] {
+        let ended = binary::run(binary::command(folder.path(), &words)).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{words:?}");
+        messages.push(ended.stderr);
+    }
+    assert_eq!(messages[0], messages[1]);
+    insta::assert_snapshot!(messages[0]);
+}
+
+#[tokio::test]
+async fn check_tells_of_functions_that_do_not_compile() {
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
+        .function("f", "function handler(event) {\n  return event.request\n");
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
+async fn check_of_a_good_configuration_is_one_word() {
+    let (folder, _origins) = Edge::before("", |_| Reply::ok("hello")).written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(ended.stdout);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = binary::run(binary::command(folder.path(), &["serve", "nothing.toml"])).await;
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
+async fn help_reads_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for words in
+        [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["invoke", "--help"], &["schema", "--help"]]
+    {
+        let ended = binary::run(binary::command(folder.path(), words)).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{words:?}");
+        text.push_str(&format!("$ homefront {}\n{}\n", words.join(" "), ended.stdout));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn an_unknown_word_is_exit_2_with_a_suggestion() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = binary::run(binary::command(folder.path(), &["serv"])).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(ended.stderr);
+}
+
+#[tokio::test]
+async fn the_schema_is_json_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = binary::run(binary::command(folder.path(), &["schema"])).await;
+    assert_eq!(ended.code, Some(0));
+    let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"));
+}
