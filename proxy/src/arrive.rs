@@ -14,7 +14,7 @@ use crate::route;
 use crate::split;
 use homefront_config::behavior::{Behavior, ViewerProtocolPolicy};
 use homefront_config::limits;
-use http::{HeaderValue, Method, Version};
+use http::{HeaderValue, Method, Version, header};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
@@ -56,7 +56,17 @@ pub(crate) async fn steps(
         return Ok(Some(answer));
     }
     split(request, exchange)?;
+    if body == BodyPresence::Some && waits_for_continue(request) {
+        // The origin is never asked for it, so the node says it. A viewer that has left is noticed when its body is read.
+        let _ = session.as_downstream_mut().write_continue_response().await;
+    }
     Ok(None)
+}
+
+fn waits_for_continue(request: &RequestHeader) -> bool {
+    let expects = request.headers.get(header::EXPECT);
+    request.version != Version::HTTP_10
+        && expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The distribution, the default root object, the behavior, and whether it takes this method over this protocol.

@@ -110,12 +110,12 @@ async fn query_strings_that_the_policy_does_not_take_are_neither_keyed_nor_forwa
 #[tokio::test]
 async fn a_stale_object_is_served_at_once_while_it_is_fetched_in_the_background() {
     let (started, fetch) = tokio::sync::oneshot::channel();
-    let (started, times) = (std::sync::Mutex::new(Some(started)), std::sync::atomic::AtomicUsize::new(0));
+    let (started, times) = (parking_lot::Mutex::new(Some(started)), std::sync::atomic::AtomicUsize::new(0));
     let edge = Edge::before("", move |asked| {
         let time = times.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         if time == 1 {
             assert_eq!(asked.header("x-amz-cf-renews"), None, "what the node tells itself stays inside");
-            started.lock().unwrap().take().unwrap().send(()).unwrap();
+            started.lock().take().unwrap().send(()).unwrap();
         }
         Reply::ok(format!("version {time}")).with("cache-control", "max-age=10, stale-while-revalidate=60")
     })

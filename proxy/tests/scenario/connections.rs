@@ -168,3 +168,19 @@ async fn a_node_that_stops_finishes_what_it_began_and_takes_no_more() {
     stopping.await.unwrap();
     drop(keep);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_head_that_does_not_come_to_its_end_is_cut_off() {
+    // The runtime's time runs ahead whenever nothing else happens.
+    let edge = Edge::before("", |_| Reply::ok("hello")).start().await;
+    for begun in ["", "GET /x HTTP/1.1\r\nHost: a.test\r\n", "PRI * HTTP/2.0\r\n"] {
+        let mut tcp = TcpStream::connect(edge.address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut tcp, begun.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        // An end or a reset; what matters is that it comes.
+        drop(tokio::io::AsyncReadExt::read_to_end(&mut tcp, &mut rest).await);
+        let rest = String::from_utf8(rest).unwrap();
+        assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 4"), "{begun:?}: {rest}");
+    }
+    assert_eq!(edge.asked_times("app"), 0);
+}

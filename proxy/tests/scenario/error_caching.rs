@@ -85,7 +85,7 @@ async fn an_expired_object_serves_when_the_origin_hangs_up() {
         async move {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
             let mut head = [0; 4096];
-            tcp.read(&mut head).await.unwrap();
+            assert!(tcp.read(&mut head).await.unwrap() > 0);
             if first {
                 let answer = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=10\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
                 tcp.write_all(answer).await.unwrap();

@@ -145,7 +145,7 @@ async fn keys_are_fetched_from_a_url_and_rotate_without_a_failed_request() {
     }
     assert_eq!(edge.asked_times("issuer"), 1, "the set is cached");
     *set.lock() = key_set(&[("a", "rsa-a.private"), ("b", "rsa-b.private")]);
-    edge.clock.advance(std::time::Duration::from_secs(60));
+    edge.clock.advance(std::time::Duration::from_mins(1));
     assert_eq!(
         with_token(&edge, &signed_rsa("b", "rsa-b.private")).await.status,
         200,

@@ -1,5 +1,5 @@
 //! What a node promises, told as scenarios: origins are closures, viewers speak real HTTP, the clock is moved by hand.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect, reason = "tests")]
 
 mod harness;
 

@@ -103,3 +103,43 @@ async fn the_error_of_a_silent_origin_is_cached_for_ten_seconds() {
     assert_eq!(edge.asked_times("app"), 2);
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn an_origin_whose_name_has_no_address_is_a_502_page() {
+    let toml = one_origin("").replace("domain_name = \"127.0.0.1\"", "domain_name = \"no-such-host.invalid\"");
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).start().await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    assert_eq!(answer.sentence(), "CloudFront wasn't able to resolve the origin domain name.");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_an_http_answer_is_a_502_page() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let large = format!("HTTP/1.1 200 OK\r\nX-Large: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(33_000));
+    let answers = [
+        "SSH-2.0-OpenSSH\r\n\r\n",
+        "HTTP/1.1 two hundred\r\n\r\n",
+        "",
+        "HTTP/1.1 200 OK\r\nBad Header\r\n\r\n",
+        &large,
+    ];
+    for said in answers {
+        let bytes = said.to_owned();
+        let origin = Origin::raw(move |mut tcp| {
+            let bytes = bytes.clone();
+            async move {
+                let mut head = [0; 4096];
+                assert!(tcp.read(&mut head).await.unwrap() > 0);
+                // The node may hang up before all is said.
+                drop(tcp.write_all(bytes.as_bytes()).await);
+            }
+        });
+        let edge = Edge::with(one_origin("")).served("app", origin).start().await;
+        let answer = edge.get("/x").await;
+        let said = &said[..said.len().min(60)];
+        assert_eq!((answer.status, answer.x_cache()), (502, "Error"), "{said:?}");
+        edge.stop().await;
+    }
+}

@@ -63,7 +63,7 @@ async fn a_failed_upload_is_not_sent_twice() {
         *counted.lock() += 1;
         async move {
             let mut some = [0; 4096];
-            tcp.read(&mut some).await.unwrap();
+            assert!(tcp.read(&mut some).await.unwrap() > 0);
         }
     });
     let edge = Edge::with(one_origin(UPLOADS)).served("app", origin).start().await;
@@ -129,5 +129,23 @@ def handler(event, context):
     let answer = edge.ask("POST", "/x", &[], "body").await;
     assert_eq!((answer.status, answer.text()), (200, "body"));
     assert_eq!(edge.asked("app")[0].header("x-tagged"), Some("POST"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_waits_for_100_continue_is_told_to_go_on_and_the_origin_does_not_hear_of_it() {
+    let edge = Edge::before(UPLOADS, |asked| Reply::ok(asked.body)).start().await;
+    let mut tcp = TcpStream::connect(edge.address).await.unwrap();
+    tcp.write_all(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        .await
+        .unwrap();
+    let mut go_on = [0; 25];
+    let read = tokio::time::timeout(crate::harness::PATIENCE, tcp.read_exact(&mut go_on)).await;
+    read.expect("word that the body may come").unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    tcp.write_all(b"body").await.unwrap();
+    let answer = crate::harness::Connection::over(tcp).answer(false).await;
+    assert_eq!((answer.status, answer.text()), (200, "body"));
+    assert_eq!(edge.asked("app")[0].header("expect"), None);
     edge.stop().await;
 }

@@ -42,7 +42,7 @@ async fn a_rewritten_uri_changes_neither_behavior_nor_origin() {
 #[tokio::test]
 async fn headers_and_cookies_are_read_set_and_removed() {
     let behavior = format!("{REQUEST}\ncache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"");
-    let code = r#"
+    let code = r"
         function handler(event) {
             var request = event.request;
             request.headers['x-seen'] = { value: request.headers['x-in'].value + request.cookies.sid.value + event.viewer.ip };
@@ -52,7 +52,7 @@ async fn headers_and_cookies_are_read_set_and_removed() {
             request.cookies.added = { value: 'yes' };
             return request;
         }
-    "#;
+    ";
     let edge = with(&behavior, code).start().await;
     edge.get_with("/x", &[("X-In", "in"), ("Cookie", "sid=1; kept=2"), ("X-Kept", "k")]).await;
     let asked = edge.asked("app")[0].clone();
@@ -82,7 +82,7 @@ async fn what_a_function_does_not_change_goes_on_byte_for_byte() {
 #[tokio::test]
 async fn a_query_string_is_an_object_or_a_text() {
     let behavior = format!("{REQUEST}\ncache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"");
-    let code = r#"
+    let code = r"
         function handler(event) {
             var request = event.request;
             if (request.querystring.text) {
@@ -93,7 +93,7 @@ async fn a_query_string_is_an_object_or_a_text() {
             }
             return request;
         }
-    "#;
+    ";
     let edge = with(&behavior, code).start().await;
     assert_eq!(edge.get("/x?text=1").await.text(), "/x?b=2&a=1");
     assert_eq!(edge.get("/x?q=%E5%AE%B6&gone=1").await.text(), "/x?q=%E5%AE%B6&seen=%E5%AE%B6");
@@ -102,7 +102,7 @@ async fn a_query_string_is_an_object_or_a_text() {
 
 #[tokio::test]
 async fn a_parameter_that_was_read_can_be_deleted() {
-    let code = r#"
+    let code = r"
         function find(request) {
             if (request.uri === '/x' && !request.rawQueryString()) return request.cookies.jwt.value;
             return request.querystring.jwt && request.querystring.jwt.value;
@@ -115,7 +115,7 @@ async fn a_parameter_that_was_read_can_be_deleted() {
             request.uri = '/' + token;
             return request;
         }
-    "#;
+    ";
     let edge = with(&format!("{REQUEST}\ncache_policy = \"CachingDisabled\""), code).start().await;
     // The same place in the code sees a section that was read before, and one that was not.
     for (path, rewritten) in [("/x?jwt=abc", "/abc"), ("/x", "/cookie"), ("/x?jwt=abc", "/abc"), ("/x", "/cookie")] {
@@ -126,7 +126,7 @@ async fn a_parameter_that_was_read_can_be_deleted() {
 
 #[tokio::test]
 async fn a_generated_answer_asks_no_origin_and_is_never_cached() {
-    let code = r#"
+    let code = r"
         function handler(event) {
             return {
                 statusCode: 302, statusDescription: 'Found',
@@ -134,7 +134,7 @@ async fn a_generated_answer_asks_no_origin_and_is_never_cached() {
                 cookies: { seen: { value: '1', attributes: 'Secure; Path=/' } },
             };
         }
-    "#;
+    ";
     let edge = with(REQUEST, code).start().await;
     for _ in 0..2 {
         let answer = edge.get("/x").await;
@@ -151,12 +151,12 @@ async fn a_generated_answer_asks_no_origin_and_is_never_cached() {
 
 #[tokio::test]
 async fn a_generated_body_is_a_text_or_base64() {
-    let code = r#"
+    let code = r"
         function handler(event) {
             var body = event.request.uri === '/text' ? 'hi' : { encoding: 'base64', data: 'aGk=' };
             return { statusCode: 200, statusDescription: 'OK', body: body };
         }
-    "#;
+    ";
     let edge = with(REQUEST, code).start().await;
     for path in ["/text", "/base64"] {
         let answer = edge.get(path).await;
@@ -169,7 +169,7 @@ async fn a_generated_body_is_a_text_or_base64() {
 
 #[tokio::test]
 async fn a_function_starts_from_a_clean_state_each_time() {
-    let code = r#"
+    let code = r"
         var n = 0;
         function handler(event) {
             n++;
@@ -177,7 +177,7 @@ async fn a_function_starts_from_a_clean_state_each_time() {
             Object.prototype.leak = (Object.prototype.leak || 0) + 1;
             return { statusCode: 200, headers: { 'x-n': { value: n + ' ' + globalThis.seen } } };
         }
-    "#;
+    ";
     let edge = with(REQUEST, code).start().await;
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..5 {
@@ -190,7 +190,7 @@ async fn a_function_starts_from_a_clean_state_each_time() {
 
 #[tokio::test]
 async fn the_store_is_read_and_a_missing_key_throws() {
-    let code = r#"
+    let code = r"
         import cf from 'cloudfront';
         const store = cf.kvs();
         async function handler(event) {
@@ -198,7 +198,7 @@ async fn the_store_is_read_and_a_missing_key_throws() {
             try { value = await store.get(event.request.uri.slice(1)); } catch (error) { value = 'none'; }
             return { statusCode: 200, headers: { 'x-value': { value: value } } };
         }
-    "#;
+    ";
     let edge = Edge::before(REQUEST, |_| Reply::ok("hello"))
         .function_with(
             "f",
@@ -215,14 +215,14 @@ async fn the_store_is_read_and_a_missing_key_throws() {
 
 #[tokio::test]
 async fn the_viewer_response_function_runs_on_miss_and_hit_and_the_object_keeps_its_headers() {
-    let code = r#"
+    let code = r"
         function handler(event) {
             var response = event.response;
             response.headers['x-path'] = { value: event.request.uri + ' ' + response.statusCode };
             response.headers['x-count'] = { value: String((response.headers['x-count'] ? 1 : 0)) };
             return response;
         }
-    "#;
+    ";
     let edge = with(RESPONSE, code).start().await;
     for result in ["Miss", "Hit", "Hit"] {
         let answer = edge.get("/x").await;
@@ -262,7 +262,7 @@ async fn the_viewer_response_function_does_not_run_after_an_error_of_the_origin(
 
 #[tokio::test]
 async fn inline_isolation_gives_the_same() {
-    let code = r#"
+    let code = r"
         function handler(event) {
             var request = event.request;
             if (request.uri === '/answer') return { statusCode: 418, statusDescription: 'Teapot', body: 'short' };
@@ -270,7 +270,7 @@ async fn inline_isolation_gives_the_same() {
             request.uri = '/rewritten';
             return request;
         }
-    "#;
+    ";
     let mut outcomes = Vec::new();
     for isolation in ["process", "inline"] {
         let settings = format!("budget_ms = 5000\nisolation = \"{isolation}\"");

@@ -157,12 +157,6 @@ impl Edge {
         let address = *server.http.first().expect("every test node has a plaintext port");
         Running { clock, address, server, origins: self.origins, folder: self.folder }
     }
-
-    /// Why it does not start.
-    pub(crate) async fn start_error(self) -> String {
-        let started = Server::start(&self.config(), workers(), Clock::default()).await;
-        started.map(|_| ()).unwrap_err().to_string()
-    }
 }
 
 /// The binary under test, and the Python worker beside it.
