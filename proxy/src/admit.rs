@@ -84,6 +84,7 @@ fn canonical(host: &str) -> Option<String> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::builder().method(method).uri(target);
@@ -138,6 +139,26 @@ mod tests {
         assert!(matches!(check(&get, BodyPresence::Some), Err(Failure::BadRequest(_))));
         for method in ["TRACE", "CONNECT", "PURGE", "get"] {
             assert!(matches!(admit(method, "/", &[("host", "a")]), Err(Failure::MethodNotAllowed(_))), "{method}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_is_refused_or_lower_case_without_port_path_and_spaces(host in "[ -~]{0,40}") {
+            if let Ok(host) = admit("GET", "/", &[("host", &host)]) {
+                prop_assert_eq!(&host.to_ascii_lowercase(), &host);
+                prop_assert!(!host.contains(['/', ' ', '@', '?', '#', '\\', '"', '[', ']']), "{}", host);
+            }
+        }
+
+        #[test]
+        fn a_head_is_refused_from_its_size_alone(values in prop::collection::vec(0_usize..12_000, 0..6)) {
+            let values: Vec<_> = values.iter().map(|&bytes| "v".repeat(bytes)).collect();
+            let mut headers = vec![("host", "a.test")];
+            headers.extend(values.iter().map(|value| ("x", value.as_str())));
+            let lines: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+            let fits = "GET / HTTP/1.1\r\n".len() + lines <= limits::REQUEST_HEAD_BYTES_MAX;
+            prop_assert_eq!(admit("GET", "/", &headers).is_ok(), fits);
         }
     }
 }

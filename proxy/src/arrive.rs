@@ -184,3 +184,28 @@ fn split(request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Fai
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+    use tokio::io::AsyncWriteExt;
+
+    /// What becomes of pingora's keep-alive when a request begins; 0 seconds are for ever.
+    async fn keepalive_s(before: Option<u64>) -> Option<u64> {
+        let (mut viewer, node) = tokio::io::duplex(1024);
+        viewer.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+        let mut session = Session::new_h1(Box::new(node));
+        assert!(session.read_request().await.unwrap());
+        session.set_keepalive(before);
+        begin(&mut session, &mut Exchange::new(Instant::now()));
+        session.get_keepalive()
+    }
+
+    #[tokio::test]
+    async fn no_connection_is_kept_for_ever_and_one_that_is_to_close_is_not_kept() {
+        assert_eq!(keepalive_s(Some(0)).await, Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
+        assert_eq!(keepalive_s(None).await, None);
+    }
+}

@@ -114,6 +114,7 @@ fn unsendable(what: &str) -> Failure {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request() -> RequestHeader {
         let mut head = RequestHeader::build("GET", b"/a?x=1", None).unwrap();
@@ -153,5 +154,46 @@ mod tests {
         assert_eq!(neutral.headers.values("x-twice").collect::<Vec<_>>(), [b"3"]);
         assert_eq!(neutral.headers.first("x-new"), Some(&b"n"[..]));
         assert_eq!(neutral.headers.first("host"), Some(&b"a.test"[..]));
+    }
+
+    proptest! {
+        #[test]
+        fn an_edit_leaves_every_other_line_as_it_was(
+            lines in prop::collection::vec(("[A-Za-z][A-Za-z0-9-]{0,8}", "[ -~]{0,12}"), 0..12),
+            edited in "[A-Za-z][A-Za-z0-9-]{0,8}",
+            values in prop::collection::vec("[!-~]{0,8}", 0..3),
+        ) {
+            let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+            for (name, value) in &lines {
+                head.append_header(name.clone(), value.trim()).unwrap();
+            }
+            let all = |head: &RequestHeader| -> Vec<(Vec<u8>, Vec<u8>)> {
+                neutral_request(head, "").headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+            };
+            let others = |lines: Vec<(Vec<u8>, Vec<u8>)>| -> Vec<_> {
+                let mut lines: Vec<_> =
+                    lines.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case(edited.as_bytes())).collect();
+                // The order of lines of different names means nothing (RFC 9110 §5.3).
+                lines.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+                lines
+            };
+            let before = others(all(&head));
+            let bytes = values.iter().map(|value| Bytes::from(value.clone())).collect();
+            let headers = vec![HeaderEdit { name: edited.clone(), values: bytes }];
+            edit_request(&mut head, RequestEdit { headers, ..RequestEdit::default() }).unwrap();
+            prop_assert_eq!(others(all(&head)), before);
+            let neutral = neutral_request(&head, "");
+            let edited = edited.to_ascii_lowercase();
+            let now: Vec<_> = neutral.headers.values(&edited).collect();
+            prop_assert_eq!(now, values.iter().map(String::as_bytes).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn a_target_is_refused_or_sent_byte_for_byte(path in "/[ -~&&[^#?]]{0,30}", query in prop::option::of("[ -~&&[^#]]{0,30}")) {
+            if let Ok(target) = target(path.as_bytes(), query.as_deref().map(str::as_bytes)) {
+                prop_assert_eq!(target.path(), path);
+                prop_assert_eq!(target.query(), query.as_deref());
+            }
+        }
     }
 }

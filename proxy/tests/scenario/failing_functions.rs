@@ -254,3 +254,11 @@ async fn a_python_function_that_cannot_be_imported_is_a_503() {
         edge.stop().await;
     }
 }
+
+#[tokio::test]
+async fn one_request_too_many_for_a_python_function_waits_and_is_served() {
+    let edge = python().await;
+    let (one, two) = tokio::join!(edge.get("/one"), edge.get("/two"));
+    assert_eq!((one.text(), two.text()), ("/one", "/two"), "concurrency_max = 1: one after the other");
+    edge.stop().await;
+}
