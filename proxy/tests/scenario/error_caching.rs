@@ -63,20 +63,6 @@ async fn a_5xx_is_shown_when_the_object_forbids_to_be_served_stale() {
 }
 
 #[tokio::test]
-async fn a_failing_origin_is_asked_again_only_after_ten_seconds_while_an_old_object_serves() {
-    let edge = good_then(500, "").await;
-    for _ in 0..3 {
-        let answer = edge.get("/x").await;
-        assert_eq!((answer.status, answer.text()), (200, "hello"));
-    }
-    assert_eq!(edge.asked_times("app"), 2, "once good, once bad");
-    edge.clock.advance(Duration::from_secs(11));
-    assert_eq!(edge.get("/x").await.text(), "hello");
-    assert_eq!(edge.asked_times("app"), 3);
-    edge.stop().await;
-}
-
-#[tokio::test]
 async fn an_expired_object_serves_when_the_origin_hangs_up() {
     let times = std::sync::Arc::new(AtomicUsize::new(0));
     let toml = crate::harness::one_origin("").replace("protocol_policy", "connection_attempts = 1\nprotocol_policy");
