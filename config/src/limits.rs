@@ -136,6 +136,10 @@ pub const VARIANT_WEIGHT_MAX: u64 = 1_000_000;
 pub const FUNCTION_ORDER_BYTES_MAX: usize = 16 * 1_048_576;
 /// Bytes of one frame from a function worker: a body, headers and a log, or a test result.
 pub const FUNCTION_ANSWER_BYTES_MAX: usize = 512 * 1_024;
+/// Things a function worker names that CloudFront's engine would reject in one function.
+pub const FUNCTION_FINDINGS_MAX: usize = 32;
+/// Bytes of CloudFront's own sentence in one of them.
+pub const FUNCTION_FINDING_TEXT_BYTES_MAX: usize = 256;
 /// Bytes a function worker may use for functions, stores and what they compute. CloudFront: 2 MB for one function.
 pub const FUNCTION_WORKER_MEMORY_BYTES_MAX: u64 = 256 * 1_048_576;
 /// Bytes of stack reserved, not used, for the engine: JavaScript that nests too deep must end as an error, not as a crash.

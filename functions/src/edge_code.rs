@@ -86,6 +86,12 @@ impl EdgeCode {
         self.functions.faults()
     }
 
+    /// One text for each thing in a CloudFront Function that CloudFront's engine rejects though ours runs it: where, what,
+    /// what CloudFront does, and the way out.
+    pub fn findings(&self) -> Vec<String> {
+        self.functions.findings()
+    }
+
     /// What each CloudFront Function did: distribution id, name of the function, CloudWatch's figures.
     pub fn function_figures(&self) -> Vec<(&str, &str, Figures)> {
         self.functions.figures()

@@ -2,6 +2,7 @@
 
 use super::inline::Inline;
 use super::kvs::{self, ImportError, Snapshot};
+use super::lint::Finding;
 use super::pool::{Figures, Pool, PoolOptions, Source, fail};
 use super::{Call, CallResult};
 use crate::function_log::FunctionLog;
@@ -109,6 +110,15 @@ impl Functions {
         faults
     }
 
+    /// One text for each thing in a function that CloudFront's engine rejects and ours runs, by function and place.
+    pub fn findings(&self) -> Vec<String> {
+        let mut findings: Vec<_> = self.distributions.values().flat_map(DistributionFunctions::findings).collect();
+        findings.sort_by_key(|(function, finding)| (&function.name, finding.line, finding.column));
+        let mut texts: Vec<_> = findings.into_iter().map(|(function, finding)| located(function, finding)).collect();
+        texts.dedup();
+        texts
+    }
+
     /// What each function of each distribution has done: distribution id, name of the function, figures.
     pub fn figures(&self) -> Vec<(&str, &str, Figures)> {
         let mut all = Vec::new();
@@ -194,7 +204,19 @@ impl DistributionFunctions {
     fn faults(&self) -> impl Iterator<Item = String> {
         self.functions.iter().enumerate().filter_map(|(index, function)| {
             let fault = self.pool.fault(index)?;
+            // It says the same, with the column and the way out.
+            if let Some(finding) = self.pool.findings(index).iter().find(|finding| finding.stops_loading()) {
+                return Some(located(function, finding));
+            }
             Some(format!("function \"{}\": {}: {fault}", function.name, function.code.display()))
+        })
+    }
+
+    fn findings(&self) -> impl Iterator<Item = (&Function, &Finding)> {
+        self.functions.iter().enumerate().flat_map(|(index, function)| {
+            let told = self.pool.fault(index).is_some();
+            let findings = self.pool.findings(index).iter().filter(move |finding| !(told && finding.stops_loading()));
+            findings.map(|finding| (&**function, finding))
         })
     }
 
@@ -204,6 +226,10 @@ impl DistributionFunctions {
             Isolation::Process => self.pool.counters(index).figures(),
         }
     }
+}
+
+fn located(function: &Function, finding: &Finding) -> String {
+    format!("function \"{}\": {}:{finding}", function.name, function.code.display())
 }
 
 /// [`FunctionsError`] before it is known of which distribution.

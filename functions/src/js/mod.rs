@@ -20,6 +20,7 @@ pub mod inline;
 mod jobs;
 mod json;
 pub mod kvs;
+pub mod lint;
 mod modules;
 mod outcome;
 pub mod pool;

@@ -15,6 +15,7 @@ pub use counters::{Counters, Figures};
 
 use super::frame::{Order, OrderedLoad};
 use super::kvs::Snapshot;
+use super::lint::Finding;
 use super::{Call, CallResult, EventType, Outcome};
 use crate::process::Spawner;
 use crate::{Failure, FailureKind, RequestEdit, ResponseEdit, Verdict};
@@ -89,6 +90,8 @@ struct PooledFunction {
     load: OrderedLoad,
     /// Why it cannot be called at all.
     fault: OnceLock<String>,
+    /// What CloudFront's engine would reject in it; set by the first worker that has compiled it.
+    findings: OnceLock<Vec<Finding>>,
     /// Whether it ever killed a worker; only then is the lock below worth taking.
     deadly: AtomicBool,
     throttle: Mutex<Throttle>,
@@ -145,6 +148,11 @@ impl Pool {
         self.shared.functions[index].fault.get().map(String::as_str)
     }
 
+    /// What CloudFront's engine would reject in a function.
+    pub fn findings(&self, index: usize) -> &[Finding] {
+        self.shared.functions[index].findings.get().map_or(&[], Vec::as_slice)
+    }
+
     /// What a function has done.
     pub fn counters(&self, index: usize) -> &Counters {
         &self.shared.functions[index].counters
@@ -198,9 +206,9 @@ impl From<Source> for PooledFunction {
             code: source.code,
             store: source.store.map(|store| store as u32),
         };
-        let throttle = Mutex::default();
+        let (throttle, findings) = (Mutex::default(), OnceLock::new());
         let (fault, deadly, counters) = (OnceLock::new(), AtomicBool::new(false), Counters::default());
-        Self { function: source.function, load, fault, deadly, throttle, counters }
+        Self { function: source.function, load, fault, findings, deadly, throttle, counters }
     }
 }
 

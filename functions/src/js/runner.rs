@@ -61,8 +61,8 @@ pub async fn run(
     let (mut talk, _) = Talk::start(spawner, executable).await?;
     let before = Instant::now();
     match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
-        Ok(Answer::Loaded(_, Ok(()))) => {}
-        Ok(Answer::Loaded(_, Err(error))) => return Ok(TestResult::could_not_run(&error.message)),
+        Ok(Answer::Loaded(_, Ok(()), _)) => {}
+        Ok(Answer::Loaded(_, Err(error), _)) => return Ok(TestResult::could_not_run(&error.message)),
         Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
         Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),
     }

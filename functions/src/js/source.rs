@@ -3,6 +3,7 @@
 //! Each call evaluates the arrow function, so every module variable starts anew. Lines keep their numbers.
 
 use super::engine::LoadError;
+use super::lint::Rejected;
 use boa_engine::{Context, JsError, Script, Source};
 use homefront_config::function::FunctionRuntime;
 
@@ -18,9 +19,28 @@ pub(super) struct Wrapped {
 /// Modules of runtime 2.0. Runtime 1.0 has no `import`.
 const MODULES: [&str; 4] = ["buffer", "cloudfront", "crypto", "querystring"];
 
+/// Why the imports cannot be taken out of a source.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What CloudFront's engine says, without the kind of error and the line.
+    pub(super) message: String,
+    /// Bytes of the source before the place.
+    pub(super) at: usize,
+    /// What CloudFront's engine does not know, when that is it.
+    pub(super) what: Option<Rejected>,
+}
+
+/// The source with its imports blanked out: every character of the rest stays in its place.
+pub(super) fn without_imports(code: &str, runtime: FunctionRuntime) -> Result<String, Refusal> {
+    Ok(Scanner::new(code, runtime).run()?.blanked)
+}
+
 /// Takes the imports out, checks that what is left is a program, and wraps it.
 pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) -> Result<Wrapped, LoadError> {
-    let scan = Scanner::new(code, runtime).run()?;
+    let scan = Scanner::new(code, runtime).run().map_err(|refusal| {
+        let line = 1 + memchr::memchr_iter(b'\n', &code.as_bytes()[..refusal.at]).count() as u32;
+        LoadError::syntax(&refusal.message, Some(line))
+    })?;
     // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
     Script::parse(Source::from_bytes(&scan.blanked), None, context).map_err(|error| syntax_error(&error))?;
     let parameters: Vec<&str> = scan.imports.iter().map(|import| import.name.as_str()).collect();
@@ -79,7 +99,9 @@ struct Scanner<'a> {
     last: Option<u8>,
     last_word: &'a str,
     runtime: FunctionRuntime,
-    blanked: Vec<u8>,
+    blanked: String,
+    /// Bytes of the source that `blanked` has already.
+    copied: usize,
     imports: Vec<Import>,
 }
 
@@ -95,12 +117,13 @@ impl<'a> Scanner<'a> {
             last: None,
             last_word: "",
             runtime,
-            blanked: code.as_bytes().to_vec(),
+            blanked: String::with_capacity(code.len()),
+            copied: 0,
             imports: Vec::new(),
         }
     }
 
-    fn run(mut self) -> Result<Scan, LoadError> {
+    fn run(mut self) -> Result<Scan, Refusal> {
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'/' if self.peek(1) == Some(b'/') => self.skip_while(|byte| byte != b'\n'),
@@ -116,8 +139,8 @@ impl<'a> Scanner<'a> {
                 _ => self.punctuation(byte),
             }
         }
-        let blanked = String::from_utf8(self.blanked).expect("whole statements were blanked");
-        Ok(Scan { blanked, imports: self.imports })
+        self.blanked.push_str(&self.code[self.copied..]);
+        Ok(Scan { blanked: self.blanked, imports: self.imports })
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -213,13 +236,14 @@ impl<'a> Scanner<'a> {
         self.token(b'`');
     }
 
-    fn word(&mut self) -> Result<(), LoadError> {
+    fn word(&mut self) -> Result<(), Refusal> {
         let start = self.at;
         self.skip_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..));
         let word = &self.code[start..self.at];
         let top_level = self.open.is_empty() && self.last != Some(b'.');
         if top_level && word == "export" {
-            return Err(LoadError::syntax("Illegal export statement", Some(self.line(start))));
+            let message = "Illegal export statement".to_owned();
+            return Err(Refusal { message, at: start, what: Some(Rejected::Export) });
         }
         if top_level && word == "import" {
             return self.import(start);
@@ -229,16 +253,12 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn line(&self, at: usize) -> u32 {
-        1 + memchr::memchr_iter(b'\n', &self.bytes[..at]).count() as u32
-    }
-
     /// `import name from 'module'`: remembered, and blanked out but for its line ends.
-    fn import(&mut self, start: usize) -> Result<(), LoadError> {
-        let line = self.line(start);
-        let refuse = |what: &str| Err(LoadError::syntax(what, Some(line)));
+    fn import(&mut self, start: usize) -> Result<(), Refusal> {
+        let refuse = |message: &str, what| Err(Refusal { message: message.to_owned(), at: start, what });
+        let other_form = || refuse("Non-default import is not supported", Some(Rejected::ImportForm));
         if self.runtime == FunctionRuntime::CloudfrontJs1_0 {
-            return refuse("Token \"import\" not supported in this version");
+            return refuse("Token \"import\" not supported in this version", Some(Rejected::ImportIn1_0));
         }
         let space = |byte: u8| byte.is_ascii_whitespace();
         self.skip_while(space);
@@ -247,26 +267,25 @@ impl<'a> Scanner<'a> {
         let name = &self.code[name_start..self.at];
         self.skip_while(space);
         if name.is_empty() || self.peek(0) == Some(b',') {
-            return refuse("Non-default import is not supported");
+            return other_form();
         }
         let quote = match self.code[self.at..].strip_prefix("from").map(str::trim_start) {
             Some(rest) if rest.starts_with(['\'', '"']) => rest.as_bytes()[0],
-            _ => return refuse("Non-default import is not supported"),
+            _ => return other_form(),
         };
         let module_start = self.at + self.code[self.at..].find(char::from(quote)).expect("it starts with one") + 1;
         let Some(length) = self.code[module_start..].find(char::from(quote)) else {
-            return refuse("Unterminated string");
+            return refuse("Unterminated string", None);
         };
         let module = &self.code[module_start..module_start + length];
         if !MODULES.contains(&module) {
-            return refuse(&format!("Cannot find module \"{module}\""));
+            return refuse(&format!("Cannot find module \"{module}\""), Some(Rejected::UnknownModule));
         }
         self.at = module_start + length + 1;
-        for byte in &mut self.blanked[start..self.at] {
-            if *byte != b'\n' {
-                *byte = b' ';
-            }
-        }
+        let line_end = |character: &char| matches!(character, '\n' | '\r' | '\u{2028}' | '\u{2029}');
+        self.blanked.push_str(&self.code[self.copied..start]);
+        self.blanked.extend(self.code[start..self.at].chars().map(|c| if line_end(&c) { c } else { ' ' }));
+        self.copied = self.at;
         self.imports.push(Import { name: name.to_owned(), module: module.to_owned() });
         self.token(b';');
         Ok(())

@@ -9,6 +9,7 @@ mod sandbox;
 
 use super::frame::{Answer, Decoder, FrameError, Inbox, Order, OrderedCall, OrderedLoad};
 use super::kvs::Snapshot;
+use super::lint::lint;
 use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
@@ -159,7 +160,10 @@ impl Worker {
                 self.replace_store(number, store);
                 None
             }
-            Order::Load(number, load) => Some(Answer::Loaded(number, self.load(number, load))),
+            Order::Load(number, load) => {
+                let findings = lint(&load.code, load.runtime);
+                Some(Answer::Loaded(number, self.load(number, load), findings))
+            }
             Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
             Order::Test { load, event_json, now_ms } => Some(Answer::Tested(self.test(load, &event_json, now_ms))),
         }

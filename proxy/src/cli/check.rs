@@ -17,7 +17,8 @@ pub(super) fn run(file: &Path) -> ExitCode {
         runtime.block_on(async {
             let code =
                 EdgeCode::start(&config, workers, FunctionLog::new(|_| {})).await.map_err(std::io::Error::other)?;
-            let faults = code.faults();
+            let mut faults = code.faults();
+            faults.extend(code.findings());
             code.stop().await;
             Ok(faults)
         })

@@ -3,12 +3,16 @@
 
 use super::fields::{put_length, put_response};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
+use crate::js::lint::{Finding, Rejected};
 use crate::js::{CallResult, LoadError, Outcome};
 use crate::rules::{header_name_valid, header_value_valid, querystring_valid, uri_valid};
 use crate::test_function::TestResult;
 use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
-use homefront_config::limits::{FUNCTION_ANSWER_BYTES_MAX, FUNCTION_BODY_BYTES_MAX, FUNCTION_LOG_BYTES_MAX};
+use homefront_config::limits::{
+    FUNCTION_ANSWER_BYTES_MAX, FUNCTION_BODY_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX,
+    FUNCTION_LOG_BYTES_MAX,
+};
 
 const READY: u8 = 1;
 const LOADED: u8 = 2;
@@ -24,8 +28,8 @@ const FAIL: u8 = 2;
 pub enum Answer {
     /// It has locked itself in and takes orders.
     Ready(Sandbox),
-    /// To `Load`: the function's number, and whether it compiles.
-    Loaded(u32, Result<(), LoadError>),
+    /// To `Load`: the function's number, whether it compiles, and what CloudFront's engine would reject in it.
+    Loaded(u32, Result<(), LoadError>, Vec<Finding>),
     /// To `Call`: the call's id and what came of it.
     Called(u64, CallResult),
     /// To `Test`; the error is about the event object.
@@ -46,13 +50,14 @@ impl Answer {
     pub fn put(&self, out: &mut Vec<u8>) -> bool {
         put_frame(out, FUNCTION_ANSWER_BYTES_MAX, |out| match self {
             Self::Ready(sandbox) => out.extend([READY, u8::from(sandbox.seccomp), u8::from(sandbox.landlock)]),
-            Self::Loaded(function, result) => {
+            Self::Loaded(function, result, findings) => {
                 out.push(LOADED);
                 out.extend_from_slice(&function.to_le_bytes());
                 put_option(out, result.as_ref().err(), |out, error| {
                     put_bytes(out, error.message.as_bytes());
                     put_option(out, error.line, |out, line| out.extend_from_slice(&line.to_le_bytes()));
                 });
+                put_findings(out, findings);
             }
             Self::Called(id, result) => {
                 out.push(CALLED);
@@ -78,7 +83,7 @@ impl Answer {
                 let error = fields.option(|fields| {
                     Ok(LoadError { message: fields.text()?.to_owned(), line: fields.option(Fields::u32)? })
                 })?;
-                Self::Loaded(function, error.map_or(Ok(()), Err))
+                Self::Loaded(function, error.map_or(Ok(()), Err), take_findings(&mut fields)?)
             }
             CALLED => {
                 let (id, cpu_us) = (fields.u64()?, fields.u64()?);
@@ -91,6 +96,33 @@ impl Answer {
         fields.end()?;
         Ok(answer)
     }
+}
+
+fn put_findings(out: &mut Vec<u8>, findings: &[Finding]) {
+    put_length(out, findings.len());
+    for finding in findings {
+        out.extend_from_slice(&finding.line.to_le_bytes());
+        out.extend_from_slice(&finding.column.to_le_bytes());
+        out.push(Rejected::ALL.iter().position(|what| *what == finding.what).unwrap_or(0) as u8);
+        put_option(out, finding.sentence.as_deref().map(str::as_bytes), put_bytes);
+    }
+}
+
+fn take_findings(fields: &mut Fields<'_>) -> Result<Vec<Finding>, FrameError> {
+    const FINDING_BYTES_MIN: usize = 10;
+    let count = fields.count(FINDING_BYTES_MIN)?;
+    if count > FUNCTION_FINDINGS_MAX {
+        return Err(FrameError::Impossible("number of findings"));
+    }
+    let mut findings = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (line, column) = (fields.u32()?, fields.u32()?);
+        let what = *Rejected::ALL.get(usize::from(fields.u8()?)).ok_or(FrameError::Impossible("finding"))?;
+        let plain = |text: &String| text.len() <= FUNCTION_FINDING_TEXT_BYTES_MAX && !text.contains(char::is_control);
+        let sentence = checked(take_text(fields)?, "finding", plain)?;
+        findings.push(Finding { line, column, what, sentence });
+    }
+    Ok(findings)
 }
 
 fn put_texts(out: &mut Vec<u8>, texts: &[String]) {

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::js::kvs::Snapshot;
+use crate::js::lint::{Finding, Rejected};
 use crate::js::{Call, CallResult, EventType, LoadError, Outcome};
 use crate::test_function::TestResult;
 use crate::{
@@ -10,10 +11,14 @@ use crate::{
 };
 use bytes::Bytes;
 use homefront_config::function::FunctionRuntime;
-use homefront_config::limits::{FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_ORDER_BYTES_MAX};
+use homefront_config::limits::{
+    FUNCTION_ANSWER_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX, FUNCTION_LOG_BYTES_MAX,
+    FUNCTION_ORDER_BYTES_MAX,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 fn bytes() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..40).prop_map(Bytes::from)
@@ -82,6 +87,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn finding() -> impl Strategy<Value = Finding> {
+    let place = any::<(u32, u32)>();
+    (place, select(Rejected::ALL), option::of("[^\\p{Cc}]{0,40}"))
+        .prop_map(|((line, column), what, sentence)| Finding { line, column, what, sentence })
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     let error = (".{0,40}", option::of(any::<u32>())).prop_map(|(message, line)| LoadError { message, line });
     let tested = (".{0,40}", vec(".{0,20}", 0..4), ".{0,40}", any::<u8>(), option::of(failure())).prop_map(
@@ -95,7 +106,11 @@ fn answer() -> impl Strategy<Value = Answer> {
     );
     prop_oneof![
         any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
-        (any::<u32>(), option::of(error)).prop_map(|(number, error)| Answer::Loaded(number, error.map_or(Ok(()), Err))),
+        (any::<u32>(), option::of(error), vec(finding(), 0..4)).prop_map(|(number, error, findings)| Answer::Loaded(
+            number,
+            error.map_or(Ok(()), Err),
+            findings
+        )),
         (any::<u64>(), outcome(), vec(".{0,20}", 0..4), any::<u64>())
             .prop_map(|(id, outcome, logs, cpu_us)| Answer::Called(id, CallResult { outcome, logs, cpu_us })),
         tested.prop_map(|result| Answer::Tested(Ok(result))),
@@ -276,6 +291,23 @@ fn a_worker_that_lies_is_caught() {
     }
     let logs = vec!["x".repeat(FUNCTION_LOG_BYTES_MAX), "y".to_owned()];
     assert_eq!(lie(CallResult { logs, ..request(RequestEdit::default()) }), "a frame has an impossible log");
+}
+
+#[test]
+fn findings_beyond_their_bounds_are_not_taken() {
+    let finding =
+        |sentence: &str| Finding { line: 1, column: 1, what: Rejected::Class, sentence: Some(sentence.to_owned()) };
+    let taken = |findings: Vec<Finding>| {
+        let mut out = Vec::new();
+        Answer::Loaded(1, Ok(()), findings).put(&mut out);
+        Answer::take(&only_frame(&out))
+    };
+    assert!(taken(vec![finding("a"); FUNCTION_FINDINGS_MAX]).is_ok());
+    let beyond = FrameError::Impossible("number of findings");
+    assert_eq!(taken(vec![finding("a"); FUNCTION_FINDINGS_MAX + 1]), Err(beyond));
+    for sentence in ["a\nb", "\u{1b}[2J", &"a".repeat(FUNCTION_FINDING_TEXT_BYTES_MAX + 1)] {
+        assert_eq!(taken(vec![finding(sentence)]), Err(FrameError::Impossible("finding")));
+    }
 }
 
 #[test]

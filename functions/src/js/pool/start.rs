@@ -146,7 +146,8 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
 
 fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkError>) -> Result<(), StartFailure> {
     match answer {
-        Ok(Answer::Loaded(number, result)) if number as usize == index => {
+        Ok(Answer::Loaded(number, result, findings)) if number as usize == index => {
+            let _ = function.findings.set(findings);
             if let Err(error) = result {
                 let _ = function.fault.set(error.to_string());
             }

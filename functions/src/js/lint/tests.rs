@@ -1,0 +1,252 @@
+//! Every row of what CloudFront's engines reject, and that nothing else is named.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use FunctionRuntime::{CloudfrontJs1_0 as V1, CloudfrontJs2_0 as V2};
+use proptest::prelude::*;
+
+/// The places marked by `¦`, and the source without the marks.
+fn marked(code: &str) -> (String, Vec<(u32, u32)>) {
+    let (mut source, mut places) = (String::new(), Vec::new());
+    for part in code.split_inclusive('¦') {
+        source.push_str(part.trim_end_matches('¦'));
+        if part.ends_with('¦') {
+            let line = source.split('\n').count() as u32;
+            places.push((line, source.rsplit('\n').next().unwrap().chars().count() as u32 + 1));
+        }
+    }
+    (source, places)
+}
+
+/// That exactly the marked places are found, all of one kind.
+#[track_caller]
+fn assert_found(code: &str, runtime: FunctionRuntime, what: Rejected, sentence: Option<&str>) {
+    let (source, places) = marked(code);
+    let expected: Vec<_> = places
+        .into_iter()
+        .map(|(line, column)| Finding { line, column, what, sentence: sentence.map(str::to_owned) })
+        .collect();
+    assert_eq!(lint(&source, runtime), expected, "{runtime:?}: {source}");
+}
+
+#[track_caller]
+fn assert_nothing(code: &str, runtime: FunctionRuntime) {
+    assert_eq!(lint(code, runtime), [], "{runtime:?}: {code}");
+}
+
+const UNSUPPORTED_SPREAD: &str = "Token \"...\" not supported in this version";
+
+#[test]
+fn each_row_that_both_runtimes_reject_is_found_at_its_place() {
+    let rows: [(&str, Rejected, Option<&str>); 42] = [
+        ("function f(a¦=1) {}", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
+        ("var f = (a, b ¦= {c: 1}) => a;", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
+        ("var o = {\n  f(a ¦= /=/, b) {} };", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
+        ("var o = {a: 1, ¦...b, ¦...(c)};", Rejected::ObjectSpread, Some(UNSUPPORTED_SPREAD)),
+        ("var ¦{a} = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
+        ("var b = 1,\n\t¦[a] = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
+        ("var ¦{a, b: {c}} = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
+        ("¦[a, b] = [b, a];", Rejected::Destructuring, None),
+        ("(¦{a, b} = o);", Rejected::Destructuring, None),
+        ("try {} catch (¦{message}) {}", Rejected::Destructuring, None),
+        ("var f = (¦[k, v]) => k;", Rejected::DestructuredParameter, Some("Unexpected token \"=>\"")),
+        (
+            "var f = function(¦[k]) {};",
+            Rejected::DestructuredParameter,
+            Some("Token \"[\" not supported in this version"),
+        ),
+        ("function f(a, ¦{k}) {}", Rejected::DestructuredParameter, Some("Token \"{\" not supported in this version")),
+        ("for (x ¦of y) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("for (var of ¦of of.of) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("for (o.of ¦of (f(of))) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("for (var x ¦of function() {}) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("for (var x ¦of `${y}`) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("for (var x ¦of a + b) {}", Rejected::ForOf, Some("Token \"of\" not supported in this version")),
+        ("¦class A { b() {} }", Rejected::Class, Some("Token \"class\" not supported in this version")),
+        ("var a = ¦class {};", Rejected::Class, Some("Token \"class\" not supported in this version")),
+        ("var a = b¦?.c;", Rejected::OptionalChaining, None),
+        ("var a = b.c¦?.[0].d\n  ¦?.(e);", Rejected::OptionalChaining, None),
+        ("a ¦??= 1;", Rejected::NullishAssignment, None),
+        ("a[b ?? c] ¦??= 1;", Rejected::NullishAssignment, None),
+        ("var a = ¦1n + ¦0x1fn;", Rejected::BigInt, None),
+        ("function ¦*f() {}", Rejected::Generator, None),
+        ("function¦* f() {}", Rejected::Generator, None),
+        ("var f = 2 * (function ¦*() {});", Rejected::Generator, None),
+        ("var o = {¦*f() {}, a: 2 * 3};", Rejected::Generator, None),
+        ("var o = {¦*[a * b]() {}};", Rejected::Generator, None),
+        ("try {} catch ¦{}", Rejected::CatchWithoutBinding, Some("Token \"{\" not supported in this version")),
+        (
+            "try {}\ncatch\n  ¦{ f(); }\nfinally {}",
+            Rejected::CatchWithoutBinding,
+            Some("Token \"{\" not supported in this version"),
+        ),
+        ("var a = ¦/é/u;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
+        ("var é = '漢字'; var a = ¦/[/]\"/u.test(é);", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
+        ("var t = `a\n${ {a: `}`} } ${¦/`/u}`;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
+        ("\n ¦export { handler };", Rejected::Export, Some("Illegal export statement")),
+        ("¦export default function handler() {}", Rejected::Export, Some("Illegal export statement")),
+        ("function f() { return ¦import('crypto'); }", Rejected::ImportForm, None),
+        ("/* it's\r\n* `a */ var a = b¦?.c; // d?.e", Rejected::OptionalChaining, None),
+        ("var a = 'it\\'s \\\n ?.', d = b¦?.c;", Rejected::OptionalChaining, None),
+        ("\u{feff}¦class A {}", Rejected::Class, Some("Token \"class\" not supported in this version")),
+    ];
+    for (code, what, sentence) in rows {
+        // The mark of the byte that some editors put first is no character of the first line.
+        let code = code.strip_prefix('\u{feff}').unwrap_or(code);
+        assert_found(code, V1, what, sentence);
+        assert_found(code, V2, what, sentence);
+    }
+    assert_eq!(lint("\u{feff}class A {}", V2)[0].column, 1);
+}
+
+#[test]
+fn each_row_that_differs_between_the_runtimes_is_found_by_its_runtime() {
+    for code in ["f(a, ¦...b);", "var a = [¦...b, 1];", "new F(¦...a);", "f([¦...a]);"] {
+        assert_found(code, V2, Rejected::Spread, Some("Unexpected token \"...\""));
+        assert_found(code, V1, Rejected::SpreadMisread, None);
+    }
+    let only_in_1_0 = [
+        ("¦let a = 1;", Rejected::Let, "let"),
+        ("for (¦let a in b) {}", Rejected::Let, "let"),
+        ("for (¦let i = 0, n = 2; i < n; i++) {}", Rejected::Let, "let"),
+        ("if (a) {\n  ¦const b = 1, c = 2; }", Rejected::Const, "const"),
+        ("¦async function handler(event) {}", Rejected::Async, "async"),
+        ("var f = ¦async function() {};", Rejected::Async, "async"),
+        ("var f = ¦async () => 1;", Rejected::Async, "async"),
+        ("var f = ¦async a => a;", Rejected::Async, "async"),
+        ("var o = {¦async f() {}};", Rejected::Async, "async"),
+    ];
+    for (code, what, word) in only_in_1_0 {
+        assert_found(code, V1, what, Some(&format!("Token \"{word}\" not supported in this version")));
+        assert_nothing(&marked(code).0, V2);
+    }
+    assert_found("var a = ¦/a/gy;", V1, Rejected::StickyFlag, Some("Invalid RegExp flags \"gy\""));
+    assert_nothing("var a = /a/gy;", V2);
+    let awaits = lint("async function handler(event) { await f(); }", V1);
+    assert_eq!((awaits[1].column, awaits[1].what), (33, Rejected::Await));
+    let import = Some("Token \"import\" not supported in this version");
+    assert_found("\n¦import crypto from 'crypto';", V1, Rejected::ImportIn1_0, import);
+}
+
+#[test]
+fn await_in_arguments_is_found_and_elsewhere_it_is_not() {
+    for code in ["parseFloat(¦await x)", "f(a, {b: [¦await x]})", "new F(¦await x)", "a.b(1)(2 + ¦await x)"] {
+        let code = format!("async function handler(event) {{\n  var v = {code};\n}}");
+        assert_found(&code, V2, Rejected::AwaitInArguments, Some("await in arguments not supported"));
+    }
+    for code in [
+        "(await x)",
+        "await f(x)",
+        "(await f(x)).y(z)",
+        "{a: await x}",
+        "[await x]",
+        "`${await x}`",
+        "f(async function() { await x; })",
+        "f(async () => { await x; })",
+    ] {
+        assert_nothing(&format!("async function handler(event) {{ var v = {code}; if (await v) {{}} }}"), V2);
+    }
+}
+
+#[test]
+fn imports_other_than_the_default_of_a_known_module_are_found() {
+    let other_form = Some("Non-default import is not supported");
+    for code in ["¦import {get} from 'crypto';", "¦import * as c from 'crypto';", "var a;\n  ¦import './a.js';"] {
+        assert_found(code, V2, Rejected::ImportForm, other_form);
+    }
+    let unknown = Some("Cannot find module \"fs\"");
+    assert_found("import cf from 'cloudfront';\n¦import fs from 'fs';", V2, Rejected::UnknownModule, unknown);
+    assert_nothing("import cf from 'cloudfront'; import crypto from 'crypto';", V2);
+    let class = Some("Token \"class\" not supported in this version");
+    assert_found("import é from 'crypto'; ¦class A {}", V2, Rejected::Class, class);
+}
+
+#[test]
+fn what_the_engines_take_is_not_named() {
+    for code in [
+        "var a = b ?? c;",
+        "var o = {a, f() {}, [b]: 1, get c() { return 1; }, set c(d) {}, catch() {}, class: 1, of: 2, let: 3};",
+        "var o = {get catch() { return 1; }}; o.catch; o.class; o.catch().of;",
+        "tag`a${b}`; var t = `a\n${`b${c}`}`;",
+        "f(a, b,); var a = [1, 2,], o = {a: 1,};",
+        "var a = /(?<=b)(?<name>c)/g;",
+        "function f(a, ...rest) {} var g = (...rest) => rest;",
+        "var a = b ? .5 : 1, c = b?.5:1;",
+        "var s = '?. ... class'; // ?. class\n/* a?.b */ var r = /?./.source ? 1 : 2;"
+            .replace("/?./", "/a?./")
+            .as_str(),
+        "try {} catch (error) {} finally {}",
+        "for (var of in o) {} outer: for (;;) { break outer; }",
+        "var a = 2 ** 3; var f = x => ({x: x});",
+        "function class_(event) { return event.request; }",
+    ] {
+        assert_nothing(code, V1);
+        assert_nothing(code, V2);
+    }
+    for code in ["let a = 1; const b = 1_000;", "async function handler(event) { await f(); return event.request; }"] {
+        assert_nothing(code, V2);
+    }
+}
+
+#[test]
+fn a_source_that_does_not_parse_is_left_to_the_loader() {
+    assert_nothing("function handler(event { class A {} }", V2);
+    assert_nothing(&format!("class A {{}} // {}", "x".repeat(FUNCTION_CODE_BYTES_MAX as usize)), V2);
+}
+
+#[test]
+fn findings_and_their_sentences_are_bounded() {
+    assert_eq!(lint(&"a?.b;".repeat(100), V2).len(), FUNCTION_FINDINGS_MAX);
+    let long = lint(&format!("var {{{}: a}} = o;", "é".repeat(500)), V2);
+    assert!(long[0].sentence.as_ref().unwrap().len() <= FUNCTION_FINDING_TEXT_BYTES_MAX);
+}
+
+#[test]
+fn no_function_of_the_examples_is_found_fault_with() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut linted = 0;
+    for example in std::fs::read_dir(examples).unwrap() {
+        let Ok(functions) = std::fs::read_dir(example.unwrap().path().join("functions")) else { continue };
+        let files = functions.map(|file| file.unwrap().path());
+        for file in files.filter(|file| file.extension().is_some_and(|end| end == "js")) {
+            assert_nothing(&std::fs::read_to_string(&file).unwrap(), V2);
+            linted += 1;
+        }
+    }
+    assert!(linted >= 8, "{linted} example functions found");
+}
+
+#[test]
+fn every_finding_says_what_and_the_way_out() {
+    let texts: Vec<_> = Rejected::ALL
+        .iter()
+        .map(|what| {
+            let known = (*what == Rejected::Class).then(|| "Token \"class\" not supported in this version".to_owned());
+            Finding::new(Position::new(12, 9), *what, known).to_string()
+        })
+        .collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in ".{0,60}") {
+        let _ = (lint(&text, V1), lint(&text, V2));
+    }
+
+    #[test]
+    fn no_order_of_words_makes_it_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "a", "(", ")", "{", "}", "[", "]", "=", "=>", "...", "?.", "??=", "`", "${", "/", "/u", "'", "\"", "\\", "\n",
+                "function", "*", "async", "await", "class", "catch", "try", "for", "var", "let", "of", "import", "export",
+                "from", ",", ";", ":", "1n", "é", "\r\n", "\u{2028}", "//", "/*", "*/",
+            ]),
+            0..30,
+        )
+    ) {
+        for glue in ["", " "] {
+            let _ = (lint(&words.join(glue), V1), lint(&words.join(glue), V2));
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The walk through the syntax tree that finds what CloudFront's engine rejects.
+
+use super::tokens::Tokens;
+use super::{Finding, Rejected};
+use boa_engine::ast::declaration::{Binding, LexicalDeclaration, Variable};
+use boa_engine::ast::expression::literal::{Literal, LiteralKind, ObjectMethodDefinition, PropertyDefinition};
+use boa_engine::ast::expression::operator::Assign;
+use boa_engine::ast::expression::operator::assign::AssignOp;
+use boa_engine::ast::expression::{Await, Call, ImportCall, OptionalOperation, RegExpLiteral, Spread};
+use boa_engine::ast::function::{
+    ArrowFunction, AsyncArrowFunction, AsyncFunctionDeclaration, AsyncFunctionExpression, AsyncGeneratorDeclaration,
+    AsyncGeneratorExpression, ClassDeclaration, ClassExpression, FormalParameter, FormalParameterList, FunctionBody,
+    GeneratorDeclaration, GeneratorExpression,
+};
+use boa_engine::ast::pattern::Pattern;
+use boa_engine::ast::property::{MethodDefinitionKind, PropertyName};
+use boa_engine::ast::statement::iteration::{ForOfLoop, IterableLoopInitializer};
+use boa_engine::ast::visitor::{VisitWith, Visitor};
+use boa_engine::ast::{Position, Script, Spanned};
+use boa_engine::interner::Interner;
+use homefront_config::function::FunctionRuntime;
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+type Flow = ControlFlow<Infallible>;
+const ON: Flow = ControlFlow::Continue(());
+
+/// In the order of the tree, which is not always that of the text.
+pub(super) fn findings(script: &Script, source: &str, runtime: FunctionRuntime, interner: &Interner) -> Vec<Finding> {
+    let mut places = RegularExpressions(HashSet::new());
+    let _ = places.visit_script(script);
+    let tokens = Tokens::of(source, &places.0);
+    let mut walk = Walk {
+        findings: Vec::new(),
+        tokens: &tokens,
+        interner,
+        first_runtime: runtime == FunctionRuntime::CloudfrontJs1_0,
+        nesting: Nesting::default(),
+        in_arrow_parameters: false,
+    };
+    let _ = walk.visit_script(script);
+    // A block has no place in the tree; but these two can follow each other nowhere else.
+    for brace in tokens.pairs("catch", "{") {
+        walk.note(brace.at, Rejected::CatchWithoutBinding, Some(unsupported("{")));
+    }
+    walk.findings
+}
+
+struct RegularExpressions(HashSet<Position>);
+
+impl<'ast> Visitor<'ast> for RegularExpressions {
+    type BreakTy = Infallible;
+
+    fn visit_reg_exp_literal(&mut self, node: &'ast RegExpLiteral) -> Flow {
+        self.0.insert(node.span().start());
+        ON
+    }
+}
+
+struct Walk<'a> {
+    findings: Vec<Finding>,
+    tokens: &'a Tokens<'a>,
+    interner: &'a Interner,
+    first_runtime: bool,
+    nesting: Nesting,
+    in_arrow_parameters: bool,
+}
+
+/// How deep the walk is within the body of one function.
+#[derive(Default)]
+struct Nesting {
+    patterns: u32,
+    arguments: u32,
+}
+
+fn unsupported(token: &str) -> String {
+    format!("Token \"{token}\" not supported in this version")
+}
+
+fn unexpected(token: &str) -> Option<String> {
+    Some(format!("Unexpected token \"{token}\""))
+}
+
+impl Walk<'_> {
+    fn note(&mut self, at: Position, what: Rejected, sentence: Option<String>) {
+        self.findings.push(Finding::new(at, what, sentence));
+    }
+
+    /// A word that only runtime 2.0 knows.
+    fn modern(&mut self, at: Position, what: Rejected, word: &str) {
+        if self.first_runtime {
+            self.note(at, what, Some(unsupported(word)));
+        }
+    }
+
+    fn modern_before(&mut self, place: Position, what: Rejected, word: &str) {
+        let at = self.tokens.last_before(place, word).map_or(place, |token| token.at);
+        self.modern(at, what, word);
+    }
+
+    fn generator(&mut self, star: Option<Position>, otherwise: Position) {
+        self.note(star.unwrap_or(otherwise), Rejected::Generator, None);
+    }
+
+    fn generator_named(&mut self, name: Position) {
+        self.generator(self.tokens.last_before(name, "*").map(|star| star.at), name);
+    }
+
+    fn generator_from(&mut self, start: Position) {
+        self.generator(self.tokens.first_from(start, "*").map(|star| star.at), start);
+    }
+
+    fn arrow(&mut self, parameters: &FormalParameterList, body: &FunctionBody) -> Flow {
+        let outside = std::mem::replace(&mut self.in_arrow_parameters, true);
+        self.visit_formal_parameter_list(parameters)?;
+        self.in_arrow_parameters = outside;
+        self.visit_function_body(body)
+    }
+
+    fn within_pattern(&mut self, pattern: &Pattern) -> Flow {
+        self.nesting.patterns += 1;
+        pattern.visit_with(self)?;
+        self.nesting.patterns -= 1;
+        ON
+    }
+
+    fn first_in(&self, pattern: &Pattern) -> Option<&str> {
+        self.tokens.pair(pattern.span().start()).map(|(_, first)| first.text)
+    }
+}
+
+fn start_of(binding: &Binding) -> Position {
+    match binding {
+        Binding::Identifier(name) => name.span().start(),
+        Binding::Pattern(pattern) => pattern.span().start(),
+    }
+}
+
+impl<'ast> Visitor<'ast> for Walk<'_> {
+    type BreakTy = Infallible;
+
+    fn visit_function_body(&mut self, node: &'ast FunctionBody) -> Flow {
+        let outside = std::mem::take(&mut self.nesting);
+        let arrow = std::mem::take(&mut self.in_arrow_parameters);
+        node.visit_with(self)?;
+        self.nesting = outside;
+        self.in_arrow_parameters = arrow;
+        ON
+    }
+
+    fn visit_formal_parameter(&mut self, node: &'ast FormalParameter) -> Flow {
+        let end = match node.variable().binding() {
+            Binding::Identifier(name) => name.span().end(),
+            Binding::Pattern(pattern) => {
+                let start = pattern.span().start();
+                let bracket = self.tokens.pair(start).map_or("", |(bracket, _)| bracket.text);
+                let sentence = if self.in_arrow_parameters { unexpected("=>") } else { Some(unsupported(bracket)) };
+                self.note(start, Rejected::DestructuredParameter, sentence);
+                self.within_pattern(pattern)?;
+                pattern.span().end()
+            }
+        };
+        if let Some(value) = node.init() {
+            let at = self.tokens.first_from(end, "=").map_or(end, |sign| sign.at);
+            self.note(at, Rejected::DefaultParameter, unexpected("="));
+            self.visit_expression(value)?;
+        }
+        ON
+    }
+
+    fn visit_arrow_function(&mut self, node: &'ast ArrowFunction) -> Flow {
+        self.arrow(node.parameters(), node.body())
+    }
+
+    fn visit_async_arrow_function(&mut self, node: &'ast AsyncArrowFunction) -> Flow {
+        self.modern(node.span().start(), Rejected::Async, "async");
+        self.arrow(node.parameters(), node.body())
+    }
+
+    fn visit_async_function_declaration(&mut self, node: &'ast AsyncFunctionDeclaration) -> Flow {
+        self.modern_before(node.name().span().start(), Rejected::Async, "async");
+        node.visit_with(self)
+    }
+
+    fn visit_async_function_expression(&mut self, node: &'ast AsyncFunctionExpression) -> Flow {
+        self.modern(node.span().start(), Rejected::Async, "async");
+        node.visit_with(self)
+    }
+
+    fn visit_generator_declaration(&mut self, node: &'ast GeneratorDeclaration) -> Flow {
+        self.generator_named(node.name().span().start());
+        node.visit_with(self)
+    }
+
+    fn visit_async_generator_declaration(&mut self, node: &'ast AsyncGeneratorDeclaration) -> Flow {
+        self.generator_named(node.name().span().start());
+        node.visit_with(self)
+    }
+
+    fn visit_generator_expression(&mut self, node: &'ast GeneratorExpression) -> Flow {
+        self.generator_from(node.span().start());
+        node.visit_with(self)
+    }
+
+    fn visit_async_generator_expression(&mut self, node: &'ast AsyncGeneratorExpression) -> Flow {
+        self.generator_from(node.span().start());
+        node.visit_with(self)
+    }
+
+    fn visit_object_method_definition(&mut self, node: &'ast ObjectMethodDefinition) -> Flow {
+        let name = match node.name() {
+            PropertyName::Literal(name) => name.span().start(),
+            PropertyName::Computed(name) => name.span().start(),
+        };
+        match node.kind() {
+            MethodDefinitionKind::Generator | MethodDefinitionKind::AsyncGenerator => self.generator_named(name),
+            MethodDefinitionKind::Async => self.modern_before(name, Rejected::Async, "async"),
+            _ => {}
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_class_declaration(&mut self, node: &'ast ClassDeclaration) -> Flow {
+        let name = node.name().span().start();
+        let at = self.tokens.last_before(name, "class").map_or(name, |token| token.at);
+        self.note(at, Rejected::Class, Some(unsupported("class")));
+        node.visit_with(self)
+    }
+
+    fn visit_class_expression(&mut self, node: &'ast ClassExpression) -> Flow {
+        self.note(node.span().start(), Rejected::Class, Some(unsupported("class")));
+        node.visit_with(self)
+    }
+
+    fn visit_lexical_declaration(&mut self, node: &'ast LexicalDeclaration) -> Flow {
+        let (what, word) = if node.is_const() { (Rejected::Const, "const") } else { (Rejected::Let, "let") };
+        if let Some(first) = node.variable_list().as_ref().first() {
+            self.modern_before(start_of(first.binding()), what, word);
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_iterable_loop_initializer(&mut self, node: &'ast IterableLoopInitializer) -> Flow {
+        match node {
+            IterableLoopInitializer::Let(binding) => self.modern_before(start_of(binding), Rejected::Let, "let"),
+            IterableLoopInitializer::Const(binding) => {
+                self.modern_before(start_of(binding), Rejected::Const, "const");
+            }
+            _ => {}
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_for_of_loop(&mut self, node: &'ast ForOfLoop) -> Flow {
+        let iterable = node.iterable().span().start();
+        let at = self.tokens.last_before(iterable, "of").map_or(iterable, |token| token.at);
+        self.note(at, Rejected::ForOf, Some(unsupported("of")));
+        node.visit_with(self)
+    }
+
+    fn visit_variable(&mut self, node: &'ast Variable) -> Flow {
+        if let Binding::Pattern(pattern) = node.binding()
+            && self.nesting.patterns == 0
+        {
+            let sentence = self.first_in(pattern).map(unsupported);
+            self.note(pattern.span().start(), Rejected::Destructuring, sentence);
+            self.within_pattern(pattern)?;
+            return node.init().map_or(ON, |value| self.visit_expression(value));
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_pattern(&mut self, node: &'ast Pattern) -> Flow {
+        if self.nesting.patterns == 0 {
+            self.note(node.span().start(), Rejected::Destructuring, None);
+        }
+        self.within_pattern(node)
+    }
+
+    fn visit_spread(&mut self, node: &'ast Spread) -> Flow {
+        if self.first_runtime {
+            self.note(node.span().start(), Rejected::SpreadMisread, None);
+        } else {
+            self.note(node.span().start(), Rejected::Spread, unexpected("..."));
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_property_definition(&mut self, node: &'ast PropertyDefinition) -> Flow {
+        if let PropertyDefinition::SpreadObject(object) = node {
+            let start = object.span().start();
+            let at = self.tokens.last_before(start, "...").map_or(start, |token| token.at);
+            self.note(at, Rejected::ObjectSpread, Some(unsupported("...")));
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_optional_operation(&mut self, node: &'ast OptionalOperation) -> Flow {
+        if node.shorted() {
+            // The parser places it at the sign or behind it.
+            let start = node.span().start();
+            let sign = self.tokens.pair(start).map(|(token, _)| token).filter(|token| token.text == "?.");
+            let sign = sign.or_else(|| self.tokens.last_before(start, "?."));
+            self.note(sign.map_or(start, |sign| sign.at), Rejected::OptionalChaining, None);
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_assign(&mut self, node: &'ast Assign) -> Flow {
+        if node.op() == AssignOp::Coalesce {
+            let end = node.lhs().span().end();
+            let at = self.tokens.first_from(end, "??=").map_or(end, |token| token.at);
+            self.note(at, Rejected::NullishAssignment, None);
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_literal(&mut self, node: &'ast Literal) -> Flow {
+        if matches!(node.kind(), LiteralKind::BigInt(_)) {
+            self.note(node.span().start(), Rejected::BigInt, None);
+        }
+        ON
+    }
+
+    fn visit_reg_exp_literal(&mut self, node: &'ast RegExpLiteral) -> Flow {
+        let flags = self.interner.resolve_expect(node.flags()).to_string();
+        let what = match () {
+            () if flags.contains('u') => Rejected::RegExpFlag,
+            () if self.first_runtime && flags.contains('y') => Rejected::StickyFlag,
+            () => return ON,
+        };
+        self.note(node.span().start(), what, Some(format!("Invalid RegExp flags \"{flags}\"")));
+        ON
+    }
+
+    fn visit_call(&mut self, node: &'ast Call) -> Flow {
+        self.visit_expression(node.function())?;
+        self.nesting.arguments += 1;
+        for argument in node.args() {
+            self.visit_expression(argument)?;
+        }
+        self.nesting.arguments -= 1;
+        ON
+    }
+
+    fn visit_await(&mut self, node: &'ast Await) -> Flow {
+        let at = node.span().start();
+        self.modern(at, Rejected::Await, "await");
+        if !self.first_runtime && self.nesting.arguments > 0 {
+            self.note(at, Rejected::AwaitInArguments, Some("await in arguments not supported".to_owned()));
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_import_call(&mut self, node: &'ast ImportCall) -> Flow {
+        self.note(node.span().start(), Rejected::ImportForm, None);
+        node.visit_with(self)
+    }
+}
