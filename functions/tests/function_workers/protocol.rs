@@ -71,7 +71,7 @@ pub(crate) async fn a_worker_that_lies_in_an_answer_costs_one_request() {
     // Ready; function 0 is loaded; then, when a call comes, an answer to a call that was never made.
     let steps = "printf '\\003\\000\\000\\000\\001\\001\\001' >&0
 head -c 30 <&0 >/dev/null
-printf '\\006\\000\\000\\000\\002\\000\\000\\000\\000\\000' >&0
+printf '\\012\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
 head -c 200 <&0 >/dev/null
 printf '\\010\\000\\000\\000\\003\\377\\377\\377\\377\\377\\377\\377' >&0";
     let program = impostor(&folder, steps);

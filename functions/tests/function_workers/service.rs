@@ -68,6 +68,34 @@ pub(crate) async fn a_function_that_does_not_compile_is_throttled_and_told_about
     site.stop().await;
 }
 
+pub(crate) async fn what_only_cloudfronts_engine_rejects_is_told_and_runs() {
+    let code =
+        "function handler(event) {\n  event?.a; event.request.uri = '/ok'; class A {}\n  return event.request; }";
+    let site = Site::start(&[
+        script("inline", code).with("isolation = \"inline\""),
+        script("process", code),
+        script("export", "export default function handler(event) {}"),
+    ])
+    .await;
+    let findings = site.functions.findings();
+    let places: Vec<_> =
+        findings.iter().map(|finding| finding.split(": CloudFront's engine").next().expect("a place")).collect();
+    assert_eq!(places.len(), 4, "{findings:?}");
+    for (place, (name, at)) in
+        places.iter().zip([("inline", "2:8"), ("inline", "2:40"), ("process", "2:8"), ("process", "2:40")])
+    {
+        let end = format!("/{name}.js:{at}");
+        assert!(place.starts_with(&format!("function \"{name}\": /")) && place.ends_with(&end), "{place} {end}");
+    }
+    assert!(findings[0].ends_with("\n  hint: test for undefined first: a && a.b"), "{findings:?}");
+    let faults = site.functions.faults();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("export.js:1:1: CloudFront's engine does not know export"), "{faults:?}");
+    assert_ok(&site.request("inline").await);
+    assert_ok(&site.request("process").await);
+    site.stop().await;
+}
+
 pub(crate) async fn a_function_that_nobody_associated_fails() {
     let site = Site::start(&[script("healthy", HEALTHY)]).await;
     let elsewhere = homefront_functions::EventContext { distribution_id: "EOTHER".into(), ..context("id") };

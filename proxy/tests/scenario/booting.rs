@@ -1,7 +1,8 @@
 //! A node that cannot run does not start, and says why in one message.
 
-use crate::harness::{Authority, Edge, Reply, binary, one_origin};
+use crate::harness::{Authority, Edge, PATIENCE, Reply, binary, one_origin};
 use std::path::Path;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// A path of this run, and a port, made into what every run has.
 fn settled(text: &str, folder: &Path) -> String {
@@ -128,6 +129,63 @@ async fn check_tells_of_functions_that_do_not_compile() {
     let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
     assert_eq!(ended.code, Some(2));
     insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+/// Runs here and answers 503 on CloudFront.
+const UNKNOWN_TO_CLOUDFRONT: &str = "function handler(event) {
+  var request = event.request;
+  if (request.headers.host?.value === 'a.test') {
+    request.uri = '/a';
+  }
+  for (const name of Object.keys(request.headers)) {
+    delete request.headers[name];
+  }
+  return request;
+}
+";
+
+#[tokio::test]
+async fn check_tells_of_what_only_cloudfronts_engine_rejects() {
+    for settings in ["", "isolation = \"inline\"\n"] {
+        let toml = one_origin("viewer_request = { function = \"f\" }")
+            + "\n[[function]]\nname = \"f\"\ncode = \"f.js\"\n"
+            + settings;
+        let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).file("f.js", UNKNOWN_TO_CLOUDFRONT);
+        let (folder, _origins) = edge.written();
+        let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_one_error_with_a_way_out() {
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
+        .function("f", "function handler(event) {\n  return event.request;\n}\nexport { handler };\n");
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
+async fn serve_warns_of_what_only_cloudfronts_engine_rejects_and_serves() {
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
+        .function("f", UNKNOWN_TO_CLOUDFRONT);
+    let (folder, _origins) = edge.written();
+    let mut child = binary::command(folder.path(), &["serve", "homefront.toml"]).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut warnings = 0;
+    while warnings < 2 {
+        let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("a line").unwrap().expect("a log");
+        warnings += u32::from(line.contains("WARN") && line.contains("CloudFront's engine does not know"));
+    }
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, stdout.next_line()).await.expect("a line").unwrap().expect("a port");
+    assert!(line.starts_with("listening on http://"), "{line}");
+    child.kill().await.unwrap();
 }
 
 #[tokio::test]

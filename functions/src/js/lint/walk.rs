@@ -78,8 +78,8 @@ fn unsupported(token: &str) -> String {
     format!("Token \"{token}\" not supported in this version")
 }
 
-fn unexpected(token: &str) -> Option<String> {
-    Some(format!("Unexpected token \"{token}\""))
+fn unexpected(token: &str) -> String {
+    format!("Unexpected token \"{token}\"")
 }
 
 impl Walk<'_> {
@@ -155,15 +155,15 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
             Binding::Pattern(pattern) => {
                 let start = pattern.span().start();
                 let bracket = self.tokens.pair(start).map_or("", |(bracket, _)| bracket.text);
-                let sentence = if self.in_arrow_parameters { unexpected("=>") } else { Some(unsupported(bracket)) };
-                self.note(start, Rejected::DestructuredParameter, sentence);
+                let sentence = if self.in_arrow_parameters { unexpected("=>") } else { unsupported(bracket) };
+                self.note(start, Rejected::DestructuredParameter, Some(sentence));
                 self.within_pattern(pattern)?;
                 pattern.span().end()
             }
         };
         if let Some(value) = node.init() {
             let at = self.tokens.first_from(end, "=").map_or(end, |sign| sign.at);
-            self.note(at, Rejected::DefaultParameter, unexpected("="));
+            self.note(at, Rejected::DefaultParameter, Some(unexpected("=")));
             self.visit_expression(value)?;
         }
         ON
@@ -282,7 +282,7 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         if self.first_runtime {
             self.note(node.span().start(), Rejected::SpreadMisread, None);
         } else {
-            self.note(node.span().start(), Rejected::Spread, unexpected("..."));
+            self.note(node.span().start(), Rejected::Spread, Some(unexpected("...")));
         }
         node.visit_with(self)
     }
