@@ -74,14 +74,13 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
     let Some(distribution) = node.routes.distribution(&exchange.asked.host) else {
         return Err(Failure::BadRequest("no distribution has this host"));
     };
-    let asked = request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     if let Some(root) = &distribution.config.default_root_object
         && request.uri.path() == "/"
     {
         request.set_uri(head::target(format!("/{root}").as_bytes(), request.uri.query().map(str::as_bytes))?);
     }
     let behavior = route::behavior(&distribution.config, request.uri.path()).clone();
-    let redirect = protocol(&behavior, request, exchange, &asked)?;
+    let redirect = protocol(&behavior, request, exchange)?;
     if redirect.is_none() && !behavior.allowed_methods.contains(request.method.as_str()) {
         return Err(Failure::MethodNotAllowed(request.method.to_string()));
     }
@@ -101,12 +100,7 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
 }
 
 /// Developer Guide, requiring HTTPS between viewers and CloudFront: 301 for reads, 307 for the others, 403 for HTTP/1.0.
-fn protocol(
-    behavior: &Arc<Behavior>,
-    request: &RequestHeader,
-    exchange: &Exchange,
-    asked: &str,
-) -> Result<Option<Answer>, Failure> {
+fn protocol(behavior: &Arc<Behavior>, request: &RequestHeader, exchange: &Exchange) -> Result<Option<Answer>, Failure> {
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     match behavior.viewer_protocol_policy {
         _ if exchange.viewer_tls() => Ok(None),
@@ -116,7 +110,8 @@ fn protocol(
             Err(Failure::HttpsRequired)
         }
         ViewerProtocolPolicy::RedirectToHttps => {
-            Ok(Some(respond::redirect_to_https(&exchange.asked.host, asked, &request.method)))
+            let target = exchange.asked.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+            Ok(Some(respond::redirect_to_https(&exchange.asked.host, target, &request.method)))
         }
     }
 }
