@@ -247,3 +247,5 @@ pub const FUNCTION_COMPUTE_US_MAX: u64 = 1_000;
 pub const FUNCTION_NAMES_KEPT_MAX: usize = 512;
 /// Bytes of the text of a function's error in a log or a test result. CloudFront publishes none.
 pub const FUNCTION_ERROR_BYTES_MAX: usize = 2_048;
+/// Bytes of a request head that is logged; a larger one is served, not logged. CloudFront: 20 KB.
+pub const LOGGED_HEAD_BYTES_MAX: usize = 20_480;

@@ -19,11 +19,28 @@ pub(crate) fn check(request: &Parts, body: BodyPresence) -> Result<String, Failu
     if !is_known(&request.method) {
         return Err(Failure::MethodNotAllowed(request.method.to_string()));
     }
+    framing(request)?;
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     if is_read && body == BodyPresence::Some {
         return Err(Failure::BadRequest("GET or HEAD with a body"));
     }
     host(request)
+}
+
+/// A body whose end two readers can see in two places is how requests are smuggled: one length, or chunks, never both.
+fn framing(request: &Parts) -> Result<(), Failure> {
+    let mut lengths = request.headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next();
+    if lengths.next().is_some() || length.is_some_and(|value| !value.as_bytes().iter().all(u8::is_ascii_digit)) {
+        return Err(Failure::BadRequest("more than one Content-Length"));
+    }
+    let mut codings = request.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if length.is_some() => Err(Failure::BadRequest("Content-Length and Transfer-Encoding")),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Failure::BadRequest("Transfer-Encoding is not chunked")),
+    }
 }
 
 /// Whether a request has a body.
@@ -131,6 +148,25 @@ mod tests {
     fn a_head_of_more_than_32768_bytes_is_refused() {
         let value = "v".repeat(33_000);
         assert!(matches!(admit("GET", "/", &[("host", "a.test"), ("x", &value)]), Err(Failure::HeadTooLarge { .. })));
+    }
+
+    #[test]
+    fn bodies_that_two_readers_could_end_in_two_places_are_refused() {
+        let refused: [&[(&str, &str)]; 6] = [
+            &[("content-length", "4"), ("transfer-encoding", "chunked")],
+            &[("content-length", "4, 4")],
+            &[("content-length", "4"), ("content-length", "4")],
+            &[("content-length", "+4")],
+            &[("transfer-encoding", "gzip, chunked")],
+            &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+        ];
+        for framing in refused {
+            let headers = [&[("host", "a.test")], framing].concat();
+            assert!(matches!(admit("POST", "/", &headers), Err(Failure::BadRequest(_))), "{framing:?}");
+        }
+        for framing in [("content-length", "4"), ("transfer-encoding", "chunked")] {
+            assert!(admit("POST", "/", &[("host", "a.test"), framing]).is_ok(), "{framing:?}");
+        }
     }
 
     #[test]

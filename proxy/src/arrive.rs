@@ -1,7 +1,7 @@
 //! From the viewer's request to the question the cache is asked: admit, route, guard, viewer request, split.
 
 use crate::admit::{self, BodyPresence};
-use crate::exchange::{Exchange, Route};
+use crate::exchange::{Exchange, Route, Said};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::forward;
@@ -25,6 +25,8 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     if session.get_keepalive().is_some() {
         session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
     }
+    // The next request may be in the buffer already; it is answered after this one.
+    session.set_pipelining_enabled(true);
     session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
     if session.subrequest_ctx.is_some() {
         return;
@@ -36,6 +38,7 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     let head = session.req_header();
     exchange.asked.method = head.method.clone();
     exchange.asked.target = head.uri.clone();
+    exchange.asked.said = Said::of(head);
 }
 
 /// Every step until the cache. `Some` = the request is answered here.
@@ -47,6 +50,10 @@ pub(crate) async fn steps(
     let body = if session.as_downstream_mut().is_body_empty() { BodyPresence::None } else { BodyPresence::Some };
     let request = session.req_header_mut();
     exchange.asked.host = admit::check(request, body)?;
+    for name in forward::nominated(&request.headers) {
+        request.remove_header(&name);
+    }
+    request.remove_header(&header::CONNECTION);
     if let Some(redirect) = route(node, request, exchange)? {
         return Ok(Some(redirect));
     }

@@ -4,6 +4,7 @@
 //! bounds the time a request head may take as a whole (pingora bounds each read), and it says which protocol was spoken.
 
 use crate::renew::Renewal;
+use crate::respond;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use homefront_config::limits;
@@ -143,6 +144,15 @@ impl ViewerStream {
         Poll::Ready(Ok(()))
     }
 
+    /// CloudFront's page, where pingora answers by itself: what came could not be read as a request, so no step saw it.
+    fn instead_of_pingoras_page(&self, bytes: &[u8]) -> Option<BytesMut> {
+        if self.http2 || self.viewer.in_request.load(Ordering::Relaxed) || !bytes.starts_with(b"HTTP/1.") {
+            return None;
+        }
+        tracing::info!(address = %self.viewer.address, "what a viewer sent is not a request");
+        Some(BytesMut::from(&respond::malformed()[..]))
+    }
+
     /// The head in `bytes` with the date of the origin, if there is one to keep. Heads are written in one piece.
     fn with_kept_date(&self, bytes: &[u8]) -> Option<BytesMut> {
         if self.http2 || !bytes.starts_with(b"HTTP/1.") || bytes.starts_with(b"HTTP/1.1 1") {
@@ -203,7 +213,7 @@ impl AsyncWrite for ViewerStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         ready!(this.poll_rewritten(cx))?;
-        if let Some(head) = this.with_kept_date(bytes) {
+        if let Some(head) = this.instead_of_pingoras_page(bytes).or_else(|| this.with_kept_date(bytes)) {
             this.rewritten = head;
             // Accepted whole; what the socket does not take now goes out before anything else.
             if let Poll::Ready(Err(error)) = this.poll_rewritten(cx) {

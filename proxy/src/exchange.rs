@@ -47,6 +47,33 @@ pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) target: Uri,
     pub(crate) host: String,
+    pub(crate) said: Said,
+}
+
+/// What the access log tells of the viewer's head, before functions and policies changed it.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) referer: Option<HeaderValue>,
+    pub(crate) forwarded_for: Option<HeaderValue>,
+    /// Of request line and headers, as on an HTTP/1.1 wire.
+    pub(crate) head_bytes: usize,
+}
+
+impl Said {
+    /// Of a request as it came.
+    pub(crate) fn of(head: &RequestHeader) -> Self {
+        let line = |name: &str| head.headers.get(name).cloned();
+        let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
+        let first_line = head.method.as_str().len() + target + "  HTTP/1.1\r\n\r\n".len();
+        let lines = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+        Self {
+            user_agent: line("user-agent"),
+            referer: line("referer"),
+            forwarded_for: line("x-forwarded-for"),
+            head_bytes: first_line + lines.sum::<usize>(),
+        }
+    }
 }
 
 /// Who answers a request.

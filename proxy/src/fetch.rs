@@ -1,5 +1,6 @@
 //! The way to the origin: what it is asked, over which connection, how often it is tried.
 
+use crate::cache::store;
 use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
 use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
@@ -10,6 +11,7 @@ use crate::origin::{PreparedOrigin, Reach, local, peer::Server};
 use homefront_config::limits;
 use http::{Method, header};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use std::time::Instant;
@@ -19,6 +21,7 @@ pub(crate) async fn prepare(
     node: &Node,
     request: &RequestHeader,
     exchange: &mut Exchange,
+    caching: Caching,
     now: Instant,
 ) -> Result<HttpPeer, Failure> {
     if let Some(answer) = exchange.fetch.answer.take() {
@@ -26,7 +29,11 @@ pub(crate) async fn prepare(
     }
     exchange.fetch.began.get_or_insert(now);
     if exchange.fetch.head.is_none() {
-        exchange.fetch.head = Some(origin_head(node, request, exchange)?);
+        let mut head = origin_head(node, request, exchange)?;
+        if caching != Caching::Off {
+            ask_for_all(&mut head);
+        }
+        exchange.fetch.head = Some(head);
         hooks::origin_request(node, exchange).await?;
         if let Some(answer) = exchange.fetch.answer.take() {
             return Ok(local::peer(answer));
@@ -112,19 +119,8 @@ pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, cach
         return Err(Error::explain(ErrorType::InternalError, "no origin request was prepared"));
     };
     let mut sent = prepared.clone();
-    let conditions = [
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_MATCH,
-        header::IF_UNMODIFIED_SINCE,
-        header::IF_RANGE,
-        header::RANGE,
-    ];
     if caching != Caching::Off {
-        sent.set_method(upstream.method.clone());
-        for name in &conditions {
-            sent.remove_header(name);
-        }
+        ask_for_all(&mut sent);
     }
     let validators = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
     let kept: &[_] = if caching == Caching::Conditional { &validators } else { &[] };
@@ -136,6 +132,33 @@ pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, cach
     }
     *upstream = sent;
     Ok(())
+}
+
+/// An object that many will get must not depend on what the first of them asked for: the whole of it is asked for, with GET
+/// and without conditions. So functions see it, too.
+fn ask_for_all(head: &mut RequestHeader) {
+    if head.method == Method::HEAD {
+        head.set_method(Method::GET);
+    }
+    for name in [
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_RANGE,
+        header::RANGE,
+    ] {
+        head.remove_header(&name);
+    }
+}
+
+/// How the cache takes part in the fetch of a request.
+pub(crate) fn caching(session: &Session, exchange: &Exchange) -> Caching {
+    match &exchange.route {
+        _ if !session.cache.enabled() => Caching::Off,
+        Some(route) if store::forwards_cookies(&route.behavior) => Caching::Unconditional,
+        _ => Caching::Conditional,
+    }
 }
 
 /// How the cache takes part in a fetch.

@@ -106,9 +106,8 @@ pub fn origin_headers(request: &OriginRequest<'_>) -> Vec<(Cow<'static, str>, He
     for (name, value) in request.cloudfront {
         add(name, value.clone());
     }
-    let nominated = nominated(request.viewer);
     for (name, value) in request.viewer {
-        if passes(request, name) && !nominated.contains(name) {
+        if passes(request, name) {
             sent.push((wire_name(name), value.clone()));
         }
     }
@@ -278,9 +277,10 @@ fn join(values: &header::GetAll<'_, HeaderValue>, separator: &[u8], last: Option
     (!all.is_empty()).then(|| HeaderValue::from_bytes(&all.join(separator)).ok()).flatten()
 }
 
-/// The headers a viewer's Connection names: they were meant for us (RFC 9110 §7.6.1).
-fn nominated(viewer: &HeaderMap) -> Vec<HeaderName> {
-    let tokens = viewer.get_all(header::CONNECTION).into_iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
+/// The headers that `Connection` names: they end here (RFC 9110 §7.6.1). To be taken off a message before anything else is
+/// put on it, so that a viewer cannot take away what the node adds.
+pub fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let tokens = headers.get_all(header::CONNECTION).into_iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
     tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok()).filter(is_nominable).collect()
 }
 

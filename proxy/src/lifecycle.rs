@@ -21,7 +21,7 @@ use crate::body_swap;
 use crate::cache::memory::Memory;
 use crate::cache::{freshness, key, store};
 use crate::exchange::Exchange;
-use crate::fetch::{self, Caching};
+use crate::fetch;
 use crate::node::Node;
 use crate::respond;
 use crate::{arrive, finish, observe, renew, serve};
@@ -106,8 +106,8 @@ impl ProxyHttp for Edge {
 
     /// Origin request, forward.
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        let now = Instant::now();
-        match fetch::prepare(&self.0, session.req_header(), exchange, now).await {
+        let caching = fetch::caching(session, exchange);
+        match fetch::prepare(&self.0, session.req_header(), exchange, caching, Instant::now()).await {
             Ok(peer) => Ok(Box::new(peer)),
             Err(failure) => finish::instead_of_peer(session, exchange, failure).map(Box::new),
         }
@@ -129,12 +129,7 @@ impl ProxyHttp for Edge {
         upstream: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        let caching = match &exchange.route {
-            _ if !session.cache.enabled() => Caching::Off,
-            Some(route) if store::forwards_cookies(&route.behavior) => Caching::Unconditional,
-            _ => Caching::Conditional,
-        };
-        fetch::write_head(upstream, exchange, caching)
+        fetch::write_head(upstream, exchange, fetch::caching(session, exchange))
     }
 
     async fn request_body_filter(

@@ -5,7 +5,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::page::{self, Redirect, Sentence};
-use crate::request_id::NodeName;
+use crate::request_id::{NodeName, RequestId};
 use bytes::Bytes;
 use homefront_functions::{FailureKind, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -90,6 +90,25 @@ pub(crate) fn failed(failure: &Failure, request_id: &str) -> Answer {
         detail,
         close: matches!(status, 414 | 494),
     }
+}
+
+/// The whole answer, head and page, to what is not a request.
+pub(crate) fn malformed() -> Vec<u8> {
+    let (request_id, node) = (RequestId::random(), NodeName::of_this_machine());
+    let page = page::error_page(400, Sentence::BadRequest.as_str(), request_id.as_str());
+    let mut answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nServer: CloudFront\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
+         Connection: close\r\nX-Cache: Error from cloudfront\r\nVia: {}\r\nX-Amz-Cf-Pop: {}\r\nX-Amz-Cf-Id: {}\r\n\r\n",
+        httpdate::fmt_http_date(crate::clock::Clock::default().now()),
+        page::CONTENT_TYPE,
+        page.len(),
+        node.via(),
+        node.pop(),
+        request_id.as_str(),
+    )
+    .into_bytes();
+    answer.extend_from_slice(&page);
+    answer
 }
 
 /// The redirect of `viewer_protocol_policy = "redirect-to-https"`.
@@ -224,7 +243,7 @@ fn append(head: &mut ResponseHeader, lines: impl IntoIterator<Item = (String, By
 pub(crate) fn sign(
     head: &mut ResponseHeader,
     result: ResultType,
-    request_id: &crate::request_id::RequestId,
+    request_id: &RequestId,
     node: &NodeName,
 ) -> pingora::Result<()> {
     for name in ["X-Cache", "Via", "X-Amz-Cf-Pop", "X-Amz-Cf-Id"] {

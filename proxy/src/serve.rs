@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::respond;
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode, Version, header};
 use pingora::cache::CachePhase;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{MultiRangeInfo, RangeType, Session};
@@ -111,7 +111,7 @@ fn result_type(session: &Session, exchange: &mut Exchange, status: StatusCode) -
 }
 
 /// CloudFront's changes to every response: connection headers, Vary, Server, Date, Age.
-fn polish(session: &Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
+fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
     for name in &respond::HOP_BY_HOP {
         response.remove_header(name);
     }
@@ -121,6 +121,11 @@ fn polish(session: &Session, exchange: &Exchange, response: &mut ResponseHeader)
             Some(vary) => response.insert_header(header::VARY, vary)?,
             None => drop(response.remove_header(&header::VARY)),
         }
+    }
+    if session.req_header().version == Version::HTTP_10 && response.headers.contains_key(header::TRANSFER_ENCODING) {
+        // Chunks are unknown there (RFC 9112 §6.1): the end of the connection is the end of the body.
+        response.remove_header(&header::TRANSFER_ENCODING);
+        session.set_keepalive(None);
     }
     if !response.headers.contains_key(header::SERVER) {
         response.insert_header(header::SERVER, "CloudFront")?;

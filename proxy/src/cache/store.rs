@@ -6,6 +6,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::finish;
+use crate::forward;
 use crate::hooks;
 use crate::node::Node;
 use crate::origin::local;
@@ -33,6 +34,9 @@ pub(crate) async fn origin_response(
     exchange: &mut Exchange,
 ) -> Result<()> {
     fetch::admit_response(exchange, response).map_err(|failure| finish::fail(exchange, failure))?;
+    for name in forward::nominated(&response.headers) {
+        response.remove_header(&name);
+    }
     exchange.fetch.no_body = has_no_body(&session.req_header().method, response);
     let replaced = hooks::origin_response(node, exchange, response).await;
     if let Some(body) = replaced.map_err(|failure| finish::fail(exchange, failure))? {

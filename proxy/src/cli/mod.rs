@@ -8,7 +8,7 @@ mod serve;
 use clap::{Parser, Subcommand};
 use homefront_config::Config;
 use homefront_functions::edge_code::Workers;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -115,7 +115,11 @@ fn log_to_stderr() {
             "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_proxy=error",
         )
     });
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // Only the first of a process counts; that is this one.
     let _ = subscriber.try_init();
 }

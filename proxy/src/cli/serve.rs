@@ -2,7 +2,8 @@
 
 use super::{complain, load, log_to_stderr, print, quickstart, workers};
 use crate::clock::Clock;
-use crate::server::Server;
+use crate::listener::ListenError;
+use crate::server::{BootError, Server};
 use homefront_config::Config;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -54,8 +55,10 @@ fn configuration(
 
 async fn serve(config: &Config, is_quickstart: bool) -> ExitCode {
     let started = async {
-        let workers = workers().map_err(|error| format!("cannot find this program's own file: {error}"))?;
-        Server::start(config, workers, Clock::default()).await.map_err(|error| error.to_string())
+        let workers =
+            workers().map_err(|error| (format!("cannot find this program's own file: {error}"), ExitCode::FAILURE))?;
+        let started = Server::start(config, workers, Clock::default()).await;
+        started.map_err(|error| (error.to_string(), exit_code(&error)))
     };
     // Before the ports are open, so that no signal finds the node without an ear.
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -65,9 +68,9 @@ async fn serve(config: &Config, is_quickstart: bool) -> ExitCode {
     };
     let server = match started.await {
         Ok(server) => server,
-        Err(reason) => {
+        Err((reason, code)) => {
             complain(&format!("error: {reason}"));
-            return ExitCode::FAILURE;
+            return code;
         }
     };
     announce(&server, is_quickstart);
@@ -95,4 +98,12 @@ fn announce(server: &Server, is_quickstart: bool) {
         text.push_str(&quickstart::guide(*address));
     }
     print(text.trim_end());
+}
+
+/// What is wrong with the files a configuration names counts as what is wrong with it.
+fn exit_code(error: &BootError) -> ExitCode {
+    match error {
+        BootError::Deploy(_) | BootError::Listen(ListenError::Certificate(_)) => ExitCode::from(super::WRONG_INPUT),
+        _ => ExitCode::FAILURE,
+    }
 }

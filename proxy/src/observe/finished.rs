@@ -4,8 +4,10 @@ use super::access_log::{ByteRange, Protocol, Record, ResultType};
 use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
 use crate::node::Node;
-use http::{HeaderMap, header};
+use homefront_config::limits;
+use http::header;
 use pingora::Error;
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::time::Instant;
 
@@ -42,9 +44,10 @@ fn tell_failure(failure: &Failure, error: Option<&Error>, exchange: &Exchange) {
     }
 }
 
-/// Developer Guide, standard logs: a URL that is too long is not logged.
+/// Developer Guide, standard logs: a URL that is too long is not logged, nor is a head of more than 20 KB.
 fn is_logged(exchange: &Exchange) -> bool {
     !matches!(exchange.failure, Some(Failure::UrlTooLong { .. }))
+        && exchange.asked.said.head_bytes <= limits::LOGGED_HEAD_BYTES_MAX
 }
 
 fn record<'a>(
@@ -56,7 +59,7 @@ fn record<'a>(
 ) -> Record<'a> {
     let request = session.req_header();
     let response = session.response_written();
-    let text = |name: header::HeaderName| request.headers.get(name).map(header::HeaderValue::as_bytes);
+    let said = &exchange.asked.said;
     let viewer = exchange.viewer.as_deref();
     let tls = viewer.and_then(|viewer| viewer.tls.as_ref());
     let address = viewer.map_or(NO_VIEWER, |viewer| viewer.address);
@@ -65,7 +68,7 @@ fn record<'a>(
     Record {
         finished: node.clock.now(),
         edge_location: node.name.pop(),
-        sc_bytes: response.map_or(0, |head| head_bytes(&head.headers)) + session.body_bytes_sent() as u64,
+        sc_bytes: response.map_or(0, head_bytes) + session.body_bytes_sent() as u64,
         viewer_ip: address.ip(),
         viewer_port: address.port(),
         method: exchange.asked.method.as_str(),
@@ -74,8 +77,8 @@ fn record<'a>(
         path: exchange.asked.target.path().as_bytes(),
         query: exchange.asked.target.query().map(str::as_bytes),
         status: response.map(|head| head.status.as_u16()),
-        referer: text(header::REFERER),
-        user_agent: text(header::USER_AGENT),
+        referer: said.referer.as_ref().map(header::HeaderValue::as_bytes),
+        user_agent: said.user_agent.as_ref().map(header::HeaderValue::as_bytes),
         cookie: None,
         result_type: if left { ResultType::Error } else { exchange.outcome.response_result },
         response_result_type: exchange.outcome.response_result,
@@ -83,10 +86,10 @@ fn record<'a>(
         request_id: exchange.request_id.as_str(),
         protocol: if tls.is_some() { Protocol::Https } else { Protocol::Http },
         version: request.version,
-        cs_bytes: head_bytes(&request.headers) + session.body_bytes_read() as u64,
+        cs_bytes: (said.head_bytes + session.body_bytes_read()) as u64,
         time_taken: now - exchange.started,
         time_to_first_byte: exchange.outcome.first_byte,
-        forwarded_for: request.headers.get("x-forwarded-for").map(header::HeaderValue::as_bytes),
+        forwarded_for: said.forwarded_for.as_ref().map(header::HeaderValue::as_bytes),
         tls_protocol: tls.map(|tls| tls.protocol),
         tls_cipher: tls.map(|tls| tls.cipher.as_str()),
         content_type: sent(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes),
@@ -95,9 +98,11 @@ fn record<'a>(
     }
 }
 
-/// As on an HTTP/1.1 wire, without the first line.
-fn head_bytes(headers: &HeaderMap) -> u64 {
-    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
+/// As on an HTTP/1.1 wire.
+fn head_bytes(head: &ResponseHeader) -> u64 {
+    let reason = head.get_reason_phrase().map_or(0, str::len);
+    let lines = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    ("HTTP/1.1 200 \r\n\r\n".len() + reason + lines.sum::<usize>()) as u64
 }
 
 /// `bytes 0-99/1000`

@@ -77,10 +77,19 @@ impl LocalOrigin for Directory {
 
 /// The file a key names below the folder; `None` for keys no file can have.
 fn relative_path(key: &str) -> Option<PathBuf> {
-    let decoded = percent_decode_str(key.trim_start_matches('/')).decode_utf8().ok()?;
-    let path = Path::new(decoded.as_ref());
-    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    (inside && !decoded.ends_with('/') && !decoded.is_empty() && !decoded.contains('\0')).then(|| path.to_owned())
+    let mut path = PathBuf::new();
+    for segment in key.trim_start_matches('/').split('/') {
+        let decoded = percent_decode_str(segment).decode_utf8().ok()?;
+        // A `/` that was encoded is part of a name, and no file has such a name. Taken for a separator it would lead past
+        // the path patterns of behaviors, which do not decode it.
+        let mut parts = Path::new(decoded.as_ref()).components();
+        let is_name = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        if !is_name || decoded.contains(['/', '\0']) {
+            return None;
+        }
+        path.push(decoded.as_ref());
+    }
+    Some(path)
 }
 
 fn content_type(path: &Path) -> String {
@@ -222,7 +231,17 @@ mod tests {
     #[tokio::test]
     async fn nothing_outside_of_the_folder_is_reachable() {
         let (_folder, directory) = folder();
-        for path in ["/../secret.txt", "/%2e%2e/secret.txt", "/link", "/", "/%00", "//etc/passwd", "/index.html/"] {
+        for path in [
+            "/../secret.txt",
+            "/%2e%2e/secret.txt",
+            "/..%2fsecret.txt",
+            "/%2findex.html",
+            "/link",
+            "/",
+            "/%00",
+            "//etc/passwd",
+            "/index.html/",
+        ] {
             assert_eq!(get(&directory, path, &[]).await.0, 404, "{path}");
         }
     }

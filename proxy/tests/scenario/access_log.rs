@@ -77,7 +77,14 @@ async fn hostile_values_make_no_second_line_and_no_extra_field() {
     }
 }
 
-static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "long ".repeat(5_000));
+#[tokio::test]
+async fn a_head_of_more_than_20_kb_is_served_but_not_logged() {
+    let (log, ids) = logged("cloudfront-standard", &[("/x", &[("User-Agent", &TOO_LONG)])]).await;
+    assert_eq!((ids.len(), log.lines().count()), (1, 2), "the two header lines");
+}
+
+static TOO_LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "long ".repeat(5_000));
+static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "long ".repeat(3_900));
 
 #[tokio::test]
 async fn what_the_node_refuses_is_logged_with_its_reason() {

@@ -56,7 +56,7 @@ async fn a_certificate_with_another_key_is_one_clear_line() {
         .file("cert.pem", &authority.issue(&["a.test"]).certificate)
         .file("key.pem", &authority.issue(&["a.test"]).private_key);
     let (code, message) = serve(edge).await;
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     insta::assert_snapshot!(message);
 }
 

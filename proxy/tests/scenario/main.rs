@@ -14,6 +14,7 @@ mod examples;
 mod failing_functions;
 mod guard;
 mod headers;
+mod hostile_viewers;
 mod https_origins;
 mod origin_failure;
 mod origin_functions;

@@ -83,6 +83,17 @@ impl Connection {
         tokio::time::timeout(PATIENCE, self.chunk()).await.expect("a chunk")
     }
 
+    /// Reads one interim answer (1xx); gives its status line.
+    pub(crate) async fn status_line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head: Vec<u8> = self.unread.drain(..end + 4).collect();
+                return String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+            }
+            tokio::time::timeout(PATIENCE, self.fill()).await.expect("an interim answer");
+        }
+    }
+
     /// Waits until the other side has closed; what came before is given back.
     pub(crate) async fn closed(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.unread);
