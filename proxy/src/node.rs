@@ -94,15 +94,27 @@ impl Deployed {
     }
 }
 
+/// Distributions with what was prepared for them.
+type Prepared = Vec<(Arc<Distribution>, Arc<Deployed>)>;
+
 impl Node {
+    /// Whether everything can be loaded that a node for `config` needs.
+    pub(crate) fn check(config: &Config) -> Result<(), DeployError> {
+        Self::prepare(config).map(drop)
+    }
+
+    fn prepare(config: &Config) -> Result<(Prepared, Verifiers), DeployError> {
+        let behaviors = config.distributions.iter().flat_map(|d| d.behaviors.iter().chain([&d.default_behavior]));
+        let verifiers = Verifiers::open(behaviors.filter_map(|behavior| behavior.authorize.as_deref()))?;
+        let deploy = |distribution: &Arc<Distribution>| {
+            Ok((distribution.clone(), Arc::new(Deployed::new(distribution.clone())?)))
+        };
+        Ok((config.distributions.iter().map(deploy).collect::<Result<_, DeployError>>()?, verifiers))
+    }
+
     /// A node for `config`, with its edge code running.
     pub(crate) fn new(config: &Config, clock: Clock, edge_code: EdgeCode) -> Result<Self, DeployError> {
-        let behaviors = config.distributions.iter().flat_map(|d| d.behaviors.iter().chain([&d.default_behavior]));
-        let jwts = behaviors.filter_map(|behavior| behavior.authorize.as_deref());
-        let mut deployed = Vec::new();
-        for distribution in &config.distributions {
-            deployed.push((distribution.clone(), Arc::new(Deployed::new(distribution.clone())?)));
-        }
+        let (deployed, verifiers) = Self::prepare(config)?;
         let open = |log: &homefront_config::log::AccessLog| {
             let writer = LogWriter::open(&log.target, access_log::header(log.format))?;
             Ok::<_, DeployError>(AccessLog { writer, format: log.format })
@@ -112,7 +124,7 @@ impl Node {
             cache: Cache::leak(config.cache_memory_bytes_max, clock.clone()),
             clock,
             routes: Routes::new(deployed),
-            verifiers: Arc::new(Verifiers::open(jwts)?),
+            verifiers: Arc::new(verifiers),
             resolver: Resolver::new(),
             edge_code,
             access_log: config.log.access.as_ref().map(open).transpose()?,

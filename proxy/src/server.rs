@@ -8,6 +8,7 @@ use crate::lifecycle::Edge;
 use crate::listener::{self, ListenError};
 use crate::node::{DeployError, Node};
 use crate::observe::log_writer::{LogWriter, OpenError};
+use crate::tls;
 use homefront_config::{Config, limits};
 use homefront_functions::EdgeCode;
 use homefront_functions::edge_code::{StartError, Workers};
@@ -125,6 +126,16 @@ impl Server {
         }
         function_log.flush();
     }
+}
+
+/// Loads what a configuration names besides edge code, as a start would: certificate, CA bundles, keys.
+pub(crate) fn check(config: &Config) -> Result<(), BootError> {
+    install_crypto();
+    if let Some(certificate) = &config.listen.certificate {
+        tls::server_config(certificate).map_err(ListenError::from)?;
+    }
+    Node::check(config)?;
+    Ok(())
 }
 
 /// How often idle connections are told to close while the node stops.

@@ -1,6 +1,7 @@
 //! `homefront check`: a configuration and its functions, without serving anything.
 
 use super::{complain, load, print, workers};
+use crate::server;
 use homefront_functions::EdgeCode;
 use homefront_functions::function_log::FunctionLog;
 use std::path::Path;
@@ -15,6 +16,7 @@ pub(super) fn run(file: &Path) -> ExitCode {
     let faults = runtime.and_then(|runtime| {
         let workers = workers()?;
         runtime.block_on(async {
+            server::check(&config).map_err(std::io::Error::other)?;
             let code =
                 EdgeCode::start(&config, workers, FunctionLog::new(|_| {})).await.map_err(std::io::Error::other)?;
             let mut faults = code.faults();

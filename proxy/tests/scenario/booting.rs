@@ -234,3 +234,15 @@ async fn the_schema_is_json_schema() {
     let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"));
 }
+
+#[tokio::test]
+async fn check_finds_what_would_keep_a_node_from_starting() {
+    let authority = Authority::new();
+    let edge = with_certificate()
+        .file("cert.pem", &authority.issue(&["a.test"]).certificate)
+        .file("key.pem", &authority.issue(&["a.test"]).private_key);
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("is it the key of this certificate?"), "{}", ended.stderr);
+}

@@ -174,14 +174,14 @@ async fn a_failing_viewer_response_function_replaces_the_answer_and_leaves_the_o
 /// A Lambda function of which each request says what it does; it must answer the next one.
 async fn python() -> Running {
     let code = r#"
-import os, signal, sys, time
+import os, signal, sys, threading
 
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     wish = request["uri"].strip("/")
     if wish == "raise": raise ValueError("boom")
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
-    if wish == "hang": time.sleep(1000)
+    if wish == "hang": threading.Event().wait()
     if wish == "spin":
         while True: pass
     if wish == "exit": sys.exit(3)
