@@ -5,7 +5,7 @@ use homefront_benches::load::client::{self, Question, Volume};
 use homefront_benches::load::cores::Cores;
 use homefront_benches::load::report::{self, Figures, Rounds};
 use homefront_benches::load::server::{self, Server, Site};
-use homefront_benches::load::{cpu, machine, origin};
+use homefront_benches::load::{cpu, machine, origin, rival};
 use homefront_benches::typical;
 use serde_json::json;
 use std::fs::File;
@@ -33,6 +33,9 @@ struct Arguments {
     /// Length of the object.
     #[arg(long, default_value_t = 1024)]
     body_bytes: usize,
+    /// Measure only cases whose server and name contain this, e.g. `nginx, hit`.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// Leave nginx out.
     #[arg(long)]
     no_rival: bool,
@@ -54,14 +57,20 @@ const PROCESS: &str = "hit, uri function in a worker";
 const INLINE: &str = "hit, uri function inline";
 const FOLDER: &str = "pass-through, folder";
 const SERVER: &str = "pass-through, server";
+const SHIM: &str = "hit, uri function in njs, event built by a shim";
+const BY_HAND: &str = "hit, uri function written for njs by hand";
 
 /// What is compared with what: CPU time of the first over that of the second.
-const RATIOS: [[(&str, &str); 2]; 5] = [
+const RATIOS: [[(&str, &str); 2]; 9] = [
     [("homefront", HIT), ("nginx", HIT)],
     [("homefront", SERVER), ("nginx", SERVER)],
     [("homefront", FOLDER), ("nginx", FOLDER)],
     [("homefront", PROCESS), ("homefront", HIT)],
     [("homefront", INLINE), ("homefront", HIT)],
+    [("homefront", PROCESS), ("nginx", SHIM)],
+    [("homefront", INLINE), ("nginx", SHIM)],
+    [("homefront", PROCESS), ("nginx", BY_HAND)],
+    [("homefront", INLINE), ("nginx", BY_HAND)],
 ];
 
 fn main() -> ExitCode {
@@ -88,8 +97,11 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
     let body = vec![b'x'; arguments.body_bytes];
     let site = Site { origin: origin::start(&body, &cores.load)?, body, cores: cores.servers.clone() };
     let node = server::homefront(&binary, &site)?;
-    let rival = if arguments.no_rival { None } else { rival(&site)? };
-    let cases = cases(&node, rival.as_ref());
+    let rival = if arguments.no_rival { None } else { start_rival(&site)? };
+    let mut cases = cases(&node, rival.as_ref());
+    if let Some(only) = &arguments.only {
+        cases.retain(|case| format!("{}, {}", case.server, case.name).contains(only));
+    }
 
     let mut lines: Box<dyn Write> = match &arguments.output {
         Some(file) => Box::new(File::create(file)?),
@@ -111,9 +123,15 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
 }
 
 /// nginx, unless it is not installed.
-fn rival(site: &Site) -> io::Result<Option<Server>> {
-    match server::nginx(site) {
-        Ok(nginx) => Ok(Some(nginx)),
+fn start_rival(site: &Site) -> io::Result<Option<Server>> {
+    match rival::nginx(site) {
+        Ok(nginx) => {
+            if !rival::has_njs() {
+                let hint = "Debian: apt-get install libnginx-mod-http-js";
+                writeln!(io::stdout(), "njs is not installed: no function is measured in nginx ({hint})")?;
+            }
+            Ok(Some(nginx))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             writeln!(
                 io::stdout(),
@@ -141,6 +159,10 @@ fn cases<'a>(node: &'a Server, rival: Option<&'a Server>) -> Vec<Case<'a>> {
         cases.push(theirs(HIT, "/hit/docs/index.html", Some("HIT")));
         cases.push(theirs(FOLDER, "/folder/docs/index.html", None));
         cases.push(theirs(SERVER, "/server/docs/index.html", None));
+        if rival::has_njs() {
+            cases.push(theirs(SHIM, "/shim/docs", Some("HIT")));
+            cases.push(theirs(BY_HAND, "/by_hand/docs", Some("HIT")));
+        }
     }
     cases
 }

@@ -6,4 +6,5 @@ pub mod cpu;
 pub mod machine;
 pub mod origin;
 pub mod report;
+pub mod rival;
 pub mod server;

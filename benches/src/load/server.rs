@@ -1,25 +1,21 @@
-//! The servers under test: a Homefront node, and nginx as its rival, each with a configuration that the bench writes.
+//! The server under test: a Homefront node with a configuration that the bench writes.
 
 use super::cores;
 use crate::typical;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use std::{fs, thread};
-
-/// A server that is not there after this time does not come.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server. It is ended, and its files are removed, when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    pub(super) child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -53,7 +49,7 @@ pub struct Site {
 /// The folders of the site: hits without a function, with one in workers, with one inline; pass-through.
 const FOLDERS: [&str; 4] = ["hit", "process", "inline", "folder"];
 
-fn write_site(folder: &Path, body: &[u8]) -> io::Result<()> {
+pub(super) fn write_site(folder: &Path, body: &[u8]) -> io::Result<()> {
     for name in FOLDERS {
         let docs = folder.join("public").join(name).join("docs");
         fs::create_dir_all(&docs)?;
@@ -63,7 +59,7 @@ fn write_site(folder: &Path, body: &[u8]) -> io::Result<()> {
 }
 
 /// Starts `program` on the site's cores, so that its workers are there, too.
-fn spawn(mut program: Command, on: &[usize]) -> io::Result<Child> {
+pub(super) fn spawn(mut program: Command, on: &[usize]) -> io::Result<Child> {
     // A child gets the cores of the thread that starts it, and dies with this process, not with that thread.
     thread::scope(|scope| {
         let starter = scope.spawn(|| {
@@ -83,7 +79,7 @@ pub fn homefront(binary: &Path, site: &Site) -> io::Result<Server> {
     let mut command = Command::new(binary);
     command.args([Path::new("serve"), &config]).stdin(Stdio::null()).stdout(Stdio::piped());
     let child = spawn(command, &site.cores).map_err(|error| named(&binary.display().to_string(), &error))?;
-    let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), _folder: folder };
+    let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder };
     let stdout = server.child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line)?;
@@ -155,74 +151,6 @@ budget_ms = 5000
     )
 }
 
-/// Starts nginx, or says why there is none to compare with.
-pub fn nginx(site: &Site) -> io::Result<Server> {
-    let folder = tempfile::tempdir()?;
-    write_site(folder.path(), &site.body)?;
-    // Free now; nothing but this bench asks for ports here in the meantime.
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let config = folder.path().join("nginx.conf");
-    fs::write(&config, nginx_config(site, folder.path(), address))?;
-    let mut command = Command::new("nginx");
-    command.arg("-p").arg(folder.path()).arg("-c").arg(&config).stdin(Stdio::null());
-    let child = spawn(command, &site.cores).map_err(|error| named("nginx", &error))?;
-    let mut server = Server { child, address, _folder: folder };
-    let began = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        if server.child.try_wait()?.is_some() || began.elapsed() > START_TIMEOUT {
-            return Err(io::Error::other("nginx did not start: its reason is above"));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(server)
-}
-
-/// As a person who wants it fast would write it: no log, kept origin connections, cached file handles.
-fn nginx_config(site: &Site, folder: &Path, address: SocketAddr) -> String {
-    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-    format!(
-        r#"{user}
-daemon off;
-worker_processes {workers};
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-  client_body_temp_path {folder}/client_body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  open_file_cache max=10000 inactive=1h;
-  open_file_cache_valid 1h;
-  keepalive_requests 1000000000;
-  default_type text/html;
-  proxy_cache_path {folder}/cache levels=1:2 keys_zone=bench:10m inactive=1d;
-  upstream origin {{ server {origin}; keepalive 256; keepalive_requests 1000000000; }}
-  server {{
-    listen {address} backlog=4096;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_cache_key $uri;
-    location /hit/ {{
-      proxy_cache bench;
-      proxy_pass http://origin;
-      add_header X-Cache $upstream_cache_status;
-    }}
-    location /server/ {{ proxy_pass http://origin; }}
-    location /folder/ {{ root {folder}/public; }}
-  }}
-}}
-"#,
-        workers = site.cores.len(),
-        folder = folder.display(),
-        origin = site.origin,
-    )
-}
-
-fn named(what: &str, error: &io::Error) -> io::Error {
+pub(super) fn named(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot run {what}: {error}"))
 }

@@ -65,11 +65,16 @@ impl Inbox {
 
     /// Adds what was received.
     pub fn push(&mut self, received: &[u8]) {
+        self.room().extend_from_slice(received);
+    }
+
+    /// Where received bytes are to be appended.
+    pub fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        self.bytes.extend_from_slice(received);
+        &mut self.bytes
     }
 
     /// The next complete frame, without its length.

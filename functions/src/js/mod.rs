@@ -27,6 +27,7 @@ pub mod pool;
 mod querystring;
 mod realm;
 mod returned;
+pub mod ring;
 pub mod runner;
 mod section;
 mod source;

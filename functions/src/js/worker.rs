@@ -1,35 +1,31 @@
 //! A function worker: the process in which the JavaScript of one distribution runs, `homefront function-worker`.
 //!
 //! boa cannot be interrupted, has no memory limit, and aborts on a failed allocation or an exhausted native stack. So the
-//! engine runs here, where the worst a function can do is to end a process that can do nothing but compute. Orders come in
-//! and answers go out over file descriptor 0, a socket; every answer is written before the next call begins, which is how the
-//! node knows which call a worker is in.
+//! engine runs here, where the worst a function can do is to end a process that can do nothing but compute. At first orders
+//! come in and answers go out over file descriptor 0, a socket; calls then go through memory shared with the node. Every
+//! answer is written before the next call begins, which is how the node knows which call a worker is in.
 
 mod sandbox;
+mod way;
 
-use super::frame::{Answer, Decoder, FrameError, Inbox, Order, OrderedCall, OrderedLoad};
+use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad};
 use super::kvs::Snapshot;
 use super::lint::lint;
+use super::ring;
 use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
-use homefront_config::limits::{
-    FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_ORDER_BYTES_MAX, FUNCTION_WORKER_STACK_BYTES,
-};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{read, retry_on_intr, write};
+use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
+use way::{Calls, Prepared};
 
 /// The hidden subcommand that [`run`] serves.
 pub const SUBCOMMAND: &str = "function-worker";
-
-/// How long nothing must come before garbage is collected.
-const IDLE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 /// What Rust's own runtime ends with after a panic.
 const EXIT_PANIC: u8 = 101;
@@ -67,42 +63,23 @@ enum WorkerError {
     Frame(#[from] FrameError),
     #[error("cannot talk to the node: {0}")]
     Socket(#[from] rustix::io::Errno),
+    #[error("cannot talk to the node: {0}")]
+    Memory(#[from] io::Error),
+    #[error("the node left {0}")]
+    Ring(#[from] ring::Broken),
 }
 
 fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
-    const READ_BYTES: usize = 65_536;
     // Made before the sandbox closes, in case an allocator or the engine wants to look at the machine.
     let mut worker = Worker::default();
-    let mut received = vec![0; READ_BYTES];
-    let mut inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
+    let ends = ring::receive_memory(socket)?;
     let mut out = Vec::new();
     Answer::Ready(sandbox::close()).put(&mut out);
-    send(socket, &mut out)?;
-    loop {
-        while let Some(frame) = inbox.next_frame()? {
-            let order = worker.decoder.order(frame)?;
-            if let Some(answer) = worker.obey(order) {
-                put_bounded(&answer, &mut out);
-                send(socket, &mut out)?;
-            }
-            worker.collect_when_due();
-        }
-        worker.collect_when_idle(socket)?;
-        match retry_on_intr(|| read(socket, &mut received))? {
-            0 => return Ok(()),
-            bytes => inbox.push(&received[..bytes]),
-        }
+    way::send(socket, &mut out)?;
+    match way::prepare(socket, &mut worker)? {
+        Prepared::HungUp => Ok(()),
+        Prepared::ForCalls(inbox) => Calls::new(socket, ends, inbox).take(&mut worker),
     }
-}
-
-fn send(socket: BorrowedFd<'_>, out: &mut Vec<u8>) -> Result<(), WorkerError> {
-    let mut rest = out.as_slice();
-    while !rest.is_empty() {
-        let written = retry_on_intr(|| write(socket, rest))?;
-        rest = &rest[written..];
-    }
-    out.clear();
-    Ok(())
 }
 
 /// An answer beyond the bound becomes the failure it is.
@@ -165,6 +142,7 @@ impl Worker {
                 Some(Answer::Loaded(number, self.load(number, load), findings))
             }
             Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
+            Order::Serve => None,
             Order::Test { load, event_json, now_ms } => Some(Answer::Tested(self.test(load, &event_json, now_ms))),
         }
     }
@@ -205,21 +183,15 @@ impl Worker {
         test_function(self.source(load), event_json, now_ms).map_err(|error| error.to_string())
     }
 
-    fn collect_when_due(&mut self) {
-        if self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX {
-            self.collect();
-        }
+    /// Whether garbage must be collected before the next call, idle or not.
+    fn collection_is_due(&self) -> bool {
+        self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX
     }
 
-    /// Collecting between calls is what keeps collections out of calls; the best moment is when nobody waits.
-    fn collect_when_idle(&mut self, socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
-        if self.calls_since_collection > 0 {
-            let mut readable = [PollFd::new(&socket, PollFlags::IN)];
-            if retry_on_intr(|| poll(&mut readable, Some(&IDLE)))? == 0 {
-                self.collect();
-            }
-        }
-        Ok(())
+    /// Whether there is any garbage. Collecting between calls is what keeps collections out of calls; the best moment is when
+    /// nobody waits.
+    fn has_garbage(&self) -> bool {
+        self.calls_since_collection > 0
     }
 
     fn collect(&mut self) {

@@ -88,6 +88,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|first| first == node::SUBCOMMAND) {
         return node::run();
     }
+    if arguments.first().is_some_and(|first| first == protocol::IMPOSTOR) {
+        return protocol::lie();
+    }
     let list = arguments.iter().any(|argument| argument == "--list");
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));

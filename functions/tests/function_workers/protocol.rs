@@ -1,19 +1,21 @@
-//! Both ends of the socket when the other one misbehaves.
+//! Both ends of the way between node and worker when the other one misbehaves.
 
 use super::site::{HEALTHY, Site, executable, failure, script};
 use homefront_functions::FailureKind;
+use homefront_functions::js::ring;
 use homefront_functions::js::worker::SUBCOMMAND;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use tempfile::TempDir;
 
 /// Starts a worker by hand, sends it bytes and hangs up.
 fn worker_gets(bytes: &[u8]) -> Output {
     let (mut ours, theirs) = UnixStream::pair().expect("a socket");
+    ring::send_memory(&ours, &ring::memory().expect("memory")).expect("it is sent");
     let mut command = Command::new(executable());
     command.arg(SUBCOMMAND).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped()).stderr(Stdio::piped());
     let process = command.spawn().expect("a process");
@@ -68,18 +70,38 @@ pub(crate) async fn a_worker_that_says_nonsense_at_its_start_is_an_error() {
 
 pub(crate) async fn a_worker_that_lies_in_an_answer_costs_one_request() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Ready; function 0 is loaded; then, when a call comes, an answer to a call that was never made.
-    let steps = "printf '\\003\\000\\000\\000\\001\\001\\001' >&0
-head -c 30 <&0 >/dev/null
-printf '\\012\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
-head -c 200 <&0 >/dev/null
-printf '\\010\\000\\000\\000\\003\\377\\377\\377\\377\\377\\377\\377' >&0";
-    let program = impostor(&folder, steps);
+    let path = executable();
+    let program = impostor(&folder, &format!("exec {} {IMPOSTOR} <&0", path.display()));
     let site = Site::with_executable(&[script("healthy", HEALTHY)], program).await.expect("it starts");
     let (kind, detail) = failure(site.request("healthy").await);
     assert_eq!(kind, FailureKind::FunctionExecution);
     assert_eq!(detail, "function \"healthy\": its worker sent a frame ends within a field and was killed");
     site.stop().await;
+}
+
+/// The role of this binary in which it plays a worker that lies.
+pub(crate) const IMPOSTOR: &str = "impostor";
+
+/// Says that it is ready and that function 0 is loaded. When a call comes, it answers with half a frame's fields.
+pub(crate) fn lie() -> ExitCode {
+    let stdin = std::io::stdin();
+    let mut ends = ring::receive_memory(stdin.as_fd()).expect("memory");
+    let mut socket = UnixStream::from(stdin.as_fd().try_clone_to_owned().expect("a socket"));
+    socket.write_all(&[3, 0, 0, 0, 1, 1, 1]).expect("it reads");
+    let mut order = [0; 30];
+    socket.read_exact(&mut order).expect("a function to load");
+    socket.write_all(&[10, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
+    let mut call = Vec::new();
+    while call.is_empty() {
+        ends.orders.read(&mut call).expect("an honest node");
+        if call.is_empty() && ends.orders.await_bytes().expect("an honest node") {
+            ends.orders.sleep(crate::PATIENCE);
+        }
+    }
+    ends.answers.write(&[8, 0, 0, 0, 3, 255, 255, 255, 255, 255, 255, 255]).expect("an honest node");
+    socket.write_all(&[0]).expect("it reads");
+    let _ = socket.read_to_end(&mut call);
+    ExitCode::SUCCESS
 }
 
 pub(crate) async fn a_missing_executable_is_an_error() {

@@ -13,6 +13,7 @@ const STORE: u8 = 1;
 const LOAD: u8 = 2;
 const CALL: u8 = 3;
 const TEST: u8 = 4;
+const SERVE: u8 = 5;
 
 /// What a worker is told, as it receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Order {
         /// The time the function sees, milliseconds since 1970.
         now_ms: u64,
     },
+    /// From now on orders come through the shared memory, and answers go there.
+    Serve,
 }
 
 /// A function to compile.
@@ -146,6 +149,11 @@ impl Order {
         })
     }
 
+    /// See [`Order::Serve`].
+    pub fn put_serve(out: &mut Vec<u8>) -> bool {
+        put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| out.push(SERVE))
+    }
+
     /// See [`Order::Test`].
     pub fn put_test(out: &mut Vec<u8>, load: &OrderedLoad, event_json: &[u8], now_ms: u64) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
@@ -206,6 +214,7 @@ impl Decoder {
                 event_json: fields.bytes()?.to_vec(),
                 now_ms: fields.u64()?,
             },
+            SERVE => Order::Serve,
             _ => return Err(FrameError::Impossible("order")),
         };
         fields.end()?;

@@ -1,120 +1,71 @@
-//! The node's end of the socket to one worker.
+//! The node's end of the way to one worker.
 
+use crate::js::ring::{Turned, Writer};
 use crate::process::Child;
 use parking_lot::Mutex;
-use std::io;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
+use std::time::Duration;
 use tokio::sync::Notify;
 
-/// A worker process and the socket to it. Frames are written by whoever has one; what comes while somebody writes goes
-/// along with the next write.
+/// A worker process and the way to it. Frames are written by whoever has one.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) child: Child,
-    pub(super) stream: UnixStream,
-    /// Wakes the task that tends this worker: there is a deadline to watch, or bytes the socket did not take.
+    /// Wakes the task that tends this worker: there is a deadline to watch, or something that had no room yet.
     pub(super) wake: Notify,
-    out: Mutex<Out>,
+    turned: Turned,
+    orders: Mutex<Orders>,
 }
 
-#[derive(Debug, Default)]
-struct Out {
-    bytes: Vec<u8>,
-    state: Writing,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Writing {
-    #[default]
-    Nobody,
-    Somebody,
-    /// The socket is full: the tending task goes on when it is not.
-    Blocked,
+#[derive(Debug)]
+struct Orders {
+    writer: Writer,
+    /// What had no room; it goes before anything newer.
+    backlog: Vec<u8>,
 }
 
 impl Link {
-    pub(super) fn new(child: Child, stream: UnixStream) -> Self {
-        Self { child, stream, wake: Notify::new(), out: Mutex::default() }
+    pub(super) fn new(child: Child, writer: Writer, turned: Turned) -> Self {
+        let orders = Mutex::new(Orders { writer, backlog: Vec::new() });
+        Self { child, wake: Notify::new(), turned, orders }
     }
 
-    /// Adds a frame to what is to be written. Frames arrive in the order of these calls; [`Link::flush`] sends them.
+    /// Adds a frame to what the worker reads. Frames arrive in the order of these calls; [`Link::flush`] wakes the worker.
     pub(super) fn push(&self, frame: &[u8]) {
-        self.out.lock().bytes.extend_from_slice(frame);
+        let mut orders = self.orders.lock();
+        let mut rest = frame;
+        if orders.backlog.is_empty() {
+            // A worker that broke the shared memory is ended when its answers are looked at.
+            rest = &rest[orders.writer.write(rest).unwrap_or(rest.len())..];
+        }
+        if !rest.is_empty() {
+            orders.backlog.extend_from_slice(rest);
+            drop(orders);
+            self.wake.notify_one();
+        }
     }
 
-    /// Writes what is there, unless somebody else is at it. Never waits: an error is seen by the tending task as the end
-    /// of the worker.
+    /// Wakes the worker if it waits for orders.
     pub(super) fn flush(&self) {
-        let mut chunk = Vec::new();
-        loop {
-            {
-                let mut out = self.out.lock();
-                if out.state == Writing::Blocked || out.bytes.is_empty() {
-                    return;
-                }
-                if chunk.is_empty() && out.state == Writing::Somebody {
-                    return;
-                }
-                out.state = Writing::Somebody;
-                chunk.clear();
-                std::mem::swap(&mut out.bytes, &mut chunk);
-            }
-            let written = self.write(&chunk);
-            let mut out = self.out.lock();
-            match written {
-                Ok(()) if out.bytes.is_empty() => {
-                    out.state = Writing::Nobody;
-                    return;
-                }
-                Ok(()) => {}
-                Err(Stopped { written, error }) => {
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        chunk.drain(..written);
-                        chunk.append(&mut out.bytes);
-                        out.bytes = chunk;
-                    }
-                    out.state = Writing::Blocked;
-                    drop(out);
-                    self.wake.notify_one();
-                    return;
-                }
+        self.orders.lock().writer.wake_reader();
+    }
+
+    /// Writes what had no room, as far as there is room now. The worker's bell rings when there is more.
+    pub(super) fn catch_up(&self) {
+        let mut orders = self.orders.lock();
+        let orders = &mut *orders;
+        while !orders.backlog.is_empty() {
+            let written = orders.writer.write(&orders.backlog).unwrap_or(orders.backlog.len());
+            orders.backlog.drain(..written);
+            orders.writer.wake_reader();
+            if !orders.backlog.is_empty() && orders.writer.await_room().unwrap_or(true) {
+                return;
             }
         }
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<(), Stopped> {
-        let mut written = 0;
-        while written < bytes.len() {
-            match self.stream.try_write(&bytes[written..]) {
-                Ok(more) => written += more,
-                Err(error) => return Err(Stopped { written, error }),
-            }
-        }
-        Ok(())
+    /// CPU time the worker has used since it turned to the call it is in; `None` when it is gone. What it did before its first
+    /// call on other threads counts, too: a few milliseconds.
+    pub(super) fn cpu_of_call(&self) -> Option<Duration> {
+        Some(self.child.cpu_time()?.saturating_sub(self.turned.cpu()))
     }
-
-    /// What the tending task waits for.
-    pub(super) fn interest(&self) -> Interest {
-        if self.out.lock().state == Writing::Blocked {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        }
-    }
-
-    /// The socket takes bytes again.
-    pub(super) fn unblock(&self) {
-        let mut out = self.out.lock();
-        if out.state == Writing::Blocked {
-            out.state = Writing::Nobody;
-        }
-        drop(out);
-        self.flush();
-    }
-}
-
-struct Stopped {
-    written: usize,
-    error: io::Error,
 }

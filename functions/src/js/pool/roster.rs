@@ -34,8 +34,6 @@ struct Slot {
     jobs: VecDeque<Job>,
     /// Since when it is in the first.
     since: Instant,
-    /// CPU time the worker had used then.
-    cpu_before: Duration,
     /// When the tending task looks at the clock next.
     watched_until: Option<Instant>,
 }
@@ -49,12 +47,6 @@ enum Duty {
 }
 
 impl Slot {
-    /// It turns to the call that is now the first.
-    fn turn(&mut self, now: Instant) {
-        self.since = now;
-        self.cpu_before = self.link.child.cpu_time().unwrap_or_default();
-    }
-
     /// When the time of its first call is over. Functions cannot wait for anything, so one that has used little CPU time when
     /// its budget ends was kept from running: a busy machine is not its fault, for a while.
     fn due(&self, job: &Job, now: Instant) -> Instant {
@@ -62,8 +54,7 @@ impl Slot {
         if now < due {
             return due;
         }
-        let used = self.link.child.cpu_time().map(|used| used.saturating_sub(self.cpu_before));
-        match used {
+        match self.link.cpu_of_call() {
             Some(used) if used < job.budget / 2 && now < self.since + job.budget * STARVED_BUDGETS_MAX => {
                 now + (job.budget / 2).saturating_sub(used).max(Duration::from_millis(1))
             }
@@ -141,7 +132,7 @@ impl Roster {
         let slot = &mut self.slots[slot];
         slot.link.push(&job.frame);
         if slot.jobs.is_empty() {
-            slot.turn(now);
+            slot.since = now;
             let due = now + job.budget;
             if slot.watched_until.is_none_or(|until| due < until) {
                 slot.watched_until = Some(due);
@@ -175,7 +166,7 @@ impl Roster {
         }
         let job = slot.jobs.pop_front();
         if !slot.jobs.is_empty() {
-            slot.turn(now);
+            slot.since = now;
         }
         self.refill(index, now);
         job
@@ -201,9 +192,8 @@ impl Roster {
 
     /// Takes a new worker on, active if there are too few of these. Flush its link afterwards.
     pub(super) fn enlist(&mut self, link: Arc<Link>, now: Instant) {
-        let (duty, jobs, cpu_before) = (Duty::Spare, VecDeque::new(), Duration::ZERO);
-        let slot = Slot { link, duty, jobs, since: now, cpu_before, watched_until: None };
-        self.slots.push(slot);
+        let (duty, jobs) = (Duty::Spare, VecDeque::new());
+        self.slots.push(Slot { link, duty, jobs, since: now, watched_until: None });
         self.promote(now);
     }
 

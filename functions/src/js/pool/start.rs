@@ -4,6 +4,7 @@ use super::link::Link;
 use super::{PooledFunction, Shared};
 use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
+use crate::js::ring::{self, NodeEnds, Reader};
 use crate::js::worker;
 use crate::process::{Child, Descendants, Launch, Limits, Spawner};
 use homefront_config::limits::{
@@ -25,6 +26,9 @@ const ALLOCATOR: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "16MiB");
 /// A worker that is ready for calls.
 pub(super) struct Started {
     pub(super) link: Arc<Link>,
+    /// The worker rings it when there is something to read, and it ends when the worker does.
+    pub(super) bell: UnixStream,
+    pub(super) answers: Reader,
     pub(super) inbox: Inbox,
     pub(super) last_words: LastWords,
     /// What it was given; newer ones must follow.
@@ -45,10 +49,11 @@ pub(super) enum StartFailure {
     Function { index: usize, error: TalkError },
 }
 
-/// A socket to a worker before calls go over it: one question, one answer.
+/// A worker before calls go to it: one question over the socket, one answer.
 pub(in crate::js) struct Talk {
     pub(in crate::js) child: Child,
     stream: UnixStream,
+    ends: NodeEnds,
     inbox: Inbox,
     last_words: LastWords,
 }
@@ -68,6 +73,8 @@ impl Talk {
     /// Starts `<executable> function-worker` and waits until it has locked itself in.
     pub(in crate::js) async fn start(spawner: &Spawner, executable: &Path) -> io::Result<(Self, Sandbox)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let memory = ring::memory()?;
+        ring::send_memory(&ours, &memory)?;
         ours.set_nonblocking(true)?;
         let limits = Limits { open_files_max: Some(16), file_bytes_max: Some(0), ..Limits::default() };
         let launch = Launch {
@@ -84,7 +91,8 @@ impl Talk {
         let mut child = spawner.spawn(launch).await?;
         let last_words = tokio::spawn(listen(child.id(), child.stderr.take()));
         let inbox = Inbox::new(FUNCTION_ANSWER_BYTES_MAX);
-        let mut talk = Self { child, stream: UnixStream::from_std(ours)?, inbox, last_words };
+        let ends = NodeEnds::of(memory)?;
+        let mut talk = Self { child, stream: UnixStream::from_std(ours)?, ends, inbox, last_words };
         match talk.ask(&[], Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
             Ok(Answer::Ready(sandbox)) => Ok((talk, sandbox)),
             Ok(_) => Err(io::Error::other("it did not say that it is ready")),
@@ -140,8 +148,11 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
         frames.clear();
         note(function, index, answer)?;
     }
-    let link = Arc::new(Link::new(talk.child, talk.stream));
-    Ok(Started { link, inbox: talk.inbox, last_words: talk.last_words, stores })
+    Order::put_serve(&mut frames);
+    talk.stream.write_all(&frames).await?;
+    let NodeEnds { orders, answers, turned } = talk.ends;
+    let link = Arc::new(Link::new(talk.child, orders, turned));
+    Ok(Started { link, bell: talk.stream, answers, inbox: talk.inbox, last_words: talk.last_words, stores })
 }
 
 fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkError>) -> Result<(), StartFailure> {

@@ -5,18 +5,17 @@ use super::roster::Watch;
 use super::start::{LastWords, Started};
 use super::{Shared, execution_failure};
 use crate::js::frame::{Answer, FrameError, Inbox};
-use std::io;
+use crate::js::ring::Reader;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long a killed worker's socket is read to its end; the kernel closes it at once.
-const DRAIN: Duration = Duration::from_secs(2);
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
 
 /// Why a worker's time is over.
 enum End {
     /// The call of this id has used up its budget.
     Overdue(u64),
-    /// It closed its socket: it exited, aborted or was killed.
+    /// It closed its end of the socket: it exited, aborted or was killed.
     Closed,
     /// It lied.
     Frame(FrameError),
@@ -24,74 +23,86 @@ enum End {
 
 /// Tends a worker until it is gone, and hands on what it leaves.
 pub(super) async fn tend(shared: Arc<Shared>, started: Started) {
-    let Started { link, mut inbox, last_words, .. } = started;
-    let mut buffer = vec![0; 65_536];
-    let end = until_end(&shared, &link, &mut inbox, &mut buffer).await;
+    let Started { link, mut bell, answers, inbox, last_words, .. } = started;
+    let mut ear = Ear { answers, inbox };
+    let end = until_end(&shared, &link, &mut bell, &mut ear).await;
     shared.roster.lock().dismiss(&link);
     link.child.kill();
-    if matches!(end, End::Overdue(_)) {
-        // Answers that were on their way count.
-        let _ = tokio::time::timeout(DRAIN, drain(&shared, &link, &mut inbox, &mut buffer)).await;
-    }
     let what = describe(&end, &link, last_words).await;
+    if !matches!(end, End::Frame(_)) {
+        // What it had answered before it died counts.
+        let _ = ear.receive(&shared, &link);
+    }
     shared.mourn(&link, blamed(&end), &what);
 }
 
-async fn until_end(shared: &Shared, link: &Arc<Link>, inbox: &mut Inbox, buffer: &mut [u8]) -> End {
+async fn until_end(shared: &Shared, link: &Arc<Link>, bell: &mut UnixStream, ear: &mut Ear) -> End {
     let alarm = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(alarm);
     loop {
+        // Before the clock: an answer that is there must not be taken for one that is late.
+        match ear.receive_or_wait(shared, link) {
+            Ok(Waits::ForBell) => {}
+            Ok(Waits::ForNothing) => continue,
+            Err(end) => return end,
+        }
+        link.catch_up();
         let watch = shared.roster.lock().watch(link, Instant::now());
         match watch {
             Watch::Overdue(id) => return End::Overdue(id),
             Watch::Until(due) if alarm.deadline() != due.into() => alarm.as_mut().reset(due.into()),
             _ => {}
         }
+        let mut rung = [0; 64];
         tokio::select! {
-            ready = link.stream.ready(link.interest()) => {
-                let Ok(ready) = ready else { return End::Closed };
-                if ready.is_writable() {
-                    link.unblock();
-                }
-                if let Err(end) = receive(shared, link, inbox, buffer) {
-                    return end;
-                }
-            }
+            rung = bell.read(&mut rung) => if matches!(rung, Ok(0) | Err(_)) { return End::Closed },
             () = link.wake.notified() => {}
             () = &mut alarm, if watch != Watch::Nothing => {}
         }
     }
 }
 
-/// Takes all answers that are there.
-fn receive(shared: &Shared, link: &Arc<Link>, inbox: &mut Inbox, buffer: &mut [u8]) -> Result<(), End> {
-    loop {
-        match link.stream.try_read(buffer) {
-            Ok(0) => return Err(End::Closed),
-            Ok(bytes) => inbox.push(&buffer[..bytes]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(_) => return Err(End::Closed),
-        }
-        while let Some(frame) = inbox.next_frame().map_err(End::Frame)? {
-            let Answer::Called(id, result) = Answer::take(frame).map_err(End::Frame)? else {
-                return Err(End::Frame(FrameError::Impossible("answer")));
-            };
-            let job = shared.roster.lock().answered(link, id, Instant::now());
-            let job = job.ok_or(End::Frame(FrameError::Impossible("call")))?;
+/// Where a worker's answers arrive.
+struct Ear {
+    answers: Reader,
+    inbox: Inbox,
+}
+
+/// What a worker is waited for.
+enum Waits {
+    /// It rings when there is something.
+    ForBell,
+    /// There is something already.
+    ForNothing,
+}
+
+impl Ear {
+    fn receive_or_wait(&mut self, shared: &Shared, link: &Arc<Link>) -> Result<Waits, End> {
+        self.receive(shared, link)?;
+        let waits = self.answers.await_bytes().map_err(|_| BROKEN)?;
+        Ok(if waits { Waits::ForBell } else { Waits::ForNothing })
+    }
+
+    /// Takes all answers that are there.
+    fn receive(&mut self, shared: &Shared, link: &Arc<Link>) -> Result<(), End> {
+        while self.answers.read(self.inbox.room()).map_err(|_| BROKEN)? > 0 {
+            self.answers.wake_writer();
+            while let Some(frame) = self.inbox.next_frame().map_err(End::Frame)? {
+                let Answer::Called(id, result) = Answer::take(frame).map_err(End::Frame)? else {
+                    return Err(End::Frame(FrameError::Impossible("answer")));
+                };
+                let job = shared.roster.lock().answered(link, id, Instant::now());
+                let job = job.ok_or(End::Frame(FrameError::Impossible("call")))?;
+                // Whoever asked may have gone.
+                let _ = job.reply.send(Ok(result));
+            }
             link.flush();
-            // Whoever asked may have gone.
-            let _ = job.reply.send(Ok(result));
         }
+        Ok(())
     }
 }
 
-async fn drain(shared: &Shared, link: &Arc<Link>, inbox: &mut Inbox, buffer: &mut [u8]) {
-    while link.stream.readable().await.is_ok() {
-        if receive(shared, link, inbox, buffer).is_err() {
-            return;
-        }
-    }
-}
+const BROKEN: End = End::Frame(FrameError::Impossible("position"));
 
 /// The call that must be to blame, if it is known.
 fn blamed(end: &End) -> Option<u64> {

@@ -1,0 +1,164 @@
+//! The way between a worker and its node: a socket until it is ready for calls, then memory that both share.
+
+use super::{Worker, WorkerError, put_bounded};
+use crate::js::frame::{Answer, Inbox, Order};
+use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
+use homefront_config::limits::{FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{read, retry_on_intr, write};
+use rustix::time::{ClockId, clock_gettime};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+/// How long nothing must come before garbage is collected.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// How often a worker that has nothing at all to do looks whether its node is still there. A killed node takes its workers
+/// with it; this is for one that merely hung up.
+const LONELY: Duration = Duration::from_secs(10);
+
+/// How the time before calls ended.
+pub(super) enum Prepared {
+    /// The node wants nothing more.
+    HungUp,
+    /// Calls come next; these bytes were received already.
+    ForCalls(Inbox),
+}
+
+/// Obeys orders from the socket until calls begin.
+pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Prepared, WorkerError> {
+    const READ_BYTES: usize = 16_384;
+    let (mut received, mut inbox, mut out) = ([0; READ_BYTES], Inbox::new(FUNCTION_ORDER_BYTES_MAX), Vec::new());
+    loop {
+        while let Some(frame) = inbox.next_frame()? {
+            match worker.decoder.order(frame)? {
+                Order::Serve => return Ok(Prepared::ForCalls(inbox)),
+                order => {
+                    if let Some(answer) = worker.obey(order) {
+                        put_bounded(&answer, &mut out);
+                        send(socket, &mut out)?;
+                    }
+                }
+            }
+        }
+        match retry_on_intr(|| read(socket, &mut received))? {
+            0 => return Ok(Prepared::HungUp),
+            bytes => inbox.push(&received[..bytes]),
+        }
+    }
+}
+
+/// Sends all of `out`, and empties it.
+pub(super) fn send(socket: BorrowedFd<'_>, out: &mut Vec<u8>) -> Result<(), WorkerError> {
+    let mut rest = out.as_slice();
+    while !rest.is_empty() {
+        let written = retry_on_intr(|| write(socket, rest))?;
+        rest = &rest[written..];
+    }
+    out.clear();
+    Ok(())
+}
+
+/// Calls, one after the other, through shared memory.
+pub(super) struct Calls<'a> {
+    socket: BorrowedFd<'a>,
+    orders: Reader,
+    inbox: Inbox,
+    answers: Writer,
+    turned: Turned,
+    out: Vec<u8>,
+    /// Since when an answer lies there that the node may not have noticed.
+    unannounced: Option<Instant>,
+}
+
+impl<'a> Calls<'a> {
+    pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, inbox: Inbox) -> Self {
+        let WorkerEnds { orders, answers, turned } = ends;
+        Self { socket, orders, inbox, answers, turned, out: Vec::new(), unannounced: None }
+    }
+
+    /// Obeys until the node hangs up.
+    pub(super) fn take(mut self, worker: &mut Worker) -> Result<(), WorkerError> {
+        loop {
+            if self.orders.read(self.inbox.room())? > 0 {
+                if self.orders.writer_waits() {
+                    self.ring()?;
+                }
+                self.obey_all(worker)?;
+                continue;
+            }
+            self.announce()?;
+            if self.orders.await_bytes()? {
+                let time = if worker.has_garbage() { IDLE } else { LONELY };
+                if !self.orders.sleep(time) {
+                    if worker.has_garbage() {
+                        worker.collect();
+                    }
+                    if hung_up(self.socket)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey_all(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
+        const DELAY: Duration = Duration::from_micros(FUNCTION_ANSWER_DELAY_US_MAX);
+        while let Some(frame) = self.inbox.next_frame()? {
+            let order = worker.decoder.order(frame)?;
+            if self.unannounced.is_some_and(|since| since.elapsed() > DELAY) {
+                self.announce()?;
+            }
+            if matches!(order, Order::Call(_)) {
+                self.turned.set(process_cpu_us());
+            }
+            if let Some(answer) = worker.obey(order) {
+                self.post(&answer)?;
+            }
+            if worker.collection_is_due() {
+                self.announce()?;
+                worker.collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an answer. The node may read it at once, and is woken for it a little later, with others.
+    fn post(&mut self, answer: &Answer) -> Result<(), WorkerError> {
+        put_bounded(answer, &mut self.out);
+        let mut written = self.answers.write(&self.out)?;
+        while written < self.out.len() {
+            self.announce()?;
+            if self.answers.await_room()? {
+                self.answers.sleep(LONELY);
+            }
+            written += self.answers.write(&self.out[written..])?;
+        }
+        self.out.clear();
+        self.unannounced.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    fn announce(&mut self) -> Result<(), WorkerError> {
+        self.unannounced = None;
+        if self.answers.reader_waits() { self.ring() } else { Ok(()) }
+    }
+
+    /// Wakes the task of the node that tends this worker.
+    fn ring(&self) -> Result<(), WorkerError> {
+        retry_on_intr(|| write(self.socket, &[0]))?;
+        Ok(())
+    }
+}
+
+fn hung_up(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    let mut state = [PollFd::new(&socket, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Nothing is sent over it any more, so that it is readable only when it has ended.
+    Ok(retry_on_intr(|| poll(&mut state, Some(&at_once)))? > 0)
+}
+
+fn process_cpu_us() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
+}
