@@ -388,7 +388,8 @@ fn wake(wish: &AtomicU32) {
 }
 
 fn sleep(wish: &AtomicU32, time: Duration) -> bool {
-    let time = futex::Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+    let time =
+        futex::Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
     // `AGAIN` = the wish was taken meanwhile, `INTR` = look again: as good as woken.
     !matches!(futex::wait(wish, futex::Flags::empty(), 1, Some(&time)), Err(rustix::io::Errno::TIMEDOUT))
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Starts a worker by hand, sends it bytes and hangs up.
 fn worker_gets(bytes: &[u8]) -> Output {
     let (mut ours, theirs) = UnixStream::pair().expect("a socket");
-    ring::send_memory(&ours, &ring::memory().expect("memory")).expect("it is sent");
+    ring::send_memory(&ours, ring::memory().expect("memory")).expect("it is sent");
     let mut command = Command::new(executable());
     command.arg(SUBCOMMAND).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped()).stderr(Stdio::piped());
     let process = command.spawn().expect("a process");

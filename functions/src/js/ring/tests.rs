@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn ends() -> (NodeEnds, WorkerEnds) {
     let memory = memory().unwrap();
