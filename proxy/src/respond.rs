@@ -61,7 +61,7 @@ fn verdict(failure: &Failure) -> (u16, &str, ResultType, Option<Detail>) {
 }
 
 /// CloudFront's statuses and `X-Cache` values for failed functions.
-fn edge_code(kind: FailureKind) -> (u16, ResultType) {
+pub(crate) fn edge_code(kind: FailureKind) -> (u16, ResultType) {
     match kind {
         FailureKind::FunctionExecution => (503, ResultType::FunctionExecutionError),
         FailureKind::FunctionValidation => (502, ResultType::FunctionValidationError),

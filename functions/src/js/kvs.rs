@@ -2,7 +2,7 @@
 
 mod import;
 
-pub use import::{ImportError, ImportProblem, load};
+pub use import::{ImportError, ImportProblem, iso_8601, load};
 
 use std::collections::HashMap;
 

@@ -1,13 +1,17 @@
 //! `homefront invoke`: one function on one event, without a node.
 
-use super::{WRONG_INPUT, complain, load, print, workers};
+use super::{WRONG_INPUT, complain, print, read, workers};
 use crate::clock::Clock;
+use crate::page::failure_sentence;
+use crate::respond::edge_code;
+use homefront_config::function::FunctionRuntime;
 use homefront_config::{Config, Function, Lambda, limits};
-use homefront_functions::js::runner;
+use homefront_functions::Failure;
+use homefront_functions::js::kvs::iso_8601;
+use homefront_functions::js::runner::{self, RunError};
 use homefront_functions::lambda::{self, InvokeResult};
 use homefront_functions::process::Spawner;
 use homefront_functions::test_function::TestResult;
-use homefront_functions::{Failure, FailureKind};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -15,24 +19,28 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-pub(super) fn run(name: &str, event: &Path, config: &Path, as_json: bool) -> ExitCode {
-    let config = match load(config) {
-        Ok(config) => config,
+pub(super) fn run(name: &str, event_file: &Path, config: &Path, as_json: bool) -> ExitCode {
+    // Without the warnings: that no behavior uses the function yet is no news to who tries it out.
+    let config = match read(config) {
+        Ok((config, _)) => config,
         Err(code) => return code,
     };
-    let event = match read_event(event) {
+    let event = match read_event(event_file) {
         Ok(event) => event,
-        Err(error) => return refuse(&format!("{}: {error}", event.display())),
+        Err(error) => return refuse(&format!("cannot read the event {}: {error}", event_file.display())),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot start threads: {error}")),
     };
     if let Some(function) = config.functions.iter().find(|function| function.name == name) {
-        return runtime.block_on(invoke_function(function, &event, as_json));
+        return runtime.block_on(invoke_function(function, event_file, &event, as_json));
     }
     if let Some(lambda) = config.lambdas.iter().find(|lambda| lambda.name == name) {
-        return runtime.block_on(invoke_lambda(lambda, event, as_json));
+        return match serde_json::from_slice::<serde::de::IgnoredAny>(&event) {
+            Ok(_) => runtime.block_on(invoke_lambda(lambda, event, as_json)),
+            Err(error) => refuse(&format!("{}: the event is not JSON: {error}", event_file.display())),
+        };
     }
     refuse(&format!("no function is called \"{name}\"\n  hint: this configuration has {}", names(&config)))
 }
@@ -60,7 +68,7 @@ fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(event)
 }
 
-async fn invoke_function(function: &Function, event: &[u8], as_json: bool) -> ExitCode {
+async fn invoke_function(function: &Function, event_file: &Path, event: &[u8], as_json: bool) -> ExitCode {
     let since = Clock::default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let ran = async {
         let workers = workers()?;
@@ -71,23 +79,64 @@ async fn invoke_function(function: &Function, event: &[u8], as_json: bool) -> Ex
     };
     let result = match ran.await {
         Ok(Ok(result)) => result,
+        Ok(Err(error @ RunError::Event(_))) => return refuse(&format!("{}: {error}", event_file.display())),
         Ok(Err(error)) => return refuse(&error.to_string()),
         Err(error) => return refuse(&error.to_string()),
     };
     let failed = !result.error_message.is_empty() || result.failure.is_some();
-    print(&if as_json { pretty(&test_result_json(function, &result)) } else { test_result_text(&result) });
+    if as_json {
+        print(&pretty(&test_result_json(function, &result)));
+        // AWS's shape has no place for it.
+        if let Some(refusal) = refusal(&result) {
+            complain(&refusal);
+        }
+    } else {
+        print(&test_result_text(&result));
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The shape of CloudFront's TestFunction.
+/// What CloudFront would answer to a result that TestFunction accepts.
+fn refusal(result: &TestResult) -> Option<String> {
+    result.failure.as_ref().filter(|_| result.error_message.is_empty()).map(would_answer)
+}
+
+/// The shape of CloudFront's TestFunction, as `aws cloudfront test-function` prints it.
 fn test_result_json(function: &Function, result: &TestResult) -> Value {
     json!({ "TestResult": {
-        "FunctionSummary": { "Name": function.name, "FunctionMetadata": { "Stage": "DEVELOPMENT" } },
+        "FunctionSummary": function_summary(function),
         "ComputeUtilization": result.compute_utilization.to_string(),
         "FunctionExecutionLogs": result.logs,
         "FunctionErrorMessage": result.error_message,
         "FunctionOutput": result.function_output,
     } })
+}
+
+/// What CloudFront would say of the function, had it been created there.
+fn function_summary(function: &Function) -> Value {
+    const ACCOUNT: &str = "000000000000";
+    let runtime = match function.runtime {
+        FunctionRuntime::CloudfrontJs1_0 => "cloudfront-js-1.0",
+        FunctionRuntime::CloudfrontJs2_0 => "cloudfront-js-2.0",
+    };
+    let mut config = json!({ "Comment": "", "Runtime": runtime });
+    if let Some(store) = &function.key_value_store {
+        let arn = format!("arn:aws:cloudfront::{ACCOUNT}:key-value-store/{}", store.name);
+        config["KeyValueStoreAssociations"] = json!({ "Quantity": 1, "Items": [{ "KeyValueStoreARN": arn }] });
+    }
+    let modified = std::fs::metadata(&function.code).and_then(|file| file.modified()).map(iso_8601);
+    let modified = modified.unwrap_or_default();
+    json!({
+        "Name": function.name,
+        "Status": "UNPUBLISHED",
+        "FunctionConfig": config,
+        "FunctionMetadata": {
+            "FunctionARN": format!("arn:aws:cloudfront::{ACCOUNT}:function/{}", function.name),
+            "Stage": "DEVELOPMENT",
+            "CreatedTime": modified,
+            "LastModifiedTime": modified,
+        },
+    })
 }
 
 fn test_result_text(result: &TestResult) -> String {
@@ -103,9 +152,7 @@ fn test_result_text(result: &TestResult) -> String {
     } else {
         let _ = writeln!(text, "error: {}", result.error_message);
     }
-    if let Some(failure) = &result.failure {
-        let _ = writeln!(text, "CloudFront answers {}: {}", status(failure), failure.detail);
-    }
+    text.extend(refusal(result));
     text.trim_end().to_owned()
 }
 
@@ -118,12 +165,10 @@ fn band(utilization: u8) -> &'static str {
     }
 }
 
-fn status(failure: &Failure) -> String {
-    let status = match failure.kind {
-        FailureKind::FunctionValidation | FailureKind::LambdaValidation => 502,
-        _ => 503,
-    };
-    format!("{status} {:?}", failure.kind)
+/// The answer a viewer would get, and why.
+fn would_answer(failure: &Failure) -> String {
+    let (status, result_type) = edge_code(failure.kind);
+    format!("CloudFront would answer {status} {result_type}: {}\n  {}", failure_sentence(failure), failure.detail)
 }
 
 fn section(text: &mut String, title: &str, lines: &[String]) {
@@ -170,7 +215,7 @@ fn invoke_text(result: &InvokeResult) -> String {
     let title = if result.error.is_some() { "error" } else { "output" };
     let _ = writeln!(text, "{title}:\n{}", pretty(&payload(result)));
     if let Some(failure) = &result.error {
-        let _ = writeln!(text, "CloudFront answers {}: {}", status(failure), failure.detail);
+        text.push_str(&would_answer(failure));
     }
     text.trim_end().to_owned()
 }

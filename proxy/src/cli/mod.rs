@@ -6,7 +6,7 @@ mod quickstart;
 mod serve;
 
 use clap::{Parser, Subcommand};
-use homefront_config::Config;
+use homefront_config::{Config, Warning};
 use homefront_functions::edge_code::Workers;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -84,18 +84,19 @@ pub fn run(cli: Cli) -> ExitCode {
 
 /// Reads a configuration; prints its warnings, or all that is wrong with it.
 fn load(file: &Path) -> Result<Config, ExitCode> {
-    match homefront_config::load(file, &|name| std::env::var(name).ok()) {
-        Ok((config, warnings)) => {
-            for warning in &warnings {
-                complain(&warning.to_string());
-            }
-            Ok(config)
-        }
-        Err(report) => {
-            complain(&report.to_string());
-            Err(ExitCode::from(WRONG_INPUT))
-        }
+    let (config, warnings) = read(file)?;
+    for warning in &warnings {
+        complain(&warning.to_string());
     }
+    Ok(config)
+}
+
+/// Reads a configuration; prints all that is wrong with it.
+fn read(file: &Path) -> Result<(Config, Vec<Warning>), ExitCode> {
+    homefront_config::load(file, &|name| std::env::var(name).ok()).map_err(|report| {
+        complain(&report.to_string());
+        ExitCode::from(WRONG_INPUT)
+    })
 }
 
 /// How this binary starts its workers.

@@ -1,6 +1,6 @@
 //! One line for each request, in CloudFront's format or as JSON, whatever a viewer sends.
 
-use crate::harness::{Edge, Reply, one_origin};
+use crate::harness::{Edge, Reply, get_of, one_origin, request_of};
 
 async fn logged(format: &str, requests: &[(&str, &[(&str, &str)])]) -> (String, Vec<String>) {
     let toml = format!(
@@ -115,4 +115,32 @@ async fn what_the_node_refuses_is_logged_with_its_reason() {
             "204 FunctionGeneratedResponse FunctionGeneratedResponse"
         ]
     );
+}
+
+#[tokio::test]
+async fn bytes_are_those_on_the_wire_request_line_and_status_line_included() {
+    let toml = format!(
+        "[log]\naccess = {{ path = \"access.log\", format = \"cloudfront-standard\" }}\nfunction = \"f.log\"\n{}",
+        one_origin("allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"PATCH\", \"POST\", \"DELETE\"]")
+    );
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello").with("X-A", "b")).start().await;
+    let close = [("Connection", "close")];
+    let requests = [
+        get_of("/x?page=2", &close),
+        get_of("/x?page=2", &close),
+        request_of("POST", "/upload", &close, "a body"),
+        request_of("HEAD", "/x", &close, ""),
+        request_of("TRACE", "/refused", &close, ""),
+        "GET / HTTP/1.0\r\nHost: dtest123456789.cloudfront.net\r\n\r\n".to_owned(),
+    ];
+    let mut on_the_wire = Vec::new();
+    for request in &requests {
+        let mut viewer = edge.connect().await;
+        viewer.write(request.as_bytes()).await;
+        on_the_wire.push((viewer.closed().await.len().to_string(), request.len().to_string()));
+    }
+    let log = edge.stop_and_read("access.log").await;
+    let fields = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+    let logged: Vec<_> = log.lines().skip(2).map(fields).map(|line| (line[3].clone(), line[17].clone())).collect();
+    assert_eq!(logged, on_the_wire, "sc-bytes and cs-bytes of {requests:?}");
 }

@@ -106,6 +106,24 @@ async fn over_tls(authority: &Authority, behavior: &str) -> Running {
 }
 
 #[tokio::test]
+async fn an_http_1_0_viewer_gets_a_body_without_chunks_that_ends_with_the_connection() {
+    let edge = Edge::before("", |_| Reply::chunked("hello")).start().await;
+    let newer = edge.get("/a").await;
+    assert_eq!((newer.header("transfer-encoding"), newer.text()), (Some("chunked"), "hello"), "what 1.0 must not get");
+    // A miss that the origin sends in chunks, and a hit.
+    for path in ["/b", "/b", "/a"] {
+        let mut viewer = edge.connect().await;
+        viewer.write(format!("GET {path} HTTP/1.0\r\nHost: {NAME}\r\n\r\n").as_bytes()).await;
+        let answer = String::from_utf8(viewer.closed().await).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.") && head.contains(" 200 OK\r\n"), "{head}");
+        assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{path}: {head}");
+        assert_eq!(body, "hello", "{path}");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn a_tls_listener_speaks_http_1_1_and_h2_as_alpn_says() {
     let authority = Authority::new();
     let edge = over_tls(&authority, "viewer_protocol_policy = \"https-only\"").await;

@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod hostile_viewers;
 mod https_origins;
+mod invoking;
 mod origin_failure;
 mod origin_functions;
 mod ranges;

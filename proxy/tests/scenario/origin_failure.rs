@@ -1,6 +1,6 @@
 //! Origins that are down, slow, or not HTTP: CloudFront's answers, and nothing else suffers.
 
-use crate::harness::{Edge, Origin, Reply, one_origin};
+use crate::harness::{Binary, Connection, Edge, Origin, Reply, binary, get_of, one_origin};
 use std::time::Duration;
 
 #[tokio::test]
@@ -10,6 +10,27 @@ async fn an_origin_that_is_down_is_a_502_page() {
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
     assert_eq!(answer.sentence(), "CloudFront wasn't able to connect to the origin.");
     edge.stop().await;
+}
+
+/// The node's own log goes where its standard error goes, here to a file.
+#[tokio::test]
+async fn an_origin_that_is_down_is_logged_with_its_id_and_the_reason_and_without_colours() {
+    let (folder, origins) = Edge::with(one_origin("")).served("app", Origin::nobody()).written();
+    let log = folder.path().join("node.log");
+    let mut command = binary::command(folder.path(), &["serve", "homefront.toml"]);
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let (binary, address) = Binary::start(command).await;
+    let answer = Connection::open(address).await.send(&get_of("/x", &[])).await;
+    assert_eq!(answer.status, 502);
+    binary.signal(rustix::process::Signal::TERM);
+    assert!(binary.ended().await.success());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains('\u{1b}'), "colours are for terminals: {log:?}");
+    let failed: Vec<_> = log.lines().filter(|line| line.contains("request failed")).collect();
+    let [line] = failed[..] else { panic!("one line for one request: {log}") };
+    let (_time, line) = line.split_once("  ").expect("a time");
+    let line = line.replace(answer.header("x-amz-cf-id").unwrap(), "[X-Amz-Cf-Id]");
+    insta::assert_snapshot!(line.replace(&origins["app"].address.to_string(), "[address]"));
 }
 
 #[tokio::test]

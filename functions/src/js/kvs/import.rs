@@ -138,7 +138,7 @@ fn store_id(name: &str) -> String {
 }
 
 /// `2023-11-21T07:28:00.000Z`
-fn iso_8601(time: SystemTime) -> String {
+pub fn iso_8601(time: SystemTime) -> String {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, second) = (since_epoch.as_secs() / 86_400, since_epoch.as_secs() % 86_400);
     let (year, month, day) = civil(days);

@@ -1,0 +1,181 @@
+//! `homefront invoke`: one function on one event, as text and in the shape of AWS's API.
+
+use crate::harness::binary::{self, Ended};
+use crate::harness::{Edge, Reply, one_origin};
+use std::fmt::Write as _;
+use tempfile::TempDir;
+
+const VIEWER_REQUEST: &str = r#"{
+  "version": "1.0",
+  "context": { "eventType": "viewer-request", "distributionId": "EDFDVBD6EXAMPLE" },
+  "viewer": { "ip": "203.0.113.178" },
+  "request": {
+    "method": "GET",
+    "uri": "/docs/",
+    "querystring": { "page": { "value": "2" } },
+    "headers": { "host": { "value": "www.example.com" } },
+    "cookies": { "id": { "value": "x" } }
+  }
+}"#;
+
+const ORIGIN_REQUEST: &str = r#"{
+  "Records": [{ "cf": {
+    "config": { "distributionId": "EDFDVBD6EXAMPLE", "eventType": "origin-request", "requestId": "4TyzHTaYWb1GX1qTfsHhEqV6HUDd" },
+    "request": { "clientIp": "203.0.113.178", "method": "GET", "uri": "/docs/", "querystring": "", "headers": {} }
+  } }]
+}"#;
+
+const REWRITE: &str = "function handler(event) {
+  var request = event.request;
+  console.log('from ' + event.viewer.ip);
+  console.log('asked for ' + request.uri);
+  request.uri += 'index.html';
+  return request;
+}
+";
+
+const HOOK: &str = "
+def handler(event, context):
+    request = event['Records'][0]['cf']['request']
+    print('asked for ' + request['uri'])
+    request['uri'] += 'index.html'
+    return request
+
+def throws(event, context):
+    raise ValueError('boom')
+";
+
+/// A configuration with functions that rewrite, throw and return what CloudFront refuses, in both languages.
+fn functions() -> TempDir {
+    let toml = one_origin("viewer_request = { function = \"rewrite\" }")
+        + "\n[[key_value_store]]\nname = \"pages\"\nsource = \"pages.json\"\n\
+           [[lambda]]\nname = \"hook-that-throws\"\nruntime = \"python3\"\nhandler = \"main.throws\"\ncode = \"hook\"\ntimeout_s = 20\n";
+    let function = |edge: Edge, name: &str, code: &str| edge.function_with(name, code, "budget_ms = 5000");
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).python("hook", HOOK, "timeout_s = 20");
+    let edge = edge.function_with("rewrite", REWRITE, "budget_ms = 5000\nkey_value_store = \"pages\"");
+    let edge = function(
+        edge,
+        "throws",
+        "function handler(event) {\n  console.log('about to fail');\n  throw new Error('boom');\n}\n",
+    );
+    let edge = function(
+        edge,
+        "host",
+        "function handler(event) { event.request.headers.host.value = 'b.example'; return event.request; }",
+    );
+    let edge = edge
+        .file("pages.json", r#"{"data":[]}"#)
+        .file("viewer-request.json", VIEWER_REQUEST)
+        .file("origin-request.json", ORIGIN_REQUEST)
+        .file("no-method.json", VIEWER_REQUEST.replace("\"method\": \"GET\",", ""))
+        .file("text.json", "GET / HTTP/1.1");
+    edge.written().0
+}
+
+/// What differs from run to run, and what every run has in its place.
+const VARIES: [(&str, &str); 6] = [
+    (r#""(Created|LastModified)Time": "[^"]+""#, r#""${1}Time": "[time]""#),
+    (r"compute utilization: \d+ \(.*\)", "compute utilization: [percent] ([band])"),
+    (r#""ComputeUtilization": "\d+""#, r#""ComputeUtilization": "[percent]""#),
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
+    (r"Duration: [\d.]+ ms", "Duration: [time] ms"),
+    (r"Max Memory Used: \d+ MB", "Max Memory Used: [size] MB"),
+];
+
+fn told(text: &str, folder: &TempDir) -> String {
+    text.replace(folder.path().to_str().unwrap(), "[folder]")
+}
+
+macro_rules! assert_told {
+    ($text:expr) => {
+        let text = $text;
+        insta::with_settings!({ filters => VARIES }, { insta::assert_snapshot!(text) });
+    };
+}
+
+async fn run(folder: &TempDir, words: &[&str]) -> Ended {
+    binary::run(binary::command(folder.path(), words)).await
+}
+
+/// Everything a run of `homefront invoke` prints, as text and as JSON.
+async fn invoke(name: &str, event: &str) -> String {
+    let folder = functions();
+    let mut said = String::new();
+    for json in [&[][..], &["--json"]] {
+        let words = [&["invoke", name, event], json].concat();
+        let Ended { code, stdout, stderr } = run(&folder, &words).await;
+        let _ = write!(said, "$ homefront {}\n{stdout}", words.join(" "));
+        if !stderr.is_empty() {
+            let _ = write!(said, "(standard error)\n{stderr}");
+        }
+        let _ = write!(said, "(exit code {})\n\n", code.unwrap());
+    }
+    told(&said, &folder)
+}
+
+#[tokio::test]
+async fn a_cloudfront_function_prints_its_output_its_log_and_its_utilization() {
+    assert_told!(invoke("rewrite", "viewer-request.json").await);
+}
+
+#[tokio::test]
+async fn a_cloudfront_function_that_throws_prints_awss_message_and_fails() {
+    assert_told!(invoke("throws", "viewer-request.json").await);
+}
+
+#[tokio::test]
+async fn what_cloudfront_would_refuse_is_told_beside_the_output() {
+    assert_told!(invoke("host", "viewer-request.json").await);
+}
+
+#[tokio::test]
+async fn a_lambda_edge_function_prints_its_output_and_its_log() {
+    assert_told!(invoke("hook", "origin-request.json").await);
+}
+
+#[tokio::test]
+async fn a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails() {
+    assert_told!(invoke("hook-that-throws", "origin-request.json").await);
+}
+
+#[tokio::test]
+async fn a_bad_event_file_is_refused_with_its_name_and_what_is_wrong() {
+    let folder = functions();
+    let mut said = String::new();
+    for (name, event) in [
+        ("rewrite", "nothing.json"),
+        ("rewrite", "text.json"),
+        ("rewrite", "no-method.json"),
+        ("rewrite", "origin-request.json"),
+        ("hook", "nothing.json"),
+        ("hook", "text.json"),
+    ] {
+        let Ended { code, stdout, stderr } = run(&folder, &["invoke", name, event]).await;
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{name} {event}: {stderr}");
+        let _ = write!(said, "$ homefront invoke {name} {event}\n{stderr}");
+    }
+    insta::assert_snapshot!(told(&said, &folder));
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_refused_with_the_names_there_are() {
+    let folder = functions();
+    let Ended { code, stdout, stderr } = run(&folder, &["invoke", "rewrites", "viewer-request.json"]).await;
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(stderr);
+}
+
+#[tokio::test]
+async fn an_event_can_come_from_standard_input() {
+    use std::process::Stdio;
+    use tokio::io::AsyncWriteExt as _;
+    let folder = functions();
+    let mut child = binary::command(folder.path(), &["invoke", "rewrite", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(VIEWER_REQUEST.as_bytes()).await.unwrap();
+    drop(stdin);
+    let output =
+        tokio::time::timeout(crate::harness::PATIENCE, child.wait_with_output()).await.expect("an end").unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("/docs/index.html"));
+}
