@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub struct Behavior {
     /// `*` for the default behavior.
     pub path_pattern: PathPattern,
-    /// Index into [`Distribution::origins`](crate::Distribution::origins).
-    pub target_origin: usize,
+    /// Whom its requests go to.
+    pub target_origin: TargetOrigin,
     /// `allow-all` when absent.
     pub viewer_protocol_policy: ViewerProtocolPolicy,
     /// One of CloudFront's three sets.
@@ -31,6 +31,15 @@ pub struct Behavior {
     pub authorize: Option<Arc<Jwt>>,
     /// Native A/B split, after the viewer-request function.
     pub split: Option<Split>,
+}
+
+/// What `target_origin` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetOrigin {
+    /// Index into [`Distribution::origins`](crate::Distribution::origins).
+    Origin(usize),
+    /// Index into [`Distribution::origin_groups`](crate::Distribution::origin_groups).
+    Group(usize),
 }
 
 /// What happens to a viewer that comes over plain HTTP.

@@ -2,6 +2,7 @@
 
 use crate::behavior::Behavior;
 use crate::origin::Origin;
+use crate::origin_group::OriginGroup;
 use std::sync::Arc;
 
 /// `[[distribution]]`.
@@ -17,6 +18,8 @@ pub struct Distribution {
     pub default_root_object: Option<String>,
     /// At least one, ids unique.
     pub origins: Vec<Arc<Origin>>,
+    /// Ids unique, also among the origins'.
+    pub origin_groups: Vec<OriginGroup>,
     /// In the order of the file; the first whose pattern matches wins.
     pub behaviors: Vec<Arc<Behavior>>,
     /// When none of [`Distribution::behaviors`] matches.

@@ -1,5 +1,6 @@
 //! Native A/B experiments.
 
+use crate::behavior::TargetOrigin;
 use std::sync::Arc;
 
 /// `[[experiment]]`.
@@ -20,7 +21,7 @@ pub struct Variant {
     pub name: String,
     /// Share of new viewers, relative to the sum.
     pub weight: u32,
-    /// Origin id instead of the behavior's.
+    /// Id of an origin or an origin group instead of the behavior's.
     pub origin: Option<String>,
     /// Starts with `/`, no trailing `/`; put in front of the URI before the cache key is built.
     pub uri_prefix: Option<String>,
@@ -33,6 +34,6 @@ pub struct Variant {
 pub struct Split {
     /// The experiment.
     pub experiment: Arc<Experiment>,
-    /// For each variant its origin's index in the distribution, where it names one.
-    pub origins: Vec<Option<usize>>,
+    /// For each variant its own origin, where it names one.
+    pub origins: Vec<Option<TargetOrigin>>,
 }

@@ -80,6 +80,8 @@ pub const KEY_FILE_BYTES_MAX: u64 = 1_048_576;
 pub const ALIASES_QUOTA: usize = 100;
 /// Origins of a distribution. CloudFront's quota: 100.
 pub const ORIGINS_QUOTA: usize = 100;
+/// Origin groups of a distribution. CloudFront's quota: 10.
+pub const ORIGIN_GROUPS_QUOTA: usize = 10;
 /// Behaviors of a distribution, the default one included. CloudFront's quota: 75.
 pub const BEHAVIORS_QUOTA: usize = 75;
 /// Characters of `default_root_object`. CloudFront: 255.

@@ -1,5 +1,8 @@
 //! Where objects come from.
 
+use crate::limits::ORIGIN_PATH_CHARS_MAX;
+use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ pub enum OriginKind {
 }
 
 /// A server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CustomOrigin {
     /// A DNS name or an address, without a port. The default `Host` of origin requests.
     pub domain_name: String,
@@ -49,12 +52,14 @@ pub struct CustomOrigin {
     pub keepalive_timeout: Duration,
     /// Of the whole response; `None` = no bound. At least `read_timeout`.
     pub response_completion_timeout: Option<Duration>,
+    /// The versions of TLS that Lambda@Edge functions are shown.
+    pub ssl_protocols: SslProtocols,
     /// How the origin's certificate is judged.
     pub tls: OriginTls,
 }
 
 /// `protocol_policy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginProtocolPolicy {
     /// `http-only`
     HttpOnly,
@@ -65,7 +70,7 @@ pub enum OriginProtocolPolicy {
 }
 
 /// `tls = { ca, verify, server_name }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OriginTls {
     /// PEM bundle to trust instead of the system's roots.
     pub ca: Option<PathBuf>,
@@ -73,4 +78,115 @@ pub struct OriginTls {
     pub verify: bool,
     /// SNI and the name that is checked; `domain_name` when absent.
     pub server_name: Option<String>,
+}
+
+impl CustomOrigin {
+    /// A server with CloudFront's defaults.
+    pub fn new(domain_name: String) -> Self {
+        Self {
+            domain_name,
+            http_port: 80,
+            https_port: 443,
+            protocol_policy: OriginProtocolPolicy::MatchViewer,
+            connection_attempts: 3,
+            connection_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(5),
+            response_completion_timeout: None,
+            ssl_protocols: SslProtocols::default(),
+            tls: OriginTls { ca: None, verify: true, server_name: None },
+        }
+    }
+}
+
+/// Some of CloudFront's four versions of TLS, of which the lowest is the minimum. The node speaks 1.2 and 1.3 whatever the
+/// minimum is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SslProtocols(u8);
+
+impl SslProtocols {
+    /// CloudFront's words, oldest first.
+    pub const ALL: [&str; 4] = ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"];
+
+    /// A set of versions; `None` when it is empty or has a word that is none of CloudFront's.
+    pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut set = 0;
+        for word in words {
+            set |= 1 << Self::ALL.iter().position(|known| *known == word)?;
+        }
+        (set != 0).then_some(Self(set))
+    }
+
+    /// The versions, oldest first.
+    pub fn iter(self) -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().enumerate().filter(move |(place, _)| self.0 & (1 << place) != 0).map(|(_, word)| word)
+    }
+}
+
+impl Default for SslProtocols {
+    /// TLSv1.2.
+    fn default() -> Self {
+        Self(0b1000)
+    }
+}
+
+impl fmt::Debug for SslProtocols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// Whether an origin can listen on a port: 80, 443, 1024 to 65535.
+pub fn port_valid(port: u16) -> bool {
+    matches!(port, 80 | 443 | 1024..)
+}
+
+/// Whether a text is a name in the DNS: labels of letters, digits, `-` and `_` (which private networks use), 63 at most each,
+/// 253 in all; not an address.
+pub fn dns_name_valid(name: &str) -> bool {
+    crate::build::is_host_name(name) && name.parse::<IpAddr>().is_err()
+}
+
+/// The rule that a text breaks as an origin's path, if it breaks one. The path of an origin starts with `/`, does not end with
+/// it, and is a path and nothing else.
+pub fn path_fault(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        Some("starts with `/`")
+    } else if path.ends_with('/') {
+        Some("does not end with `/`")
+    } else if path.chars().count() > ORIGIN_PATH_CHARS_MAX {
+        Some("has at most 255 characters")
+    } else if path.bytes().any(|b| !b.is_ascii_graphic() || b"?#\\".contains(&b)) {
+        Some("has no spaces, `?`, `#` or bytes beyond ASCII; percent-encode them")
+    } else {
+        None
+    }
+}
+
+/// Whether CloudFront does not add a header of this name (lower case) to origin requests.
+pub fn custom_header_forbidden(name: &str) -> bool {
+    crate::build::is_forbidden_custom(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssl_protocols_are_cloudfronts_four() {
+        let some = SslProtocols::new(["TLSv1.2", "TLSv1"]).unwrap();
+        assert_eq!(some.iter().collect::<Vec<_>>(), ["TLSv1", "TLSv1.2"]);
+        assert_eq!(SslProtocols::new(["TLSv1.3"]), None);
+        assert_eq!(SslProtocols::new([]), None);
+        assert_eq!(format!("{:?}", SslProtocols::default()), "{\"TLSv1.2\"}");
+    }
+
+    #[test]
+    fn addresses_and_ports_are_no_dns_names() {
+        assert!(dns_name_valid("b.example.com") && dns_name_valid("localhost") && dns_name_valid("_a.b"));
+        for name in ["127.0.0.1", "::1", "a:80", "a..b", "", "a.", "-a", "a b", "\u{e9}.com", &"a.".repeat(127)] {
+            assert!(!dns_name_valid(name), "{name:?}");
+        }
+    }
 }

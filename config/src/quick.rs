@@ -2,8 +2,8 @@
 
 use crate::Config;
 use crate::association::Associations;
-use crate::behavior::{AllowedMethods, Behavior, CachedMethods, ViewerProtocolPolicy};
-use crate::build::{CACHE_MEMORY_BYTES, custom, default_cache_policy, domain_name, id_from, is_host_name};
+use crate::behavior::{AllowedMethods, Behavior, CachedMethods, TargetOrigin, ViewerProtocolPolicy};
+use crate::build::{CACHE_MEMORY_BYTES, default_cache_policy, domain_name, id_from, is_host_name};
 use crate::distribution::Distribution;
 use crate::listener::Listen;
 use crate::log::{Log, LogTarget};
@@ -35,7 +35,7 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
     let id = id_from(&[], 0);
     let behavior = Behavior {
         path_pattern: PathPattern::any(),
-        target_origin: 0,
+        target_origin: TargetOrigin::Origin(0),
         viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
         allowed_methods: AllowedMethods::GetHead,
         cached_methods: CachedMethods::GetHead,
@@ -51,6 +51,7 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         aliases: Vec::new(),
         default_root_object: None,
         origins: vec![Arc::new(origin)],
+        origin_groups: Vec::new(),
         behaviors: Vec::new(),
         default_behavior: Arc::new(behavior),
     };
@@ -89,7 +90,7 @@ fn origin(url: &str) -> Result<Origin, OriginUrlError> {
         None if is_host_name(host) => host.to_ascii_lowercase(),
         _ => return Err(OriginUrlError::Host(url.to_owned(), host.to_owned())),
     };
-    let mut server = CustomOrigin { protocol_policy: policy, ..custom(host) };
+    let mut server = CustomOrigin { protocol_policy: policy, ..CustomOrigin::new(host) };
     match policy {
         OriginProtocolPolicy::HttpsOnly => server.https_port = port,
         _ => server.http_port = port,

@@ -1,7 +1,7 @@
 //! From the viewer's request to the question the cache is asked: admit, route, guard, viewer request, split.
 
 use crate::admit::{self, BodyPresence};
-use crate::exchange::{Exchange, Route, Said};
+use crate::exchange::{Exchange, Route, Said, members};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::forward;
@@ -91,7 +91,7 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
     if redirect.is_none() && !behavior.allowed_methods.contains(request.method.as_str()) {
         return Err(Failure::MethodNotAllowed(request.method.to_string()));
     }
-    let origin = behavior.target_origin;
+    let (origin, failover) = members(distribution, behavior.target_origin);
     let verifier = match &behavior.authorize {
         None => None,
         // Without its verifier a guarded behavior must not be served at all.
@@ -102,7 +102,7 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
                 .ok_or_else(|| Failure::Internal(format!("no verifier was made for jwt \"{}\"", jwt.name)))?,
         ),
     };
-    exchange.route = Some(Route { distribution: distribution.clone(), verifier, behavior, origin });
+    exchange.route = Some(Route { distribution: distribution.clone(), verifier, behavior, origin, failover });
     Ok(redirect)
 }
 
@@ -182,7 +182,7 @@ fn split(request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Fai
         exchange.set_cookies.push(HeaderValue::from_str(cookie).map_err(|error| Failure::Internal(error.to_string()))?);
     }
     if let (Some(route), Some(origin)) = (&mut exchange.route, split.origins[assigned.index]) {
-        route.origin = origin;
+        route.send_to(origin);
     }
     Ok(())
 }

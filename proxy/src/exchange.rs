@@ -5,10 +5,13 @@ use crate::failure::Failure;
 use crate::guard::Verifier;
 use crate::node::Deployed;
 use crate::observe::access_log::{Detail, ResultType};
+use crate::origin::failover::Failover;
 use crate::origin::local::LocalOrigin;
+use crate::origin::{Chosen, PreparedOrigin};
 use crate::request_id::RequestId;
 use bytes::Bytes;
 use homefront_config::Behavior;
+use homefront_config::behavior::TargetOrigin;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -85,8 +88,38 @@ pub(crate) struct Route {
     pub(crate) verifier: Option<Arc<Verifier>>,
     /// The behavior; a rewritten URI does not change it.
     pub(crate) behavior: Arc<Behavior>,
-    /// Index of the origin: the behavior's, or that of an experiment's variant.
-    pub(crate) origin: usize,
+    /// Whom the request goes to: the behavior's origin, that of an experiment's variant, or what a function made of it.
+    pub(crate) origin: Chosen,
+    /// Who is asked when that one fails.
+    pub(crate) failover: Option<Failover>,
+}
+
+impl Route {
+    /// The origin that is asked, or is to be asked next.
+    pub(crate) fn origin(&self) -> &PreparedOrigin {
+        match &self.origin {
+            Chosen::Configured(index) => &self.distribution.origins[*index],
+            Chosen::Rewritten(origin) => origin,
+        }
+    }
+
+    /// Sends the request to an origin or a group of the configuration.
+    pub(crate) fn send_to(&mut self, target: TargetOrigin) {
+        (self.origin, self.failover) = members(&self.distribution, target);
+    }
+}
+
+/// The origin that is asked first, and the one that is asked when it fails.
+pub(crate) fn members(distribution: &Deployed, target: TargetOrigin) -> (Chosen, Option<Failover>) {
+    match target {
+        TargetOrigin::Origin(index) => (Chosen::Configured(index), None),
+        TargetOrigin::Group(index) => {
+            let group = &distribution.config.origin_groups[index];
+            let secondary = Chosen::Configured(group.secondary);
+            let failover = Failover { secondary, status_codes: group.failover_status_codes };
+            (Chosen::Configured(group.primary), Some(failover))
+        }
+    }
 }
 
 /// The origin's side of a request.
@@ -98,6 +131,8 @@ pub(crate) struct Fetch {
     pub(crate) attempts: usize,
     /// When the first attempt began.
     pub(crate) began: Option<Instant>,
+    /// Whether it has just turned to the second member of an origin group.
+    pub(crate) turned: Turned,
     /// An answer that is there already and enters as an origin's: generated, or with a replaced body.
     pub(crate) answer: Option<Arc<dyn LocalOrigin>>,
     /// Whether an origin-request function made that answer.
@@ -112,6 +147,16 @@ pub(crate) struct Fetch {
     pub(crate) not_modified: Option<HeaderMap>,
     /// The body that an origin-response function put in place of the origin's.
     pub(crate) replaced_body: Option<Bytes>,
+}
+
+/// Whether the next attempt is the first at another origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Turned {
+    /// It is not.
+    #[default]
+    No,
+    /// It goes to the second member of an origin group.
+    ToSecondary,
 }
 
 /// What came of a request.

@@ -1,12 +1,13 @@
 //! The way to the origin: what it is asked, over which connection, how often it is tried.
 
 use crate::cache::store;
-use crate::exchange::{Exchange, NO_VIEWER};
+use crate::exchange::{Exchange, Fetch, NO_VIEWER, Turned};
 use crate::failure::Failure;
 use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
 use crate::head;
 use crate::hooks;
 use crate::node::Node;
+use crate::origin::failover::{self, Cause};
 use crate::origin::{PreparedOrigin, Reach, local, peer::Server};
 use homefront_config::limits;
 use http::{Method, header};
@@ -16,8 +17,20 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use std::time::Instant;
 
-/// Chooses where the next attempt goes, after the origin-request function has seen what is about to be sent.
-pub(crate) async fn prepare(
+/// Chooses where the next attempt goes, after the origin-request function has seen what is about to be sent. Where the name
+/// of a group's first member has no address, that is the second.
+pub(crate) async fn prepare(node: &Node, session: &Session, exchange: &mut Exchange) -> Result<HttpPeer, Failure> {
+    let caching = caching(session, exchange);
+    exchange.fetch.turned = Turned::No;
+    match prepare_one(node, session.req_header(), exchange, caching, Instant::now()).await {
+        Err(failure) if fail_over(session, exchange, Cause::Failure(&failure)) => {
+            prepare_one(node, session.req_header(), exchange, caching, Instant::now()).await
+        }
+        prepared => prepared,
+    }
+}
+
+async fn prepare_one(
     node: &Node,
     request: &RequestHeader,
     exchange: &mut Exchange,
@@ -39,8 +52,7 @@ pub(crate) async fn prepare(
             return Ok(local::peer(answer));
         }
     }
-    let route = exchange.route()?;
-    let origin = &route.distribution.origins[route.origin];
+    let origin = exchange.route()?.origin();
     match &origin.reach {
         Reach::Local(origin) => Ok(local::peer(origin.clone())),
         Reach::Server(server) => connect(node, origin, server, exchange).await,
@@ -69,7 +81,7 @@ async fn connect(
 /// What the origin is asked, by the behavior's policies.
 fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Result<RequestHeader, Failure> {
     let route = exchange.route()?;
-    let origin = &route.distribution.origins[route.origin];
+    let origin = route.origin();
     let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
     let facts = viewer_facts(node, exchange, request);
     let query = forward::origin_query(request.uri.query(), policy, extra);
@@ -195,6 +207,43 @@ pub(crate) fn retry_read(exchange: &mut Exchange, method: &Method, error: &Error
     }
 }
 
+/// Turns to the second member of an origin group, if there is one and this is a failure to it. The request goes there anew:
+/// with that origin's settings and attempts, and past the origin-request function once more.
+pub(crate) fn fail_over(session: &Session, exchange: &mut Exchange, cause: Cause<'_>) -> bool {
+    let due = may_fail_over(session, exchange, cause);
+    if due {
+        turn_to_secondary(exchange, cause);
+    }
+    due
+}
+
+/// The turn itself.
+pub(crate) fn turn_to_secondary(exchange: &mut Exchange, cause: Cause<'_>) {
+    let failed = origin_id(exchange);
+    let Some(route) = &mut exchange.route else { return };
+    let Some(failover) = route.failover.take() else { return };
+    route.origin = failover.secondary;
+    exchange.fetch = Fetch { turned: Turned::ToSecondary, ..Fetch::default() };
+    let next = origin_id(exchange);
+    tracing::warn!(request_id = exchange.request_id.as_str(), %failed, %cause, asked_instead = %next, "origin failover");
+}
+
+/// Whether what the first member did is a failure at which the second is asked.
+pub(crate) fn may_fail_over(session: &Session, exchange: &Exchange, cause: Cause<'_>) -> bool {
+    let Some(route) = &exchange.route else { return false };
+    let Some(failover) = &route.failover else { return false };
+    // Answers that the node or a function made stand where the origin's would; their statuses are not the origin's.
+    let made_here = exchange.fetch.generated || exchange.fetch.origin_response_done;
+    if made_here && matches!(cause, Cause::Status(_)) {
+        return false;
+    }
+    let method = &session.req_header().method;
+    // A body that the first member has taken is there for the second only if it was small enough to be kept.
+    failover::is_due(failover.status_codes, method, route.behavior.cached_methods, cause)
+        && session.response_written().is_none()
+        && !session.as_ref().retry_buffer_truncated()
+}
+
 /// Whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
@@ -205,8 +254,7 @@ pub(crate) enum Retry {
 }
 
 fn attempts_max(exchange: &Exchange) -> Option<usize> {
-    let route = exchange.route.as_ref()?;
-    match &route.distribution.origins[route.origin].reach {
+    match &exchange.route.as_ref()?.origin().reach {
         Reach::Server(server) => Some(usize::from(server.config().connection_attempts)),
         Reach::Local(_) => None,
     }
@@ -228,14 +276,13 @@ pub(crate) fn admit_response(exchange: &mut Exchange, response: &ResponseHeader)
 
 /// For messages.
 pub(crate) fn origin_id(exchange: &Exchange) -> String {
-    let id = |route: &crate::exchange::Route| route.distribution.origins[route.origin].config.id.clone();
+    let id = |route: &crate::exchange::Route| route.origin().config.id.clone();
     exchange.route.as_ref().map(id).unwrap_or_default()
 }
 
 /// The whole-response budget of the request's origin.
 pub(crate) fn completion_budget(exchange: &Exchange) -> Option<std::time::Duration> {
-    let route = exchange.route.as_ref()?;
-    match &route.distribution.origins[route.origin].reach {
+    match &exchange.route.as_ref()?.origin().reach {
         Reach::Server(server) => server.config().response_completion_timeout,
         Reach::Local(_) => None,
     }

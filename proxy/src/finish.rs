@@ -1,9 +1,10 @@
 //! When a request does not end as it should: retries, and CloudFront's page where nothing was sent yet.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Turned};
 use crate::failure::Failure;
 use crate::fetch::{self, Retry};
 use crate::node::Node;
+use crate::origin::failover::Cause;
 use crate::origin::local;
 use crate::respond;
 use pingora::proxy::{FailToProxy, Session};
@@ -56,7 +57,7 @@ pub(crate) fn before_connecting(session: &Session, mut error: Box<Error>, exchan
     let mut retry = fetch::retry_connect(exchange);
     if retry == Retry::GiveUp {
         let failure = respond::origin_failure(&fetch::origin_id(exchange), &error);
-        retry = keep(session, exchange, failure);
+        retry = next_member(session, exchange, failure);
     }
     error.set_retry(retry == Retry::Again);
     error
@@ -72,7 +73,7 @@ pub(crate) fn after_connecting(
     client_reused: bool,
 ) -> Box<Error> {
     let mut error = error.more_context(format!("Peer: {peer}"));
-    if exchange.fetch.answer.is_some() {
+    if exchange.fetch.answer.is_some() || exchange.fetch.turned == Turned::ToSecondary {
         error.set_retry(true);
         return error;
     }
@@ -91,8 +92,16 @@ pub(crate) fn after_connecting(
         return error;
     }
     let failure = respond::origin_failure(&fetch::origin_id(exchange), &error);
-    error.set_retry(keep(session, exchange, failure) == Retry::Again);
+    error.set_retry(next_member(session, exchange, failure) == Retry::Again);
     error
+}
+
+/// An origin has failed for good: the second member of its group is asked, or its failure is the answer.
+fn next_member(session: &Session, exchange: &mut Exchange, failure: Failure) -> Retry {
+    if fetch::fail_over(session, exchange, Cause::Failure(&failure)) {
+        return Retry::Again;
+    }
+    keep(session, exchange, failure)
 }
 
 /// The last word of a failed request.

@@ -42,7 +42,7 @@ pub(crate) async fn origin_request(node: &Node, exchange: &mut Exchange) -> Resu
     let route = exchange.route()?.clone();
     let Some(lambda) = &route.behavior.associations.origin_request else { return Ok(()) };
     let Some(mut request) = exchange.fetch.head.take() else { return Ok(()) };
-    let origin = &route.distribution.origins[route.origin];
+    let origin = route.origin();
     let (protocol, event) = (origin.protocol(exchange.viewer_tls()), head::neutral_request(&request, ""));
     let context = context(exchange)?;
     match node.edge_code.lambda_origin_request(lambda, &context, &origin.config, protocol, &event).await {
@@ -68,7 +68,7 @@ pub(crate) async fn origin_response(
     if exchange.fetch.origin_response_done || exchange.fetch.generated {
         return Ok(None);
     }
-    let origin = &route.distribution.origins[route.origin];
+    let origin = route.origin();
     let protocol = origin.protocol(exchange.viewer_tls());
     let request = exchange.fetch.head.as_ref().map(|head| head::neutral_request(head, "")).unwrap_or_default();
     let event = head::neutral_response(response);

@@ -106,8 +106,7 @@ impl ProxyHttp for Edge {
 
     /// Origin request, forward.
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        let caching = fetch::caching(session, exchange);
-        match fetch::prepare(&self.0, session.req_header(), exchange, caching, Instant::now()).await {
+        match fetch::prepare(&self.0, session, exchange).await {
             Ok(peer) => Ok(Box::new(peer)),
             Err(failure) => finish::instead_of_peer(session, exchange, failure).map(Box::new),
         }

@@ -5,7 +5,7 @@ use super::names::{self, Names};
 use super::node::Reach;
 use super::policy;
 use crate::association::Associations;
-use crate::behavior::{AllowedMethods, Behavior, CachedMethods, ViewerProtocolPolicy};
+use crate::behavior::{AllowedMethods, Behavior, CachedMethods, TargetOrigin, ViewerProtocolPolicy};
 use crate::experiment::Split;
 use crate::function::Function;
 use crate::jwt::Jwt;
@@ -46,18 +46,27 @@ pub(crate) struct Around<'a> {
     pub(crate) shared: &'a Shared,
     /// The ids of its origins, in order; wrong origins too.
     pub(crate) origins: &'a [Option<String>],
+    /// Likewise of its origin groups.
+    pub(crate) origin_groups: &'a [Option<String>],
     pub(crate) reach: Reach,
 }
 
 impl Around<'_> {
-    /// The index of an origin; that there is none is noted.
-    fn origin(&self, id: &At<String>, reading: &mut Reading<'_>) -> Option<usize> {
-        let found = self.origins.iter().position(|origin| origin.as_ref() == Some(&id.value));
-        // An origin without a readable id may be the one that is meant.
-        if found.is_none() && self.origins.iter().all(Option::is_some) {
-            names::unknown("origin", id, self.origins.iter().flatten().map(String::as_str), reading);
+    /// The origin or group of that id; that there is none is noted.
+    fn target(&self, id: &At<String>, reading: &mut Reading<'_>) -> Option<TargetOrigin> {
+        let named = |ids: &[Option<String>]| ids.iter().position(|known| known.as_ref() == Some(&id.value));
+        if let Some(origin) = named(self.origins) {
+            return Some(TargetOrigin::Origin(origin));
         }
-        found
+        if let Some(group) = named(self.origin_groups) {
+            return Some(TargetOrigin::Group(group));
+        }
+        // One without a readable id may be the one that is meant.
+        let ids = self.origins.iter().chain(self.origin_groups);
+        if ids.clone().all(Option::is_some) {
+            names::unknown("origin", id, ids.flatten().map(String::as_str), reading);
+        }
+        None
     }
 }
 
@@ -69,7 +78,7 @@ pub(crate) fn behavior(
     reading: &mut Reading<'_>,
 ) -> Option<Behavior> {
     let shared = around.shared;
-    let target_origin = raw.target_origin.and_then(|id| around.origin(&text(id), reading));
+    let target_origin = raw.target_origin.and_then(|id| around.target(&text(id), reading));
     let protocol = raw.viewer_protocol_policy;
     if let Some(policy) = protocol.as_ref().filter(|policy| policy.value != ViewerProtocolPolicy::AllowAll)
         && around.reach == Reach::HttpOnly
@@ -128,7 +137,7 @@ fn find<T>(name: Option<At<Text>>, names: &Names<T>, reading: &mut Reading<'_>) 
 }
 
 fn split(placed: &Placed, around: &Around<'_>, reading: &mut Reading<'_>) -> Split {
-    let origin = |id: &Option<At<String>>, reading: &mut Reading<'_>| around.origin(id.as_ref()?, reading);
+    let origin = |id: &Option<At<String>>, reading: &mut Reading<'_>| around.target(id.as_ref()?, reading);
     Split {
         experiment: Arc::clone(&placed.experiment),
         origins: placed.origins.iter().map(|id| origin(id, reading)).collect(),

@@ -2,8 +2,8 @@
 
 use super::behavior::{self, Around, Shared};
 use super::node::Reach;
-use super::origin;
-use crate::behavior::Behavior;
+use super::{origin, origin_group};
+use crate::behavior::{Behavior, TargetOrigin};
 use crate::distribution::Distribution;
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
@@ -64,19 +64,30 @@ fn distribution(
     }
     let default_root_object = raw.default_root_object.map(|object| root_object(object, reading));
 
-    let (ids, origins) = origins(raw.origin, reading);
-    let around = Around { shared, origins: &ids, reach };
+    let mut ids_taken = Vec::new();
+    let (ids, origins) = origins(raw.origin, &mut ids_taken, reading);
+    let groups = each(raw.origin_group);
+    let group_ids = group_ids(&groups, &mut ids_taken, reading);
+    let group_spans: Vec<_> = groups.iter().map(|group| group.span.clone()).collect();
+    let origin_groups = origin_group::all(groups, &ids, reading);
+    let around = Around { shared, origins: &ids, origin_groups: &group_ids, reach };
     let behaviors = behaviors(each(raw.behavior), &around, reading);
     let default_behavior =
         raw.default_behavior.and_then(|at| behavior::behavior(at.value.0, Some(PathPattern::any()), &around, reading));
+    let (origin_groups, behaviors, default_behavior) = (origin_groups?, behaviors?, default_behavior?);
+    let unused = |at: &usize| !behaviors.iter().map(Arc::as_ref).chain([&default_behavior]).any(|b| asks(b, *at));
+    for (at, group) in origin_groups.iter().enumerate().filter(|(at, _)| unused(at)) {
+        reading.warn(group_spans[at].clone(), format!("the origin group {:?} is not used", group.id));
+    }
     Some(Distribution {
         id: id.value,
         domain_name: domain.value,
         aliases,
         default_root_object,
         origins: origins?,
-        behaviors: behaviors?,
-        default_behavior: Arc::new(default_behavior?),
+        origin_groups,
+        behaviors,
+        default_behavior: Arc::new(default_behavior),
     })
 }
 
@@ -169,6 +180,7 @@ fn root_object(object: At<Text>, reading: &mut Reading<'_>) -> String {
 /// The ids, `None` for those that cannot be read, and the origins if all are right.
 fn origins(
     raw: Option<At<Vec<At<raw::Origin>>>>,
+    ids_taken: &mut Vec<At<String>>,
     reading: &mut Reading<'_>,
 ) -> (Vec<Option<String>>, Option<Vec<Arc<Origin>>>) {
     let Some(list) = raw else { return (vec![None], None) };
@@ -182,16 +194,39 @@ fn origins(
         reading.warn(over.span.clone(), message);
     }
     warn_custom_headers(&list.value, reading);
-    let (mut ids, mut seen) = (Vec::new(), Vec::new());
+    let mut ids = Vec::new();
     for raw in &list.value {
         let id = raw.value.id.as_ref().map(|id| id.at(id.value.0.clone()));
         if let Some(id) = &id {
-            note_taken("origins of this distribution have the id", id, &mut seen, reading);
+            note_taken("origins of this distribution have the id", id, ids_taken, reading);
         }
         ids.push(id.map(|id| id.value));
     }
     let built: Vec<_> = list.value.into_iter().map(|raw| origin::origin(raw, reading)).collect();
     (ids, built.into_iter().map(|each| each.map(Arc::new)).collect())
+}
+
+/// The ids of groups, `None` for those that cannot be read. Behaviors name groups as they name origins.
+fn group_ids(
+    groups: &[At<raw::OriginGroup>],
+    ids_taken: &mut Vec<At<String>>,
+    reading: &mut Reading<'_>,
+) -> Vec<Option<String>> {
+    let mut ids = Vec::new();
+    for group in groups {
+        let id = group.value.id.as_ref().map(|id| id.at(id.value.0.clone()));
+        if let Some(id) = &id {
+            note_taken("origins or groups of this distribution have the id", id, ids_taken, reading);
+        }
+        ids.push(id.map(|id| id.value));
+    }
+    ids
+}
+
+/// Whether a behavior, or a variant of its experiment, names this group.
+fn asks(behavior: &Behavior, group: usize) -> bool {
+    let variants = behavior.split.iter().flat_map(|split| split.origins.iter().flatten());
+    variants.chain([&behavior.target_origin]).any(|target| *target == TargetOrigin::Group(group))
 }
 
 fn warn_custom_headers(origins: &[At<raw::Origin>], reading: &mut Reading<'_>) {

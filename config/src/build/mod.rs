@@ -10,6 +10,7 @@ mod jwt;
 mod names;
 mod node;
 mod origin;
+mod origin_group;
 mod pem;
 mod policy;
 mod store;
@@ -20,8 +21,9 @@ use crate::raw::{Root, each};
 
 pub(crate) use behavior::default_cache_policy;
 pub(crate) use distribution::{domain_name, id_from};
+pub(crate) use header::is_forbidden_custom;
 pub(crate) use node::CACHE_MEMORY_BYTES;
-pub(crate) use origin::{custom, is_host_name};
+pub(crate) use origin::is_host_name;
 
 /// `None` when a problem was noted that leaves no sensible value.
 pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {

@@ -6,36 +6,13 @@ use super::pem::{self, Pem};
 use crate::language::collection::Map;
 use crate::language::scalar::{Secret, Text, value};
 use crate::language::{At, Reading};
-use crate::limits::{
-    CUSTOM_HEADER_NAME_CHARS_MAX, CUSTOM_HEADER_VALUE_CHARS_MAX, CUSTOM_HEADERS_CHARS_MAX, ORIGIN_PATH_CHARS_MAX,
-};
-use crate::origin::{CustomOrigin, Origin, OriginKind, OriginProtocolPolicy, OriginTls};
+use crate::limits::{CUSTOM_HEADER_NAME_CHARS_MAX, CUSTOM_HEADER_VALUE_CHARS_MAX, CUSTOM_HEADERS_CHARS_MAX};
+use crate::origin::{CustomOrigin, Origin, OriginKind, OriginProtocolPolicy, OriginTls, path_fault};
 use crate::raw::distribution as raw;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
-
-const CONNECTION_ATTEMPTS: u64 = 3;
-const CONNECTION_TIMEOUT_S: u64 = 10;
-const READ_TIMEOUT_S: u64 = 30;
-const KEEPALIVE_TIMEOUT_S: u64 = 5;
-
-/// An origin's server with CloudFront's defaults.
-pub(crate) fn custom(domain_name: String) -> CustomOrigin {
-    CustomOrigin {
-        domain_name,
-        http_port: 80,
-        https_port: 443,
-        protocol_policy: OriginProtocolPolicy::MatchViewer,
-        connection_attempts: CONNECTION_ATTEMPTS as u8,
-        connection_timeout: Duration::from_secs(CONNECTION_TIMEOUT_S),
-        read_timeout: Duration::from_secs(READ_TIMEOUT_S),
-        keepalive_timeout: Duration::from_secs(KEEPALIVE_TIMEOUT_S),
-        response_completion_timeout: None,
-        tls: OriginTls { ca: None, verify: true, server_name: None },
-    }
-}
 
 pub(crate) fn origin(raw: At<raw::Origin>, reading: &mut Reading<'_>) -> Option<Origin> {
     let span = raw.span;
@@ -90,8 +67,9 @@ fn keys_of_servers(raw: &raw::Origin) -> Vec<(&'static str, Range<usize>)> {
 
 fn server(domain_name: &At<Text>, raw: raw::Origin, reading: &mut Reading<'_>) -> Option<CustomOrigin> {
     let host = host(domain_name, reading);
-    let protocol_policy = value(raw.protocol_policy).unwrap_or(OriginProtocolPolicy::MatchViewer);
-    let read_timeout_s = number(raw.read_timeout_s, READ_TIMEOUT_S);
+    let default = CustomOrigin::new(String::new());
+    let protocol_policy = value(raw.protocol_policy).unwrap_or(default.protocol_policy);
+    let read_timeout_s = number(raw.read_timeout_s, default.read_timeout.as_secs());
     let completion = raw.response_completion_timeout_s;
     if let Some(completion) = completion.as_ref().filter(|completion| completion.value.0 < read_timeout_s) {
         reading
@@ -103,16 +81,17 @@ fn server(domain_name: &At<Text>, raw: raw::Origin, reading: &mut Reading<'_>) -
     }
     let tls = tls(value(raw.tls).unwrap_or_default(), reading);
     Some(CustomOrigin {
-        http_port: raw.http_port.map_or(80, |at| at.value.0),
-        https_port: raw.https_port.map_or(443, |at| at.value.0),
+        domain_name: host?,
+        http_port: raw.http_port.map_or(default.http_port, |at| at.value.0),
+        https_port: raw.https_port.map_or(default.https_port, |at| at.value.0),
         protocol_policy,
-        connection_attempts: number(raw.connection_attempts, CONNECTION_ATTEMPTS) as u8,
-        connection_timeout: Duration::from_secs(number(raw.connection_timeout_s, CONNECTION_TIMEOUT_S)),
+        connection_attempts: number(raw.connection_attempts, default.connection_attempts.into()) as u8,
+        connection_timeout: Duration::from_secs(number(raw.connection_timeout_s, default.connection_timeout.as_secs())),
         read_timeout: Duration::from_secs(read_timeout_s),
-        keepalive_timeout: Duration::from_secs(number(raw.keepalive_timeout_s, KEEPALIVE_TIMEOUT_S)),
+        keepalive_timeout: Duration::from_secs(number(raw.keepalive_timeout_s, default.keepalive_timeout.as_secs())),
         response_completion_timeout: completion.map(|at| Duration::from_secs(at.value.0)),
         tls: tls?,
-        ..custom(host?)
+        ..default
     })
 }
 
@@ -163,20 +142,9 @@ pub(crate) fn is_host_name(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
-/// Starts with `/`, does not end with it, and is a path and nothing else.
 fn path_prefix(path: At<Text>, reading: &mut Reading<'_>) -> Option<String> {
     let text = path.value.0;
-    let why = if !text.starts_with('/') {
-        "starts with `/`"
-    } else if text.ends_with('/') {
-        "does not end with `/`"
-    } else if text.chars().count() > ORIGIN_PATH_CHARS_MAX {
-        "has at most 255 characters"
-    } else if text.bytes().any(|b| !b.is_ascii_graphic() || b"?#\\".contains(&b)) {
-        "has no spaces, `?`, `#` or bytes beyond ASCII; percent-encode them"
-    } else {
-        return Some(text);
-    };
+    let Some(why) = path_fault(&text) else { return Some(text) };
     reading.error(path.span, format!("{text:?} is not an origin path: one {why}"));
     None
 }

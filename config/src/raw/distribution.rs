@@ -28,6 +28,8 @@ table! {
         viewer_certificate: ViewerCertificate, optional;
         /// Where objects come from; at least one.
         origin: Vec<At<Origin>>, required;
+        /// Pairs of origins: the second is asked when the first fails.
+        origin_group: Vec<At<OriginGroup>>, optional;
         /// What happens to the requests no other behavior matches.
         default_behavior: DefaultBehavior, required;
         /// What happens to the requests whose path matches; the first match wins.
@@ -91,12 +93,28 @@ table! {
     }
 }
 
+/// A status of a response.
+pub(crate) type StatusCode = Int<100, 599>;
+
+table! {
+    /// Two origins: the second is asked when the first fails, for GET and HEAD, and for OPTIONS where that is cached.
+    OriginGroup "distribution.origin_group" {
+        /// What behaviors call it; unique among the origins and groups of the distribution.
+        id: Text, required;
+        /// The ids of two origins: the one that is asked first, and the one that is asked when it has failed.
+        members: Vec<At<Text>>, required;
+        /// What is a failure: some of 400, 403, 404, 416, 429, 500, 502, 503, 504. 503 is a failed connection as well, 504 a
+        /// timeout.
+        failover_status_codes: Vec<At<StatusCode>>, required;
+    }
+}
+
 table! {
     /// What happens to the requests whose path matches.
     Behavior "distribution.behavior" {
         /// `*` is any run of characters, `?` exactly one; without a leading `/` one is implied.
         path_pattern: Text, optional;
-        /// The id of an origin of the distribution.
+        /// The id of an origin or an origin group of the distribution.
         target_origin: Text, required;
         /// What happens to a viewer that comes over plain HTTP.
         viewer_protocol_policy: ViewerProtocolPolicy, default "\"allow-all\"";

@@ -150,8 +150,12 @@ fn custom_fields(out: &mut Vec<u8>, custom: &CustomOrigin, path: &str, protocol:
     out.extend_from_slice(br#","responseCompletionTimeout":"#);
     // 0 is CloudFront's way to say that there is none.
     number(out, custom.response_completion_timeout.map_or(0, |timeout| timeout.as_secs()));
-    // CloudFront's names end at 1.2; older versions are never spoken.
-    out.extend_from_slice(br#","sslProtocols":["TLSv1.2"]}}"#);
+    out.extend_from_slice(br#","sslProtocols":["#);
+    for (at, version) in custom.ssl_protocols.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"" } else { b"," });
+        string(out, version);
+    }
+    out.extend_from_slice(b"]}}");
 }
 
 /// A folder is served as a bucket is, so it gets the name a bucket of that id would have.

@@ -9,6 +9,7 @@ use crate::finish;
 use crate::forward;
 use crate::hooks;
 use crate::node::Node;
+use crate::origin::failover::Cause;
 use crate::origin::local;
 use bytes::Bytes;
 use homefront_config::Behavior;
@@ -33,12 +34,25 @@ pub(crate) async fn origin_response(
     response: &mut ResponseHeader,
     exchange: &mut Exchange,
 ) -> Result<()> {
-    fetch::admit_response(exchange, response).map_err(|failure| finish::fail(exchange, failure))?;
+    if let Err(failure) = fetch::admit_response(exchange, response) {
+        return Err(if fetch::fail_over(session, exchange, Cause::Failure(&failure)) {
+            ask_next(&failure.to_string())
+        } else {
+            finish::fail(exchange, failure)
+        });
+    }
     for name in forward::nominated(&response.headers) {
         response.remove_header(&name);
     }
     exchange.fetch.no_body = has_no_body(&session.req_header().method, response);
+    let status = response.status;
+    let failed = fetch::may_fail_over(session, exchange, Cause::Status(status));
     let replaced = hooks::origin_response(node, exchange, response).await;
+    if failed {
+        // The function has run, as it does for each member that is asked; what it made of this answer nobody sees.
+        fetch::turn_to_secondary(exchange, Cause::Status(status));
+        return Err(ask_next(status.as_str()));
+    }
     if let Some(body) = replaced.map_err(|failure| finish::fail(exchange, failure))? {
         if exchange.fetch.no_body {
             return Err(enter_again(exchange, response, body));
@@ -56,6 +70,14 @@ pub(crate) async fn origin_response(
         exchange.fetch.not_modified = Some(response.headers.clone());
     }
     Ok(())
+}
+
+/// Ends the exchange with the first member of an origin group, so that the second is asked.
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
+fn ask_next(reason: &str) -> Box<Error> {
+    let mut error = Error::explain(ErrorType::Custom("Failover"), reason.to_owned());
+    error.set_retry(true);
+    error
 }
 
 /// pingora ends such responses with their head: there is no place for a body to come.
@@ -126,6 +148,13 @@ pub(crate) fn decide(
 ///
 /// Developer Guide, how CloudFront processes HTTP 4xx and 5xx status codes from your origin.
 pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchange, error: &Error) -> bool {
+    // The second member of a group is asked before an old answer of the first is given.
+    if let ErrorType::HTTPStatus(status) = *error.etype()
+        && let Ok(status) = StatusCode::from_u16(status)
+        && fetch::may_fail_over(session, exchange, Cause::Status(status))
+    {
+        return false;
+    }
     let origin_failed = match &exchange.failure {
         None => *error.esource() == ErrorSource::Upstream,
         Some(failure) => failure.is_origins(),

@@ -1,6 +1,7 @@
 //! Where a response comes from: a server, a folder, or an answer that the node has already.
 
 pub(crate) mod directory;
+pub(crate) mod failover;
 pub(crate) mod local;
 pub(crate) mod peer;
 pub(crate) mod resolve;
@@ -16,6 +17,16 @@ pub(crate) struct PreparedOrigin {
     pub(crate) config: Arc<Origin>,
     /// How it is reached.
     pub(crate) reach: Reach,
+}
+
+/// The origin of a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Chosen {
+    /// One of the distribution's, by its index.
+    Configured(usize),
+    /// Made for this request by its viewer-request function.
+    #[expect(dead_code, reason = "the functions that make one are wired next")]
+    Rewritten(Arc<PreparedOrigin>),
 }
 
 /// How an origin is reached.

@@ -109,21 +109,10 @@ mod tests {
     use super::*;
     use homefront_config::origin::OriginTls;
     use pingora::upstreams::peer::Peer;
-    use std::time::Duration;
 
     fn custom(verify: bool) -> CustomOrigin {
-        CustomOrigin {
-            domain_name: "app.test".to_owned(),
-            http_port: 80,
-            https_port: 443,
-            protocol_policy: OriginProtocolPolicy::MatchViewer,
-            connection_attempts: 3,
-            connection_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
-            keepalive_timeout: Duration::from_secs(5),
-            response_completion_timeout: None,
-            tls: OriginTls { ca: None, verify, server_name: None },
-        }
+        let tls = OriginTls { ca: None, verify, server_name: None };
+        CustomOrigin { tls, ..CustomOrigin::new("app.test".to_owned()) }
     }
 
     #[test]

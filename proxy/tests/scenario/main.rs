@@ -12,6 +12,7 @@ mod connections;
 mod error_caching;
 mod examples;
 mod failing_functions;
+mod failover;
 mod guard;
 mod headers;
 mod hostile_viewers;

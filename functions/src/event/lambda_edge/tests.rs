@@ -4,9 +4,7 @@
 use super::*;
 use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, ResponseEdit, Verdict};
 use homefront_config::limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX;
-use homefront_config::origin::{OriginProtocolPolicy, OriginTls};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[path = "property_tests.rs"]
 mod property_tests;
@@ -25,18 +23,7 @@ fn custom() -> Origin {
         id: "app".to_owned(),
         path: "/prod".to_owned(),
         custom_headers: vec![("X-Origin-Verify".to_owned(), "secret".to_owned())],
-        kind: OriginKind::Custom(CustomOrigin {
-            domain_name: "example.org".to_owned(),
-            http_port: 80,
-            https_port: 443,
-            protocol_policy: OriginProtocolPolicy::MatchViewer,
-            connection_attempts: 3,
-            connection_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
-            keepalive_timeout: Duration::from_secs(5),
-            response_completion_timeout: None,
-            tls: OriginTls { ca: None, verify: true, server_name: None },
-        }),
+        kind: OriginKind::Custom(CustomOrigin::new("example.org".to_owned())),
     }
 }
 
