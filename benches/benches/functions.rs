@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group};
 use homefront_benches::typical;
 use homefront_config::KeyValueStore;
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome, kvs};
 use homefront_functions::{Request, Verdict};
@@ -65,7 +65,8 @@ fn load(engine: &mut Engine, case: &Case) -> FunctionId {
         Arc::new(kvs::load(&store).expect("the example's store is valid"))
     });
     let code = std::fs::read_to_string(repository(case.code)).expect("the function is in the repository");
-    let source = FunctionSource { name: case.name.to_owned(), runtime: FunctionRuntime::CloudfrontJs2_0, code, store };
+    let (runtime, fidelity) = (FunctionRuntime::CloudfrontJs2_0, Fidelity::Strict);
+    let source = FunctionSource { name: case.name.to_owned(), runtime, fidelity, code, store };
     engine.load(source).expect("the function compiles")
 }
 

@@ -16,6 +16,8 @@ pub struct Function {
     pub code: PathBuf,
     /// The one store `cf.kvs()` reads.
     pub key_value_store: Option<Arc<KeyValueStore>>,
+    /// How closely the engine keeps to CloudFront's.
+    pub fidelity: Fidelity,
     /// Where the engine runs.
     pub isolation: Isolation,
     /// Wall time after which the call is killed; default 50 ms.
@@ -29,6 +31,16 @@ pub enum FunctionRuntime {
     CloudfrontJs1_0,
     /// `cloudfront-js-2.0`, the default
     CloudfrontJs2_0,
+}
+
+/// `fidelity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fidelity {
+    /// Syntax that CloudFront's engine rejects is rejected, and built-ins that its runtimes do not have are absent; the default.
+    #[default]
+    Strict,
+    /// What our engine has beyond CloudFront's stays in; syntax that CloudFront's rejects is only told about.
+    Relaxed,
 }
 
 /// `isolation`.

@@ -80,13 +80,13 @@ impl EdgeCode {
         Ok(Self { spawner, functions, lambdas })
     }
 
-    /// One text for each CloudFront Function that cannot be called because it does not compile: what, where and why. Every
-    /// request of such a function gets 503 `FunctionThrottledError`, as on CloudFront.
+    /// Texts for each CloudFront Function that cannot be called because CloudFront would not compile it: what, where, why, and
+    /// the way out. Every request of such a function gets 503 `FunctionThrottledError`, as on CloudFront.
     pub fn faults(&self) -> Vec<String> {
         self.functions.faults()
     }
 
-    /// One text for each thing in a CloudFront Function that CloudFront's engine rejects though ours runs it: where, what,
+    /// One text for each thing in a CloudFront Function that is called though it fails on CloudFront, or might: where, what,
     /// what CloudFront does, and the way out.
     pub fn findings(&self) -> Vec<String> {
         self.functions.findings()

@@ -1,7 +1,7 @@
 //! `[[function]]` and `[[lambda]]`.
 
 use super::names::{Names, plain};
-use crate::function::{Function, FunctionRuntime, Isolation};
+use crate::function::{Fidelity, Function, FunctionRuntime, Isolation};
 use crate::key_value_store::KeyValueStore;
 use crate::lambda::{Lambda, LambdaRuntime};
 use crate::language::scalar::{Int, Text, value};
@@ -58,6 +58,7 @@ fn function(
             Some(found) => Some(found?),
             None => None,
         },
+        fidelity: value(raw.fidelity).unwrap_or(Fidelity::Strict),
         isolation: value(raw.isolation).unwrap_or(Isolation::Process),
         budget: Duration::from_millis(number(raw.budget_ms, BUDGET_MS)),
     })

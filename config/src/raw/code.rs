@@ -1,6 +1,6 @@
 //! `[[function]]`, `[[lambda]]`, `[[key_value_store]]`: the code a distribution runs, and what it reads.
 
-use crate::function::{FunctionRuntime, Isolation};
+use crate::function::{Fidelity, FunctionRuntime, Isolation};
 use crate::language::scalar::{Int, Name, Text};
 use crate::language::table::table;
 use crate::limits::{
@@ -19,6 +19,9 @@ table! {
         code: PathBuf, required;
         /// The `[[key_value_store]]` that `cf.kvs()` reads. Needs `cloudfront-js-2.0`.
         key_value_store: Text, optional;
+        /// `strict`: syntax and built-ins that CloudFront's engine does not have are not there, and a function that uses such
+        /// syntax answers 503, as on CloudFront. `relaxed`: they are, and such syntax is only told about.
+        fidelity: Fidelity, default "\"strict\"";
         /// Where the engine runs: in a worker process, or in the proxy's own thread, which is faster and which nothing guards.
         isolation: Isolation, default "\"process\"";
         /// Wall time in milliseconds after which a call is killed.

@@ -1,7 +1,7 @@
 //! The words of the language's choices.
 
 use crate::behavior::ViewerProtocolPolicy;
-use crate::function::{FunctionRuntime, Isolation};
+use crate::function::{Fidelity, FunctionRuntime, Isolation};
 use crate::jwt::JwtAlgorithm;
 use crate::language::choice::choice;
 use crate::log::AccessLogFormat;
@@ -27,6 +27,11 @@ choice! { OriginProtocolPolicy {
 choice! { FunctionRuntime {
     "cloudfront-js-1.0" => FunctionRuntime::CloudfrontJs1_0,
     "cloudfront-js-2.0" => FunctionRuntime::CloudfrontJs2_0,
+} }
+
+choice! { Fidelity {
+    "strict" => Fidelity::Strict,
+    "relaxed" => Fidelity::Relaxed,
 } }
 
 choice! { Isolation {

@@ -1,14 +1,14 @@
 //! The engine: loads functions and calls them, each call from a clean state.
 
 use super::fault::Fault;
-use super::json;
 use super::kvs::Snapshot;
 use super::outcome::Decision;
-use super::realm::{self, Afterwards, Inspect, Protection, Realm};
+use super::realm::{self, Afterwards, Edition, Inspect, Protection, Realm};
 use super::source::{self, Wrapped};
+use super::{json, lint};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct FunctionSource {
     pub name: String,
     /// Which of CloudFront's two runtimes.
     pub runtime: FunctionRuntime,
+    /// How closely to CloudFront's engine.
+    pub fidelity: Fidelity,
     /// The JavaScript, at most `FUNCTION_CODE_BYTES_MAX` bytes.
     pub code: String,
     /// The store that `cf.kvs()` reads.
@@ -105,7 +107,7 @@ pub struct Engine {
 /// A function with the contexts it runs in.
 struct Loaded {
     name: String,
-    runtime: FunctionRuntime,
+    edition: Edition,
     wrapped: Wrapped,
     store: Option<Arc<Snapshot>>,
     contexts: Contexts,
@@ -206,27 +208,34 @@ pub(crate) struct Examination {
 
 impl Loaded {
     fn new(source: FunctionSource) -> Result<Self, LoadError> {
-        let FunctionSource { name, runtime, code, store } = source;
+        let FunctionSource { name, runtime, fidelity, code, store } = source;
+        let edition = Edition { runtime, fidelity };
         if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
             let message =
                 format!("the function has {} bytes; CloudFront takes at most {FUNCTION_CODE_BYTES_MAX}", code.len());
             return Err(LoadError { message, line: None });
         }
+        if let Some(fault) = lint::lint(&code, runtime).iter().find(|finding| finding.is_fault(fidelity)) {
+            return Err(fault.error());
+        }
         let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
         let wrapped = source::wrap(code, runtime, &mut realm::bare_context(runtime).0)?;
-        let mut open = Realm::new(runtime, &wrapped, Protection::Open)?;
-        let contexts = if open.modifies_built_ins(store.clone()) {
+        let trial = Realm::new(edition, &wrapped, Protection::Open)?.try_out(store.clone());
+        if !trial.has_handler {
+            return Err(LoadError { message: realm::NO_HANDLER.to_owned(), line: None });
+        }
+        let contexts = if trial.modifies_built_ins {
             Contexts::Open(Vec::new())
         } else {
-            Contexts::Frozen(Some(Box::new(Realm::new(runtime, &wrapped, Protection::Frozen)?)))
+            Contexts::Frozen(Some(Box::new(Realm::new(edition, &wrapped, Protection::Frozen)?)))
         };
-        let mut loaded = Self { name, runtime, wrapped, store, contexts, vain_retries: 0 };
+        let mut loaded = Self { name, edition, wrapped, store, contexts, vain_retries: 0 };
         loaded.prepare();
         Ok(loaded)
     }
 
     fn realm(&self, protection: Protection) -> Realm {
-        Realm::new(self.runtime, &self.wrapped, protection).expect("it was compiled when it was loaded")
+        Realm::new(self.edition, &self.wrapped, protection).expect("it was compiled when it was loaded")
     }
 
     /// Prepares the contexts of coming calls.

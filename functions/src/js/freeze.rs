@@ -16,22 +16,26 @@ const HIDDEN: &str = "[function*(){}, async function(){}, async function*(){}, [
 /// Members that are overridden on objects which inherit from any built-in prototype.
 const OVERRIDDEN: [&str; 6] = ["constructor", "toString", "toLocaleString", "valueOf", "name", "message"];
 
-/// Every object a program can reach without making it, the global object first, `roots` and what they lead to included.
-fn reachable(roots: Vec<JsObject>, context: &mut Context) -> JsResult<Vec<JsObject>> {
-    let mut queue = VecDeque::from([context.global_object()]);
-    queue.extend(roots);
+/// The intrinsics that no property of the global object leads to. Asked for before any built-in is taken away.
+pub(super) fn hidden(context: &mut Context) -> JsResult<Vec<JsObject>> {
+    let mut found = Vec::new();
     if let Some(hidden) = context.eval(Source::from_bytes(HIDDEN))?.as_object() {
         for index in 0..8_u32 {
             // The objects themselves are new; what they inherit from is not.
             let mut next = hidden.get(index, context)?.as_object();
             while let Some(object) = next {
                 next = object.prototype();
-                if let Some(prototype) = &next {
-                    queue.push_back(prototype.clone());
-                }
+                found.extend(next.clone());
             }
         }
     }
+    Ok(found)
+}
+
+/// Every object a program can reach without making it, the global object first, `roots` and what they lead to included.
+fn reachable(roots: Vec<JsObject>, context: &mut Context) -> JsResult<Vec<JsObject>> {
+    let mut queue = VecDeque::from([context.global_object()]);
+    queue.extend(roots);
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     while let Some(object) = queue.pop_front() {
@@ -163,9 +167,9 @@ type Property = (PropertyKey, [Option<JsValue>; 3], [Option<bool>; 3]);
 
 impl Inventory {
     /// Looks at everything.
-    pub(super) fn take(context: &mut Context) -> JsResult<Self> {
+    pub(super) fn take(roots: Vec<JsObject>, context: &mut Context) -> JsResult<Self> {
         let mut objects = HashMap::new();
-        for object in reachable(Vec::new(), context)? {
+        for object in reachable(roots, context)? {
             let holdings = Self::holdings(&object, context)?;
             objects.insert(object, holdings);
         }

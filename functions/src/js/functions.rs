@@ -102,7 +102,8 @@ impl Functions {
         result
     }
 
-    /// One text for each function that cannot be called: its requests are throttled (503), as on CloudFront.
+    /// Texts for each function that cannot be called, with every place that is to blame: its requests are throttled (503),
+    /// as on CloudFront.
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<_> = self.distributions.values().flat_map(DistributionFunctions::faults).collect();
         faults.sort_unstable();
@@ -110,7 +111,7 @@ impl Functions {
         faults
     }
 
-    /// One text for each thing in a function that CloudFront's engine rejects and ours runs, by function and place.
+    /// One text for each thing that fails on CloudFront, or might, in functions that run here, by function and place.
     pub fn findings(&self) -> Vec<String> {
         let mut findings: Vec<_> = self.distributions.values().flat_map(DistributionFunctions::findings).collect();
         findings.sort_by_key(|(function, finding)| (&function.name, finding.line, finding.column));
@@ -202,20 +203,21 @@ impl DistributionFunctions {
     }
 
     fn faults(&self) -> impl Iterator<Item = String> {
-        self.functions.iter().enumerate().filter_map(|(index, function)| {
-            let fault = self.pool.fault(index)?;
-            // It says the same, with the column and the way out.
-            if let Some(finding) = self.pool.findings(index).iter().find(|finding| finding.stops_loading()) {
-                return Some(located(function, finding));
+        self.functions.iter().enumerate().flat_map(|(index, function)| {
+            let Some(fault) = self.pool.fault(index) else { return Vec::new() };
+            // They say the same, all of it, with the column and the way out.
+            let findings = self.pool.findings(index).iter().filter(|finding| finding.is_fault(function.fidelity));
+            let texts: Vec<_> = findings.map(|finding| located(function, finding)).collect();
+            if texts.is_empty() {
+                return vec![format!("function \"{}\": {}: {fault}", function.name, function.code.display())];
             }
-            Some(format!("function \"{}\": {}: {fault}", function.name, function.code.display()))
+            texts
         })
     }
 
     fn findings(&self) -> impl Iterator<Item = (&Function, &Finding)> {
         self.functions.iter().enumerate().flat_map(|(index, function)| {
-            let told = self.pool.fault(index).is_some();
-            let findings = self.pool.findings(index).iter().filter(move |finding| !(told && finding.stops_loading()));
+            let findings = self.pool.findings(index).iter().filter(|finding| !finding.is_fault(function.fidelity));
             findings.map(|finding| (&**function, finding))
         })
     }

@@ -1,130 +1,26 @@
-//! The global object as CloudFront's runtimes have it: what boa has beyond them is taken away, what it lacks is added.
+//! The global object as CloudFront's runtimes have it: what boa lacks is added.
 
 use super::host::Host;
 use super::{bounds, console, event, json, text_coding};
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
-use boa_engine::property::{Attribute, PropertyDescriptor, PropertyKey};
+use boa_engine::property::{Attribute, PropertyDescriptor};
 use boa_engine::{Context, JsObject, JsResult, JsString, JsValue, NativeFunction, Source, js_string};
 use homefront_config::function::FunctionRuntime;
 
-/// Globals of neither runtime.
-const ABSENT: [&str; 22] = [
-    "Map",
-    "Set",
-    "WeakMap",
-    "WeakSet",
-    "WeakRef",
-    "FinalizationRegistry",
-    "Proxy",
-    "Reflect",
-    "Intl",
-    "Temporal",
-    "Iterator",
-    "AsyncIterator",
-    "SharedArrayBuffer",
-    "Atomics",
-    "BigInt",
-    "BigInt64Array",
-    "BigUint64Array",
-    "Float16Array",
-    "escape",
-    "unescape",
-    "SuppressedError",
-    "DisposableStack",
-];
-
-/// Members of neither runtime, by the object that boa has them on.
-const ABSENT_MEMBERS: [(&str, &[&str]); 11] = [
-    ("Object", &["fromEntries", "groupBy", "hasOwn"]),
-    ("Object.prototype", &["__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__"]),
-    (
-        "Array.prototype",
-        &["at", "findLast", "findLastIndex", "flat", "flatMap", "toReversed", "toSorted", "toSpliced", "with"],
-    ),
-    ("Array", &["fromAsync"]),
-    (
-        "String.prototype",
-        &[
-            "anchor",
-            "at",
-            "big",
-            "blink",
-            "bold",
-            "fixed",
-            "fontcolor",
-            "fontsize",
-            "isWellFormed",
-            "italics",
-            "link",
-            "matchAll",
-            "small",
-            "strike",
-            "sub",
-            "sup",
-            "toWellFormed",
-        ],
-    ),
-    ("String", &["raw"]),
-    ("Promise", &["try", "withResolvers"]),
-    ("Math", &["f16round", "sumPrecise"]),
-    ("RegExp", &["escape"]),
-    (
-        "ArrayBuffer.prototype",
-        &["detached", "maxByteLength", "resizable", "resize", "transfer", "transferToFixedLength"],
-    ),
-    ("Error", &["isError", "captureStackTrace"]),
-];
-
-/// Members that came with runtime 2.0.
-const ABSENT_IN_1_0: [(&str, &[&str]); 6] = [
-    ("Object", &["getOwnPropertyDescriptors"]),
-    ("String.prototype", &["replaceAll"]),
-    ("Promise", &["all", "allSettled", "any", "race"]),
-    ("Symbol", &["for", "keyFor"]),
-    ("RegExp.prototype", &["flags", "sticky"]),
-    ("globalThis", &["DataView", "AggregateError"]),
-];
-
-/// Members of typed arrays that runtime 1.0 does not have; 2.0 has those before `at`.
-const TYPED_ARRAY_2_0: [&str; 14] = [
-    "every",
-    "filter",
-    "find",
-    "findIndex",
-    "forEach",
-    "includes",
-    "indexOf",
-    "lastIndexOf",
-    "map",
-    "reduce",
-    "reduceRight",
-    "reverse",
-    "some",
-    "sort",
-];
-const TYPED_ARRAY_ABSENT: [&str; 6] = ["at", "findLast", "findLastIndex", "toReversed", "toSorted", "with"];
+/// Globals that no function has, whatever its fidelity: the collector or another thread would show through them.
+const ABSENT: [&str; 4] = ["WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics"];
 
 /// What is easier said in JavaScript.
 const PRELUDE: &str = include_str!("prelude.js");
 
-/// Puts the globals of a runtime in place.
+/// Puts the globals of a runtime in place; what boa has beyond them is still there ([`super::allowed`] takes it away).
 pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResult<()> {
-    let is_1_0 = runtime == FunctionRuntime::CloudfrontJs1_0;
-    let typed_array = context.intrinsics().constructors().typed_array().clone();
-    remove(&typed_array.prototype(), &TYPED_ARRAY_ABSENT, context)?;
-    if is_1_0 {
-        remove(&typed_array.prototype(), &TYPED_ARRAY_2_0, context)?;
-        remove(&typed_array.constructor(), &["from", "of"], context)?;
-    }
-    let tables = [&ABSENT_MEMBERS[..], if is_1_0 { &ABSENT_IN_1_0[..] } else { &[] }];
-    for (path, names) in tables.concat() {
-        if let Some(object) = at_path(path, context)? {
-            remove(&object, names, context)?;
-        }
-    }
     let global = context.global_object();
-    remove(&global, &ABSENT, context)?;
+    for name in ABSENT {
+        global.delete_property_or_throw(JsString::from(name), context)?;
+    }
+    let is_1_0 = runtime == FunctionRuntime::CloudfrontJs1_0;
     prelude(is_1_0, context)?;
     bounds::install(context)?;
     json::install(context)?;
@@ -179,13 +75,6 @@ pub(super) fn at_path(path: &str, context: &mut Context) -> JsResult<Option<JsOb
         }
     }
     Ok(Some(object))
-}
-
-fn remove(object: &JsObject, names: &[&str], context: &mut Context) -> JsResult<()> {
-    for name in names {
-        object.delete_property_or_throw(PropertyKey::from(JsString::from(*name)), context)?;
-    }
-    Ok(())
 }
 
 /// `Math.random`: xorshift64*, started anew for each call.

@@ -128,6 +128,7 @@ impl ThreadEngine {
         let function = FunctionSource {
             name: source.function.name.clone(),
             runtime: source.function.runtime,
+            fidelity: source.function.fidelity,
             code: source.code.clone(),
             store: store.clone(),
         };

@@ -1,5 +1,6 @@
 //! CloudFront Functions: the JavaScript engine, single-threaded and without IO, and what runs around it.
 
+mod allowed;
 mod bounds;
 mod buffer;
 mod bytes;
@@ -26,6 +27,7 @@ mod outcome;
 pub mod pool;
 mod querystring;
 mod realm;
+mod regexp;
 mod returned;
 pub mod ring;
 pub mod runner;

@@ -203,6 +203,7 @@ impl From<Source> for PooledFunction {
         let load = OrderedLoad {
             name: source.function.name.clone(),
             runtime: source.function.runtime,
+            fidelity: source.function.fidelity,
             code: source.code,
             store: source.store.map(|store| store as u32),
         };

@@ -10,7 +10,7 @@ use super::jobs::Jobs;
 use super::kvs::Snapshot;
 use super::outcome::{Decision, Reader};
 use super::source::{self, Wrapped};
-use super::{Call, freeze, globals, modules};
+use super::{Call, allowed, freeze, globals, modules, regexp};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::error::EngineError;
@@ -18,10 +18,17 @@ use boa_engine::module::IdleModuleLoader;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
 use boa_engine::property::PropertyKey;
 use boa_engine::{Context, JsError, JsObject, JsResult, JsValue, Script, Source};
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{FUNCTION_LOOP_TURNS_MAX, FUNCTION_RECURSION_MAX, FUNCTION_STACK_VALUES_MAX};
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Which engine a function is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edition {
+    pub(super) runtime: FunctionRuntime,
+    pub(super) fidelity: Fidelity,
+}
 
 /// Whether built-ins can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +55,17 @@ pub(super) struct Run {
     pub(super) afterwards: Afterwards,
 }
 
+/// What evaluating a module scope showed.
+pub(super) struct Trial {
+    /// Whether it changed built-ins.
+    pub(super) modifies_built_ins: bool,
+    /// Whether it has a handler, or threw before that was known.
+    pub(super) has_handler: bool,
+}
+
+/// What is said of a source without one.
+pub(super) const NO_HANDLER: &str = "ReferenceError: \"handler\" is not defined";
+
 /// Looks at what a handler returned before it is judged.
 pub(super) type Inspect<'a> = &'a mut dyn FnMut(&JsValue, &mut Context);
 
@@ -60,6 +78,8 @@ pub(super) struct Realm {
     jobs: Rc<Jobs>,
     wrapper: JsFunction,
     modules: Vec<JsValue>,
+    /// Objects of the engine and the host that no property of the global object leads to.
+    roots: Vec<JsObject>,
     global: JsObject,
     global_keys: Vec<PropertyKey>,
 }
@@ -86,9 +106,9 @@ pub(super) fn bare_context(runtime: FunctionRuntime) -> (Context, Rc<FrozenClock
 
 impl Realm {
     /// Prepares a context and compiles the function in it.
-    pub(super) fn new(runtime: FunctionRuntime, wrapped: &Wrapped, protection: Protection) -> Result<Self, LoadError> {
-        let (mut context, clock, jobs) = bare_context(runtime);
-        Self::prepare(&mut context, runtime, protection)
+    pub(super) fn new(edition: Edition, wrapped: &Wrapped, protection: Protection) -> Result<Self, LoadError> {
+        let (mut context, clock, jobs) = bare_context(edition.runtime);
+        let roots = Self::prepare(&mut context, edition, protection)
             .map_err(|error| LoadError { message: format!("the engine could not be prepared: {error}"), line: None })?;
         let function = compile(wrapped, &mut context)?;
         let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
@@ -97,19 +117,33 @@ impl Realm {
         let host = Host::of(&context);
         host.source.replace(wrapped.text.as_str().into());
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self { context, host, accessors, clock, jobs, wrapper: function, modules, global, global_keys })
+        Ok(Self { context, host, accessors, clock, jobs, wrapper: function, modules, roots, global, global_keys })
     }
 
-    fn prepare(context: &mut Context, runtime: FunctionRuntime, protection: Protection) -> JsResult<()> {
+    fn prepare(context: &mut Context, edition: Edition, protection: Protection) -> JsResult<Vec<JsObject>> {
+        let Edition { runtime, fidelity } = edition;
         let accessors = Rc::new(Accessors::new(context));
         context.insert_data(accessors.clone());
         globals::install(runtime, context)?;
         let mut roots = modules::install(runtime, context)?;
         roots.extend(accessors.functions().map(|function| JsObject::clone(function)));
-        if protection == Protection::Frozen {
-            freeze::freeze_all(roots, context)?;
+        roots.extend(freeze::hidden(context)?);
+        if fidelity == Fidelity::Strict {
+            if runtime == FunctionRuntime::CloudfrontJs1_0 {
+                roots.push(regexp::work_without_flags(context)?);
+            }
+            allowed::restrict(runtime, context)?;
         }
-        Ok(())
+        if protection == Protection::Frozen {
+            freeze::freeze_all(roots.clone(), context)?;
+        }
+        Ok(roots)
+    }
+
+    /// To look at what there is.
+    #[cfg(test)]
+    pub(super) fn context(&mut self) -> &mut Context {
+        &mut self.context
     }
 
     /// Calls the function once.
@@ -132,7 +166,7 @@ impl Realm {
                 Reader { event: &event, accessors: &self.accessors, context: &mut self.context }.decision(&value)
             }
             Err(Some(error)) => Err(Fault::thrown(error, &mut self.context)),
-            Err(None) => Err(Fault::execution("ReferenceError: \"handler\" is not defined")),
+            Err(None) => Err(Fault::execution(NO_HANDLER)),
         };
         let logs = self.host.log.borrow_mut().take();
         let afterwards = if inconsistent || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
@@ -162,15 +196,17 @@ impl Realm {
         }
     }
 
-    /// Evaluates the module scope once, without an event, and says whether it changed built-ins.
-    pub(super) fn modifies_built_ins(&mut self, store: Option<Arc<Snapshot>>) -> bool {
+    /// Evaluates the module scope once, without an event.
+    pub(super) fn try_out(&mut self, store: Option<Arc<Snapshot>>) -> Trial {
         self.host.store.replace(store);
-        let Ok(before) = freeze::Inventory::take(&mut self.context) else { return true };
+        let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
+            return Trial { modifies_built_ins: true, has_handler: true };
+        };
         // What it throws it throws again in each call, and there it is reported.
-        let _ = self.wrapper.call(&JsValue::undefined(), &self.modules, &mut self.context);
-        let changed = before.changed(&mut self.context).unwrap_or(true);
+        let handler = self.wrapper.call(&JsValue::undefined(), &self.modules, &mut self.context);
+        let modifies_built_ins = before.changed(&mut self.context).unwrap_or(true);
         self.tidy();
-        changed
+        Trial { modifies_built_ins, has_handler: handler.map_or(true, |handler| handler.is_callable()) }
     }
 
     /// Removes what a call left; `false` = it cannot be removed.

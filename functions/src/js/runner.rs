@@ -44,8 +44,8 @@ pub async fn run(
 ) -> Result<TestResult, RunError> {
     const STORE: u32 = 0;
     let code = read_code(function)?;
-    let (name, runtime) = (function.name.clone(), function.runtime);
-    let load = OrderedLoad { name, runtime, code, store: function.key_value_store.as_ref().map(|_| STORE) };
+    let (name, runtime, fidelity) = (function.name.clone(), function.runtime, function.fidelity);
+    let load = OrderedLoad { name, runtime, fidelity, code, store: function.key_value_store.as_ref().map(|_| STORE) };
     let mut frames = Vec::new();
     let mut fits = true;
     if let Some(store) = &function.key_value_store {

@@ -157,7 +157,8 @@ impl Worker {
 
     fn source(&self, load: OrderedLoad) -> FunctionSource {
         let store = load.store.and_then(|number| self.stores.get(&number).cloned());
-        FunctionSource { name: load.name, runtime: load.runtime, code: load.code, store }
+        let OrderedLoad { name, runtime, fidelity, code, .. } = load;
+        FunctionSource { name, runtime, fidelity, code, store }
     }
 
     fn load(&mut self, number: u32, load: OrderedLoad) -> Result<(), LoadError> {

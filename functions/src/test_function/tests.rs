@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 
 const REQUEST: &str = r#"{"version":"1.0","context":{"eventType":"viewer-request"},"viewer":{"ip":"1.2.3.4"},
     "request":{"method":"GET","uri":"/","querystring":{"a":{"value":"1","multiValue":[{"value":"1"},{"value":"2"}]}},
@@ -18,6 +18,7 @@ fn run(code: &str, event: &str) -> TestResult {
     let source = FunctionSource {
         name: "test".to_owned(),
         runtime: FunctionRuntime::CloudfrontJs2_0,
+        fidelity: Fidelity::Strict,
         code: code.to_owned(),
         store: None,
     };
@@ -28,6 +29,7 @@ fn error(event: &str) -> String {
     let source = FunctionSource {
         name: "test".to_owned(),
         runtime: FunctionRuntime::CloudfrontJs2_0,
+        fidelity: Fidelity::Strict,
         code: "function handler(event) { return event.request; }".to_owned(),
         store: None,
     };

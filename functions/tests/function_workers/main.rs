@@ -37,7 +37,8 @@ const TESTS: &[Test] = tests! {
         inline_functions_answer_the_same
         what_a_function_prints_is_in_the_log_with_the_requests_id
         a_function_that_does_not_compile_is_throttled_and_told_about
-        what_only_cloudfronts_engine_rejects_is_told_and_runs
+        what_only_cloudfronts_engine_rejects_is_refused
+        what_only_cloudfronts_engine_rejects_runs_in_relaxed_fidelity
         a_function_that_nobody_associated_fails
         stores_are_read_and_replaced
         many_calls_at_once_all_get_their_own_answer

@@ -68,31 +68,70 @@ pub(crate) async fn a_function_that_does_not_compile_is_throttled_and_told_about
     site.stop().await;
 }
 
-pub(crate) async fn what_only_cloudfronts_engine_rejects_is_told_and_runs() {
-    let code =
-        "function handler(event) {\n  event?.a; event.request.uri = '/ok'; class A {}\n  return event.request; }";
+/// Runs in our engine alone, and refers to what CloudFront's does not have.
+const UNKNOWN_TO_CLOUDFRONT: &str = "function handler(event) {
+  event?.a; event.request.uri = '/ok'; class A {}
+  if (event.a) { new Map(); }
+  return event.request; }";
+
+/// What is told, up to the place, and the rest of it.
+fn places(told: &[String]) -> Vec<(String, &str)> {
+    let place = |text: &str| -> Option<String> {
+        let (place, _) = text.split_once(": CloudFront's engine")?;
+        let (function, place) = place.strip_prefix("function \"")?.split_once("\": /")?;
+        Some(format!("{function} {}", place.rsplit('/').next()?))
+    };
+    let hint = |text: &'_ str| text.rfind("hint: ").unwrap_or_default();
+    told.iter().map(|text| (place(text).expect("a place"), &text[hint(text)..])).collect()
+}
+
+pub(crate) async fn what_only_cloudfronts_engine_rejects_is_refused() {
+    let code = UNKNOWN_TO_CLOUDFRONT;
     let site = Site::start(&[
         script("inline", code).with("isolation = \"inline\""),
         script("process", code),
-        script("export", "export default function handler(event) {}"),
+        script("healthy", HEALTHY),
+    ])
+    .await;
+    let faults = site.functions.faults();
+    let (optional, class) =
+        ("hint: test for undefined first: a && a.b", "hint: use an object, or a function and its prototype");
+    let expected = [
+        ("inline inline.js:2:40", class),
+        ("inline inline.js:2:8", optional),
+        ("process process.js:2:40", class),
+        ("process process.js:2:8", optional),
+    ];
+    assert_eq!(places(&faults), expected.map(|(place, hint)| (place.to_owned(), hint)));
+    for name in ["inline", "process"] {
+        let (kind, detail) = failure(site.request(name).await);
+        let reason = "it does not compile: SyntaxError: Unexpected token in 2";
+        assert_eq!((kind, detail), (FailureKind::FunctionThrottled, format!("function \"{name}\": {reason}")));
+    }
+    assert_ok(&site.request("healthy").await);
+    site.stop().await;
+}
+
+pub(crate) async fn what_only_cloudfronts_engine_rejects_runs_in_relaxed_fidelity() {
+    let relaxed = "fidelity = \"relaxed\"";
+    let site = Site::start(&[
+        script("inline", UNKNOWN_TO_CLOUDFRONT).with(&format!("isolation = \"inline\"\n{relaxed}")),
+        script("process", UNKNOWN_TO_CLOUDFRONT).with(relaxed),
+        script("export", "export default function handler(event) {}").with(relaxed),
+        script("none", "function hanlder(event) {}").with(relaxed),
     ])
     .await;
     let findings = site.functions.findings();
-    let places: Vec<_> =
-        findings.iter().map(|finding| finding.split(": CloudFront's engine").next().expect("a place")).collect();
-    assert_eq!(places.len(), 4, "{findings:?}");
-    for (place, (name, at)) in
-        places.iter().zip([("inline", "2:8"), ("inline", "2:40"), ("process", "2:8"), ("process", "2:40")])
-    {
-        let end = format!("/{name}.js:{at}");
-        assert!(place.starts_with(&format!("function \"{name}\": /")) && place.ends_with(&end), "{place} {end}");
-    }
-    assert!(findings[0].ends_with("\n  hint: test for undefined first: a && a.b"), "{findings:?}");
+    let names: Vec<_> = places(&findings).into_iter().map(|(place, _)| place).collect();
+    let at = |name: &str| ["2:8", "2:40", "3:22"].map(|place| format!("{name} {name}.js:{place}"));
+    assert_eq!(names, [at("inline"), at("process")].concat());
     let faults = site.functions.faults();
-    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].contains("export.js:1:1: CloudFront's engine does not know export"), "{faults:?}");
+    assert!(faults[1].contains("none.js:1:1: CloudFront's engine finds no function named handler"), "{faults:?}");
     assert_ok(&site.request("inline").await);
     assert_ok(&site.request("process").await);
+    assert_eq!(failure(site.request("none").await).0, FailureKind::FunctionThrottled);
     site.stop().await;
 }
 

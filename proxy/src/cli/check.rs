@@ -1,4 +1,4 @@
-//! `homefront check`: a configuration and its functions, without serving anything.
+//! `homefront check`: a configuration and its functions, without serving anything. Errors make it fail, warnings do not.
 
 use super::{complain, load, print, workers};
 use crate::server;
@@ -13,26 +13,28 @@ pub(super) fn run(file: &Path) -> ExitCode {
         Err(code) => return code,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let faults = runtime.and_then(|runtime| {
+    let told = runtime.and_then(|runtime| {
         let workers = workers()?;
         runtime.block_on(async {
             server::check(&config).map_err(std::io::Error::other)?;
             let code =
                 EdgeCode::start(&config, workers, FunctionLog::new(|_| {})).await.map_err(std::io::Error::other)?;
-            let mut faults = code.faults();
-            faults.extend(code.findings());
+            let told = (code.faults(), code.findings());
             code.stop().await;
-            Ok(faults)
+            Ok(told)
         })
     });
-    match faults {
-        Ok(faults) if faults.is_empty() => {
-            print(&format!("{}: ok", file.display()));
-            ExitCode::SUCCESS
-        }
-        Ok(faults) => {
+    match told {
+        Ok((faults, findings)) => {
             for fault in &faults {
                 complain(&format!("error: {fault}"));
+            }
+            for finding in &findings {
+                complain(&format!("warning: {finding}"));
+            }
+            if faults.is_empty() {
+                print(&format!("{}: ok", file.display()));
+                return ExitCode::SUCCESS;
             }
             complain(&format!(
                 "{} error{} in {}",

@@ -131,7 +131,7 @@ async fn check_tells_of_functions_that_do_not_compile() {
     insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
 }
 
-/// Runs here and answers 503 on CloudFront.
+/// Answers 503 on CloudFront.
 const UNKNOWN_TO_CLOUDFRONT: &str = "function handler(event) {
   var request = event.request;
   if (request.headers.host?.value === 'a.test') {
@@ -161,6 +161,29 @@ async fn check_tells_of_what_only_cloudfronts_engine_rejects() {
 }
 
 #[tokio::test]
+async fn check_warns_of_what_relaxed_functions_do_and_of_objects_that_are_not_there() {
+    let toml = one_origin("viewer_request = { function = \"f\" }\nviewer_response = { function = \"g\" }")
+        + "\n[[function]]\nname = \"f\"\ncode = \"f.js\"\nfidelity = \"relaxed\"\n"
+        + "\n[[function]]\nname = \"g\"\ncode = \"g.js\"\n";
+    let absent = "function handler(event) {\n  console.error(new Map());\n  return event.response;\n}\n";
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).file("f.js", UNKNOWN_TO_CLOUDFRONT);
+    let (folder, _origins) = edge.file("g.js", absent).written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "homefront.toml: ok\n"));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
+async fn check_refuses_a_function_without_a_handler() {
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
+        .function("f", "function hanlder(event) {\n  return event.request;\n}\n");
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+}
+
+#[tokio::test]
 async fn an_export_is_one_error_with_a_way_out() {
     let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
         .function("f", "function handler(event) {\n  return event.request;\n}\nexport { handler };\n");
@@ -171,16 +194,16 @@ async fn an_export_is_one_error_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn serve_warns_of_what_only_cloudfronts_engine_rejects_and_serves() {
+async fn serve_says_what_only_cloudfronts_engine_rejects_and_serves_503() {
     let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
         .function("f", UNKNOWN_TO_CLOUDFRONT);
     let (folder, _origins) = edge.written();
     let mut child = binary::command(folder.path(), &["serve", "homefront.toml"]).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut warnings = 0;
-    while warnings < 2 {
+    let mut errors = 0;
+    while errors < 2 {
         let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("a line").unwrap().expect("a log");
-        warnings += u32::from(line.contains("WARN") && line.contains("CloudFront's engine does not know"));
+        errors += u32::from(line.contains("ERROR") && line.contains("CloudFront's engine does not know"));
     }
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = tokio::time::timeout(PATIENCE, stdout.next_line()).await.expect("a line").unwrap().expect("a port");

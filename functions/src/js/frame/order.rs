@@ -5,7 +5,7 @@ use super::{Fields, FrameError, put_bytes, put_frame, put_option};
 use crate::js::kvs::Snapshot;
 use crate::js::{Call, EventType};
 use crate::{EventContext, Request, Response};
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::FUNCTION_ORDER_BYTES_MAX;
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ pub struct OrderedLoad {
     pub name: String,
     /// Which of CloudFront's two runtimes.
     pub runtime: FunctionRuntime,
+    /// How closely to CloudFront's engine.
+    pub fidelity: Fidelity,
     /// The JavaScript.
     pub code: String,
     /// The number of the store it reads.
@@ -171,6 +173,10 @@ fn put_source(out: &mut Vec<u8>, load: &OrderedLoad) {
         FunctionRuntime::CloudfrontJs1_0 => 1,
         FunctionRuntime::CloudfrontJs2_0 => 2,
     });
+    out.push(match load.fidelity {
+        Fidelity::Strict => 0,
+        Fidelity::Relaxed => 1,
+    });
     put_bytes(out, load.code.as_bytes());
     put_option(out, load.store, |out, store| out.extend_from_slice(&store.to_le_bytes()));
 }
@@ -182,6 +188,11 @@ fn take_source(fields: &mut Fields<'_>) -> Result<OrderedLoad, FrameError> {
             1 => FunctionRuntime::CloudfrontJs1_0,
             2 => FunctionRuntime::CloudfrontJs2_0,
             _ => return Err(FrameError::Impossible("runtime")),
+        },
+        fidelity: match fields.u8()? {
+            0 => Fidelity::Strict,
+            1 => Fidelity::Relaxed,
+            _ => return Err(FrameError::Impossible("fidelity")),
         },
         code: fields.text()?.to_owned(),
         store: fields.option(Fields::u32)?,

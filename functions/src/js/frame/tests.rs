@@ -10,7 +10,7 @@ use crate::{
     EventContext, Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict,
 };
 use bytes::Bytes;
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX, FUNCTION_LOG_BYTES_MAX,
     FUNCTION_ORDER_BYTES_MAX,
@@ -199,6 +199,7 @@ fn a_function_and_its_store_arrive_as_they_were_sent() {
     let load = OrderedLoad {
         name: "rewrite".into(),
         runtime: FunctionRuntime::CloudfrontJs1_0,
+        fidelity: Fidelity::Relaxed,
         code: "function handler(e) { return e.request }".into(),
         store: Some(7),
     };

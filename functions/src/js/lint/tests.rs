@@ -18,6 +18,14 @@ fn marked(code: &str) -> (String, Vec<(u32, u32)>) {
     (source, places)
 }
 
+/// What is found about the syntax of fragments, which refer to much that is not there.
+fn of_syntax(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
+    use Rejected::{AbsentGlobal, AbsentMember, AsyncClosure, NoHandler};
+    let mut findings = lint(source, runtime);
+    findings.retain(|finding| ![AbsentGlobal, AbsentMember, AsyncClosure, NoHandler].contains(&finding.what));
+    findings
+}
+
 /// That exactly the marked places are found, all of one kind.
 #[track_caller]
 fn assert_found(code: &str, runtime: FunctionRuntime, what: Rejected, sentence: Option<&str>) {
@@ -26,29 +34,30 @@ fn assert_found(code: &str, runtime: FunctionRuntime, what: Rejected, sentence: 
         .into_iter()
         .map(|(line, column)| Finding { line, column, what, sentence: sentence.map(str::to_owned) })
         .collect();
-    assert_eq!(lint(&source, runtime), expected, "{runtime:?}: {source}");
+    assert_eq!(of_syntax(&source, runtime), expected, "{runtime:?}: {source}");
 }
 
 #[track_caller]
 fn assert_nothing(code: &str, runtime: FunctionRuntime) {
-    assert_eq!(lint(code, runtime), [], "{runtime:?}: {code}");
+    assert_eq!(of_syntax(code, runtime), [], "{runtime:?}: {code}");
 }
 
+const INVALID_LEFT: &str = "ReferenceError: Invalid left-hand side in assignment";
 const UNSUPPORTED_SPREAD: &str = "Token \"...\" not supported in this version";
 
 #[test]
 fn each_row_that_both_runtimes_reject_is_found_at_its_place() {
-    let rows: [(&str, Rejected, Option<&str>); 42] = [
+    let rows: [(&str, Rejected, Option<&str>); 49] = [
         ("function f(a¦=1) {}", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
-        ("var f = (a, b ¦= {c: 1}) => a;", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
+        ("var f = (a, b ¦= {c: 1}) => a;", Rejected::DefaultParameter, Some("Unexpected token \"=>\"")),
         ("var o = {\n  f(a ¦= /=/, b) {} };", Rejected::DefaultParameter, Some("Unexpected token \"=\"")),
         ("var o = {a: 1, ¦...b, ¦...(c)};", Rejected::ObjectSpread, Some(UNSUPPORTED_SPREAD)),
         ("var ¦{a} = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
         ("var b = 1,\n\t¦[a] = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
         ("var ¦{a, b: {c}} = o;", Rejected::Destructuring, Some("Token \"a\" not supported in this version")),
-        ("¦[a, b] = [b, a];", Rejected::Destructuring, None),
-        ("(¦{a, b} = o);", Rejected::Destructuring, None),
-        ("try {} catch (¦{message}) {}", Rejected::Destructuring, None),
+        ("¦[a, b] = [b, a];", Rejected::Destructuring, Some(INVALID_LEFT)),
+        ("(¦{a, b} = o);", Rejected::Destructuring, Some(INVALID_LEFT)),
+        ("try {} catch (¦{message}) {}", Rejected::Destructuring, Some("Token \"{\" not supported in this version")),
         ("var f = (¦[k, v]) => k;", Rejected::DestructuredParameter, Some("Unexpected token \"=>\"")),
         (
             "var f = function(¦[k]) {};",
@@ -65,15 +74,26 @@ fn each_row_that_both_runtimes_reject_is_found_at_its_place() {
         ("¦class A { b() {} }", Rejected::Class, Some("Token \"class\" not supported in this version")),
         ("var a = ¦class {};", Rejected::Class, Some("Token \"class\" not supported in this version")),
         ("var a = b¦?.c;", Rejected::OptionalChaining, None),
-        ("var a = b.c¦?.[0].d\n  ¦?.(e);", Rejected::OptionalChaining, None),
-        ("a ¦??= 1;", Rejected::NullishAssignment, None),
-        ("a[b ?? c] ¦??= 1;", Rejected::NullishAssignment, None),
-        ("var a = ¦1n + ¦0x1fn;", Rejected::BigInt, None),
-        ("function ¦*f() {}", Rejected::Generator, None),
-        ("function¦* f() {}", Rejected::Generator, None),
-        ("var f = 2 * (function ¦*() {});", Rejected::Generator, None),
-        ("var o = {¦*f() {}, a: 2 * 3};", Rejected::Generator, None),
-        ("var o = {¦*[a * b]() {}};", Rejected::Generator, None),
+        ("var a = b.c¦?.[0].d;", Rejected::OptionalChaining, Some("Unexpected token \"[\"")),
+        ("var a = b.c\n  ¦?.(e);", Rejected::OptionalChaining, Some("Unexpected token \"(\"")),
+        ("a ¦??= 1;", Rejected::NullishAssignment, Some("Unexpected token \"=\"")),
+        ("a[b ?? c] ¦??= 1;", Rejected::NullishAssignment, Some("Unexpected token \"=\"")),
+        ("a ¦||= 1;\nb.c ¦&&= 1;", Rejected::LogicalAssignment, Some("Unexpected token \"=\"")),
+        ("var a = ¦1n + ¦0x1fn;", Rejected::BigInt, Some("Unexpected token \"n\"")),
+        ("function ¦*f() {}", Rejected::Generator, Some("Unexpected token \"*\"")),
+        ("function¦* f() {}", Rejected::Generator, Some("Unexpected token \"*\"")),
+        ("var f = 2 * (function ¦*() {});", Rejected::Generator, Some("Token \"*\" not supported in this version")),
+        ("var o = {¦*f() {}, a: 2 * 3};", Rejected::Generator, Some("Unexpected token \"*\"")),
+        ("var o = {¦*[a * b]() {}};", Rejected::Generator, Some("Unexpected token \"*\"")),
+        ("function F() { return ¦new.target; }", Rejected::NewTarget, Some("Unexpected token \".\"")),
+        (
+            "var o = {f() { return ¦super.f(); }};",
+            Rejected::Super,
+            Some("Token \"super\" not supported in this version"),
+        ),
+        ("var ¦\\u0061 = 1;", Rejected::EscapedName, Some("Unexpected token \"\\\"")),
+        ("var a = ¦/a/s;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"s\"")),
+        ("var a = ¦/a/dg;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"dg\"")),
         ("try {} catch ¦{}", Rejected::CatchWithoutBinding, Some("Token \"{\" not supported in this version")),
         (
             "try {}\ncatch\n  ¦{ f(); }\nfinally {}",
@@ -85,7 +105,11 @@ fn each_row_that_both_runtimes_reject_is_found_at_its_place() {
         ("var t = `a\n${ {a: `}`} } ${¦/`/u}`;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
         ("\n ¦export { handler };", Rejected::Export, Some("Illegal export statement")),
         ("¦export default function handler() {}", Rejected::Export, Some("Illegal export statement")),
-        ("function f() { return ¦import('crypto'); }", Rejected::ImportForm, None),
+        (
+            "function f() { return ¦import('crypto'); }",
+            Rejected::ImportForm,
+            Some("Non-default import is not supported"),
+        ),
         ("/* it's\r\n* `a */ var a = b¦?.c; // d?.e", Rejected::OptionalChaining, None),
         ("var a = 'it\\'s \\\n ?.', d = b¦?.c;", Rejected::OptionalChaining, None),
         ("\u{feff}¦class A {}", Rejected::Class, Some("Token \"class\" not supported in this version")),
@@ -120,6 +144,10 @@ fn each_row_that_differs_between_the_runtimes_is_found_by_its_runtime() {
         assert_found(code, V1, what, Some(&format!("Token \"{word}\" not supported in this version")));
         assert_nothing(&marked(code).0, V2);
     }
+    assert_found("var a = ¦1_000;", V1, Rejected::NumericSeparator, Some("Unexpected token \"_000\""));
+    assert_nothing("var a = 1_000, _b = a_1;", V2);
+    let for_await = Some("Token \"await\" not supported in this version");
+    assert_found("async function f() { for ¦await (var x of y) {} }", V2, Rejected::ForOf, for_await);
     assert_found("var a = ¦/a/gy;", V1, Rejected::StickyFlag, Some("Invalid RegExp flags \"gy\""));
     assert_nothing("var a = /a/gy;", V2);
     let awaits = lint("async function handler(event) { await f(); }", V1);
@@ -188,6 +216,153 @@ fn what_the_engines_take_is_not_named() {
     }
 }
 
+/// The places of one kind that are marked, and the error of each.
+#[track_caller]
+fn assert_absent(code: &str, runtime: FunctionRuntime, what: Rejected, errors: &[&str]) {
+    let (source, places) = marked(code);
+    let findings: Vec<_> = lint(&source, runtime).into_iter().filter(|finding| finding.what == what).collect();
+    let found: Vec<_> = findings.iter().map(|finding| (finding.line, finding.column)).collect();
+    let texts: Vec<_> = findings.iter().filter_map(|finding| finding.sentence.as_deref()).collect();
+    assert_eq!((found, texts), (places, errors.to_vec()), "{runtime:?}: {source}");
+    assert!(findings.iter().all(|finding| !finding.is_fault(Fidelity::Strict)), "{source}");
+}
+
+#[test]
+fn objects_that_the_runtime_does_not_have_are_told_about() {
+    let undefined = |name: &str| format!("ReferenceError: \"{name}\" is not defined");
+    for name in
+        ["Map", "Set", "Proxy", "Intl", "URL", "fetch", "setTimeout", "process", "Reflect", "AggregateError", "hanlder"]
+    {
+        let code = format!("function handler(event) {{\n  return ¦{name}.x;\n}}");
+        assert_absent(&code, V1, Rejected::AbsentGlobal, &[&undefined(name)]);
+        assert_absent(&code, V2, Rejected::AbsentGlobal, &[&undefined(name)]);
+    }
+    for name in ["Buffer", "TextEncoder", "atob", "DataView", "Symbol"] {
+        let code = format!("function handler(event) {{ var é = '漢'; new ¦{name}(event); o = {{¦{name}}}; }} var o;");
+        assert_absent(&code, V1, Rejected::AbsentGlobal, &[&undefined(name), &undefined(name)]);
+        assert_absent(&marked(&code).0, V2, Rejected::AbsentGlobal, &[]);
+    }
+    assert_absent("var e = new ¦MemoryError();", V2, Rejected::AbsentGlobal, &[&undefined("MemoryError")]);
+    assert_absent("function f() { ¦oops = 1; }", V2, Rejected::AbsentGlobal, &[&undefined("oops")]);
+}
+
+#[test]
+fn what_a_source_declares_makes_or_tests_for_is_not_told_about() {
+    for code in [
+        "function handler(event) { return Map; } var Map;",
+        "function handler(Map) { return Map; }",
+        "function handler(event) { if (event) { var Map = 1; } return Map; }",
+        "function handler(event) { return f(); function f() { return f; } }",
+        "function handler(event) { try { } catch (fetch) { return fetch; } for (var Set in event) { Set; } return arguments[0]; }",
+        "var handler = function Proxy(event) { return Proxy; };",
+        "function handler(event) { return typeof Map === 'undefined' ? 1 : new Map(); }",
+        "globalThis.URL = function () {}; function handler(event) { return new URL(); }",
+        "function handler(event) { label: for (;;) { break label; } return event.Map + {fetch: 1}.fetch; }",
+        "function handler(event) { return undefined === NaN || Infinity || eval || Function || Boolean || require; }",
+    ] {
+        assert_absent(code, V1, Rejected::AbsentGlobal, &[]);
+        assert_absent(code, V2, Rejected::AbsentGlobal, &[]);
+    }
+    assert_absent(
+        "import cf from 'cloudfront'; const handler = (a, ...b) => cf(a, b);",
+        V2,
+        Rejected::AbsentGlobal,
+        &[],
+    );
+}
+
+#[test]
+fn members_that_the_runtime_does_not_have_are_told_about() {
+    let no_function = |name: &str| format!("TypeError: (intermediate value)[\"{name}\"] is not a function");
+    for (code, name) in [
+        ("console.¦error('x')", "error"),
+        ("Array.¦from(x)", "from"),
+        ("Object.¦fromEntries(x)", "fromEntries"),
+        ("String.¦raw(x)", "raw"),
+        ("x.y.¦flat()", "flat"),
+        ("[1].¦at(-1)", "at"),
+        ("'a'.¦localeCompare('b')", "localeCompare"),
+    ] {
+        let code = format!("function handler(x) {{ return {code}; }}");
+        assert_absent(&code, V1, Rejected::AbsentMember, &[&no_function(name)]);
+        assert_absent(&code, V2, Rejected::AbsentMember, &[&no_function(name)]);
+    }
+    let modern = "function handler(x) { Promise.¦all(x); return x.¦replaceAll('a', 'b'); }";
+    assert_absent(modern, V1, Rejected::AbsentMember, &[&no_function("all"), &no_function("replaceAll")]);
+    assert_absent(&marked(modern).0, V2, Rejected::AbsentMember, &[]);
+    for code in [
+        "Array.prototype.flat = function () {}; function handler(x) { return x.flat(); }",
+        "function handler(x) { return x.find ? x.at(1) : x.at && x.at(2); }",
+        "function handler(x) { return {at: function () {}}.at(1); }",
+        "Object.defineProperty(Array.prototype, 'flat', {}); function handler(x) { return x.flat(); }",
+        "function handler(x) { return Math.max(1) + Math.toString() + Array.call(x) + x.from(1) + x.error(); }",
+        "function handler(console) { return console.error(1); }",
+    ] {
+        assert_absent(code, V1, Rejected::AbsentMember, &[]);
+        assert_absent(code, V2, Rejected::AbsentMember, &[]);
+    }
+}
+
+#[test]
+fn a_source_without_a_handler_is_a_fault_in_either_fidelity() {
+    for code in
+        ["function hanlder(event) {}", "exports.handler = function (event) {};", "(function handler(event) {});", ""]
+    {
+        let findings = lint(code, V2);
+        let finding = findings.iter().find(|finding| finding.what == Rejected::NoHandler);
+        let finding = finding.unwrap_or_else(|| panic!("{code}: {findings:?}"));
+        assert!(finding.is_fault(Fidelity::Strict) && finding.is_fault(Fidelity::Relaxed));
+        assert_eq!(finding.sentence.as_deref(), Some("ReferenceError: \"handler\" is not defined"));
+    }
+    for code in [
+        "function handler(event) {}",
+        "async function handler(event) {}",
+        "var a = 1, handler = function (event) {};",
+        "const handler = event => event.request;",
+        "if (true) { globalThis.handler = function () {}; }",
+    ] {
+        assert!(lint(code, V2).iter().all(|finding| finding.what != Rejected::NoHandler), "{code}");
+    }
+}
+
+#[test]
+fn async_closures_are_warned_about_and_declarations_are_not() {
+    assert_absent_none("async function handler(event) { async function f() {} await f(); }");
+    for code in ["f(¦async function () {});", "var f = ¦async () => 1;", "var f = ¦async a => a;"] {
+        let (source, places) = marked(code);
+        let found = lint(&source, V2).into_iter().filter(|finding| finding.what == Rejected::AsyncClosure);
+        let found: Vec<_> = found.map(|finding| (finding.line, finding.column)).collect();
+        assert_eq!(found, places, "{source}");
+    }
+}
+
+#[track_caller]
+fn assert_absent_none(code: &str) {
+    assert_eq!(lint(code, V2), [], "{code}");
+}
+
+#[test]
+fn faults_come_before_warnings_when_there_are_too_many() {
+    let code = format!("function handler(event) {{ {} class A {{}} }}", "Map;".repeat(100));
+    let findings = lint(&code, V2);
+    assert_eq!(findings.len(), FUNCTION_FINDINGS_MAX);
+    assert_eq!(findings.last().map(|finding| finding.what), Some(Rejected::Class));
+}
+
+#[test]
+fn syntax_is_a_fault_in_strict_fidelity_and_a_warning_in_relaxed() {
+    for what in Rejected::ALL {
+        let finding = Finding::new(Position::new(1, 1), *what, None);
+        let (strict, relaxed) = (finding.is_fault(Fidelity::Strict), finding.is_fault(Fidelity::Relaxed));
+        match what.weight() {
+            Weight::Stops => assert!(strict && relaxed, "{what:?}"),
+            Weight::Rejects => assert!(strict && !relaxed, "{what:?}"),
+            Weight::Warns => assert!(!strict && !relaxed, "{what:?}"),
+        }
+    }
+    assert_eq!(Rejected::SpreadMisread.weight(), Weight::Warns);
+}
+
 #[test]
 fn a_source_that_does_not_parse_is_left_to_the_loader() {
     assert_nothing("function handler(event { class A {} }", V2);
@@ -209,7 +384,8 @@ fn no_function_of_the_examples_is_found_fault_with() {
         let Ok(functions) = std::fs::read_dir(example.unwrap().path().join("functions")) else { continue };
         let files = functions.map(|file| file.unwrap().path());
         for file in files.filter(|file| file.extension().is_some_and(|end| end == "js")) {
-            assert_nothing(&std::fs::read_to_string(&file).unwrap(), V2);
+            let source = std::fs::read_to_string(&file).unwrap();
+            assert_eq!(lint(&source, V2), [], "{}", file.display());
             linted += 1;
         }
     }
@@ -221,7 +397,14 @@ fn every_finding_says_what_and_the_way_out() {
     let texts: Vec<_> = Rejected::ALL
         .iter()
         .map(|what| {
-            let known = (*what == Rejected::Class).then(|| "Token \"class\" not supported in this version".to_owned());
+            let known = match what {
+                Rejected::Class => Some("Token \"class\" not supported in this version".to_owned()),
+                Rejected::AbsentGlobal => Some("ReferenceError: \"Map\" is not defined".to_owned()),
+                Rejected::AbsentMember => {
+                    Some("TypeError: (intermediate value)[\"error\"] is not a function".to_owned())
+                }
+                _ => None,
+            };
             Finding::new(Position::new(12, 9), *what, known).to_string()
         })
         .collect();

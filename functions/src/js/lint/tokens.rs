@@ -15,7 +15,7 @@ pub(super) struct Token<'a> {
 pub(super) struct Tokens<'a>(Vec<Token<'a>>);
 
 /// Signs of several characters that must not be taken apart.
-const SIGNS: [&str; 4] = ["...", "??=", "?.", "??"];
+const SIGNS: [&str; 6] = ["...", "??=", "||=", "&&=", "?.", "??"];
 
 impl<'a> Tokens<'a> {
     /// `regular_expressions` are the places where one begins: only the parser knows them from divisions.
@@ -36,6 +36,11 @@ impl<'a> Tokens<'a> {
             tokens.push(Token { at, text: &source[start..reader.offset] });
         }
         Self(tokens)
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Token<'a>] {
+        &self.0
     }
 
     /// The last `text` before a place.
@@ -208,6 +213,6 @@ impl Reader<'_> {
     }
 }
 
-fn is_word(character: char) -> bool {
+pub(super) fn is_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$' | '#' | '\\' | '\u{200c}' | '\u{200d}')
 }

@@ -1,12 +1,13 @@
 //! The walk through the syntax tree that finds what CloudFront's engine rejects.
 
-use super::tokens::Tokens;
+use super::tokens::{Tokens, is_word};
 use super::{Finding, Rejected};
 use boa_engine::ast::declaration::{Binding, LexicalDeclaration, Variable};
+use boa_engine::ast::expression::access::SuperPropertyAccess;
 use boa_engine::ast::expression::literal::{Literal, LiteralKind, ObjectMethodDefinition, PropertyDefinition};
 use boa_engine::ast::expression::operator::Assign;
 use boa_engine::ast::expression::operator::assign::AssignOp;
-use boa_engine::ast::expression::{Await, Call, ImportCall, OptionalOperation, RegExpLiteral, Spread};
+use boa_engine::ast::expression::{Await, Call, ImportCall, NewTarget, OptionalOperation, RegExpLiteral, Spread};
 use boa_engine::ast::function::{
     ArrowFunction, AsyncArrowFunction, AsyncFunctionDeclaration, AsyncFunctionExpression, AsyncGeneratorDeclaration,
     AsyncGeneratorExpression, ClassDeclaration, ClassExpression, FormalParameter, FormalParameterList, FunctionBody,
@@ -14,6 +15,7 @@ use boa_engine::ast::function::{
 };
 use boa_engine::ast::pattern::Pattern;
 use boa_engine::ast::property::{MethodDefinitionKind, PropertyName};
+use boa_engine::ast::statement::Catch;
 use boa_engine::ast::statement::iteration::{ForOfLoop, IterableLoopInitializer};
 use boa_engine::ast::visitor::{VisitWith, Visitor};
 use boa_engine::ast::{Position, Script, Spanned};
@@ -26,23 +28,44 @@ use std::ops::ControlFlow;
 type Flow = ControlFlow<Infallible>;
 const ON: Flow = ControlFlow::Continue(());
 
-/// In the order of the tree, which is not always that of the text.
-pub(super) fn findings(script: &Script, source: &str, runtime: FunctionRuntime, interner: &Interner) -> Vec<Finding> {
+/// The tokens of a source; the tree knows its regular expressions.
+pub(super) fn tokens<'a>(script: &Script, source: &'a str) -> Tokens<'a> {
     let mut places = RegularExpressions(HashSet::new());
     let _ = places.visit_script(script);
-    let tokens = Tokens::of(source, &places.0);
+    Tokens::of(source, &places.0)
+}
+
+/// In the order of the tree, which is not always that of the text.
+pub(super) fn findings(
+    script: &Script,
+    tokens: &Tokens<'_>,
+    runtime: FunctionRuntime,
+    interner: &Interner,
+) -> Vec<Finding> {
     let mut walk = Walk {
         findings: Vec::new(),
-        tokens: &tokens,
+        tokens,
         interner,
         first_runtime: runtime == FunctionRuntime::CloudfrontJs1_0,
         nesting: Nesting::default(),
         in_arrow_parameters: false,
+        in_catch: false,
     };
     let _ = walk.visit_script(script);
     // A block has no place in the tree; but these two can follow each other nowhere else.
     for brace in tokens.pairs("catch", "{") {
         walk.note(brace.at, Rejected::CatchWithoutBinding, Some(unsupported("{")));
+    }
+    // The tree has names as they are meant.
+    for word in tokens.all() {
+        if word.text.starts_with(|first| is_word(first) && first != '#') && word.text.contains('\\') {
+            walk.note(word.at, Rejected::EscapedName, Some(unexpected("\\")));
+        }
+        let number = word.text.starts_with(|first: char| first.is_ascii_digit());
+        if walk.first_runtime && number && word.text.contains('_') {
+            let at = word.text.find('_').unwrap_or_default();
+            walk.note(word.at, Rejected::NumericSeparator, Some(unexpected(&word.text[at..])));
+        }
     }
     walk.findings
 }
@@ -65,6 +88,7 @@ struct Walk<'a> {
     first_runtime: bool,
     nesting: Nesting,
     in_arrow_parameters: bool,
+    in_catch: bool,
 }
 
 /// How deep the walk is within the body of one function.
@@ -99,16 +123,21 @@ impl Walk<'_> {
         self.modern(at, what, word);
     }
 
-    fn generator(&mut self, star: Option<Position>, otherwise: Position) {
-        self.note(star.unwrap_or(otherwise), Rejected::Generator, None);
-    }
-
     fn generator_named(&mut self, name: Position) {
-        self.generator(self.tokens.last_before(name, "*").map(|star| star.at), name);
+        let at = self.tokens.last_before(name, "*").map_or(name, |star| star.at);
+        self.note(at, Rejected::Generator, Some(unexpected("*")));
     }
 
     fn generator_from(&mut self, start: Position) {
-        self.generator(self.tokens.first_from(start, "*").map(|star| star.at), start);
+        let at = self.tokens.first_from(start, "*").map_or(start, |star| star.at);
+        self.note(at, Rejected::Generator, Some(unsupported("*")));
+    }
+
+    fn async_closure(&mut self, at: Position) {
+        self.modern(at, Rejected::Async, "async");
+        if !self.first_runtime {
+            self.note(at, Rejected::AsyncClosure, None);
+        }
     }
 
     fn arrow(&mut self, parameters: &FormalParameterList, body: &FunctionBody) -> Flow {
@@ -163,7 +192,8 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         };
         if let Some(value) = node.init() {
             let at = self.tokens.first_from(end, "=").map_or(end, |sign| sign.at);
-            self.note(at, Rejected::DefaultParameter, Some(unexpected("=")));
+            let sentence = unexpected(if self.in_arrow_parameters { "=>" } else { "=" });
+            self.note(at, Rejected::DefaultParameter, Some(sentence));
             self.visit_expression(value)?;
         }
         ON
@@ -174,7 +204,7 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_async_arrow_function(&mut self, node: &'ast AsyncArrowFunction) -> Flow {
-        self.modern(node.span().start(), Rejected::Async, "async");
+        self.async_closure(node.span().start());
         self.arrow(node.parameters(), node.body())
     }
 
@@ -184,7 +214,7 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_async_function_expression(&mut self, node: &'ast AsyncFunctionExpression) -> Flow {
-        self.modern(node.span().start(), Rejected::Async, "async");
+        self.async_closure(node.span().start());
         node.visit_with(self)
     }
 
@@ -254,8 +284,9 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
 
     fn visit_for_of_loop(&mut self, node: &'ast ForOfLoop) -> Flow {
         let iterable = node.iterable().span().start();
-        let at = self.tokens.last_before(iterable, "of").map_or(iterable, |token| token.at);
-        self.note(at, Rejected::ForOf, Some(unsupported("of")));
+        let word = if node.r#await() { "await" } else { "of" };
+        let at = self.tokens.last_before(iterable, word).map_or(iterable, |token| token.at);
+        self.note(at, Rejected::ForOf, Some(unsupported(word)));
         node.visit_with(self)
     }
 
@@ -273,9 +304,22 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
 
     fn visit_pattern(&mut self, node: &'ast Pattern) -> Flow {
         if self.nesting.patterns == 0 {
-            self.note(node.span().start(), Rejected::Destructuring, None);
+            let sentence = match (self.in_catch, self.tokens.pair(node.span().start())) {
+                (true, Some((bracket, _))) => unsupported(bracket.text),
+                _ => "ReferenceError: Invalid left-hand side in assignment".to_owned(),
+            };
+            self.note(node.span().start(), Rejected::Destructuring, Some(sentence));
         }
         self.within_pattern(node)
+    }
+
+    fn visit_catch(&mut self, node: &'ast Catch) -> Flow {
+        if let Some(binding) = node.parameter() {
+            self.in_catch = true;
+            self.visit_binding(binding)?;
+            self.in_catch = false;
+        }
+        self.visit_block(node.block())
     }
 
     fn visit_spread(&mut self, node: &'ast Spread) -> Flow {
@@ -302,23 +346,30 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
             let start = node.span().start();
             let sign = self.tokens.pair(start).map(|(token, _)| token).filter(|token| token.text == "?.");
             let sign = sign.or_else(|| self.tokens.last_before(start, "?."));
-            self.note(sign.map_or(start, |sign| sign.at), Rejected::OptionalChaining, None);
+            let at = sign.map_or(start, |sign| sign.at);
+            // It takes the sign for that of a condition and a fraction, and stumbles over what is no digit.
+            let behind = self.tokens.pair(at).map(|(_, behind)| behind.text).filter(|text| matches!(*text, "[" | "("));
+            self.note(at, Rejected::OptionalChaining, behind.map(unexpected));
         }
         node.visit_with(self)
     }
 
     fn visit_assign(&mut self, node: &'ast Assign) -> Flow {
-        if node.op() == AssignOp::Coalesce {
-            let end = node.lhs().span().end();
-            let at = self.tokens.first_from(end, "??=").map_or(end, |token| token.at);
-            self.note(at, Rejected::NullishAssignment, None);
-        }
+        let (what, sign) = match node.op() {
+            AssignOp::Coalesce => (Rejected::NullishAssignment, "??="),
+            AssignOp::BoolOr => (Rejected::LogicalAssignment, "||="),
+            AssignOp::BoolAnd => (Rejected::LogicalAssignment, "&&="),
+            _ => return node.visit_with(self),
+        };
+        let end = node.lhs().span().end();
+        let at = self.tokens.first_from(end, sign).map_or(end, |token| token.at);
+        self.note(at, what, Some(unexpected("=")));
         node.visit_with(self)
     }
 
     fn visit_literal(&mut self, node: &'ast Literal) -> Flow {
         if matches!(node.kind(), LiteralKind::BigInt(_)) {
-            self.note(node.span().start(), Rejected::BigInt, None);
+            self.note(node.span().start(), Rejected::BigInt, Some(unexpected("n")));
         }
         ON
     }
@@ -326,7 +377,7 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     fn visit_reg_exp_literal(&mut self, node: &'ast RegExpLiteral) -> Flow {
         let flags = self.interner.resolve_expect(node.flags()).to_string();
         let what = match () {
-            () if flags.contains('u') => Rejected::RegExpFlag,
+            () if flags.contains(['u', 's', 'd', 'v']) => Rejected::RegExpFlag,
             () if self.first_runtime && flags.contains('y') => Rejected::StickyFlag,
             () => return ON,
         };
@@ -354,7 +405,18 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_import_call(&mut self, node: &'ast ImportCall) -> Flow {
-        self.note(node.span().start(), Rejected::ImportForm, None);
+        let sentence = "Non-default import is not supported".to_owned();
+        self.note(node.span().start(), Rejected::ImportForm, Some(sentence));
+        node.visit_with(self)
+    }
+
+    fn visit_new_target(&mut self, node: &'ast NewTarget) -> Flow {
+        self.note(node.span().start(), Rejected::NewTarget, Some(unexpected(".")));
+        ON
+    }
+
+    fn visit_super_property_access(&mut self, node: &'ast SuperPropertyAccess) -> Flow {
+        self.note(node.span().start(), Rejected::Super, Some(unsupported("super")));
         node.visit_with(self)
     }
 }

@@ -277,7 +277,8 @@ fn asynchronous_handlers_are_awaited_and_read_the_store() {
         async function handler(event) {\n  const text = await kvs.get('key');\n  const json = await kvs.get('json', {format: 'json'});\n  \
         const bytes = await kvs.get('accent', {format: 'bytes'});\n  const meta = await kvs.meta();\n  let missing;\n  \
         try { await kvs.get('nope'); } catch (error) { missing = error.name + ': ' + error.message; }\n  \
-        console.log(JSON.stringify([text, json, bytes.length, await kvs.exists('key'), await kvs.exists('x'), meta, await kvs.count(), missing]));\n  \
+        const seen = [text, json, bytes.length, await kvs.exists('key'), await kvs.exists('x'), meta, await kvs.count(), missing];\n  \
+        console.log(JSON.stringify(seen));\n  \
         return event.request;\n}";
     let mut function = Function::with(code, FunctionRuntime::CloudfrontJs2_0, Some(store()));
     let result = function.call(&request("/", &[]), None);

@@ -156,15 +156,17 @@ fn every_call_is_like_the_first_in_a_fresh_context() {
                     (*poison).to_owned()
                 };
                 let code = program(probe, &poison);
-                // The first call is one in a fresh context.
-                let mut function = Function::new(&code);
-                let expected = seen(&function.call(&given, None));
-                for call in 2..=4 {
-                    let got = seen(&function.call(&given, None));
-                    if call == 3 {
-                        function.engine.collect_garbage();
+                let strict = Function::load(&code, FunctionRuntime::CloudfrontJs2_0, Fidelity::Strict, None);
+                for mut function in strict.into_iter().chain([Function::relaxed(&code)]) {
+                    // The first call is one in a fresh context.
+                    let expected = seen(&function.call(&given, None));
+                    for call in 2..=4 {
+                        let got = seen(&function.call(&given, None));
+                        if call == 3 {
+                            function.engine.collect_garbage();
+                        }
+                        assert_eq!(got, expected, "call {call} of:\n{code}");
                     }
-                    assert_eq!(got, expected, "call {call} of:\n{code}");
                 }
             }
         }
@@ -215,14 +217,17 @@ fn honest_programs_work_on_every_call() {
             let code = format!(
                 "{source}\nfunction handler(event) {{ event.request.uri = '/' + value(); return event.request; }}"
             );
-            let mut function = Function::new(&code);
-            for call in 1..=4 {
-                match function.on_request(&request("/x", &[])) {
-                    Verdict::Continue(edit) => assert_eq!(edit.uri, Some("/ok".into()), "call {call} of:\n{code}"),
-                    other => panic!("call {call}: {other:?}\n{code}"),
-                }
-                if call == 2 {
-                    function.engine.collect_garbage();
+            let strict = Function::load(&code, FunctionRuntime::CloudfrontJs2_0, Fidelity::Strict, None);
+            assert_eq!(strict.is_ok(), !code.contains("class "), "{code}");
+            for mut function in strict.into_iter().chain([Function::relaxed(&code)]) {
+                for call in 1..=4 {
+                    match function.on_request(&request("/x", &[])) {
+                        Verdict::Continue(edit) => assert_eq!(edit.uri, Some("/ok".into()), "call {call} of:\n{code}"),
+                        other => panic!("call {call}: {other:?}\n{code}"),
+                    }
+                    if call == 2 {
+                        function.engine.collect_garbage();
+                    }
                 }
             }
         }

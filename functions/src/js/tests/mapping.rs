@@ -42,8 +42,8 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 const READS_EVERYTHING: &str = "function handler(event) { JSON.stringify(event); \
-     for (var section of [event.request.headers, event.request.cookies, event.request.querystring]) { \
-     for (var name in section) { var entry = section[name]; entry.value.length + (entry.multiValue || []).length; } } \
+     [event.request.headers, event.request.cookies, event.request.querystring].forEach(function (section) { \
+     for (var name in section) { var entry = section[name]; entry.value.length + (entry.multiValue || []).length; } }); \
      return event.response || event.request; }";
 
 proptest! {

@@ -7,12 +7,14 @@ mod hostile;
 mod leaks;
 mod mapping;
 mod modules;
+mod spec_4_3_objects;
+mod spec_4_6_syntax;
 
 use super::kvs::Snapshot;
-use super::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, Outcome};
+use super::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
 use crate::{EventContext, Failure, FailureKind, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -69,10 +71,25 @@ impl Function {
     }
 
     fn with(code: &str, runtime: FunctionRuntime, store: Option<Arc<Snapshot>>) -> Self {
+        Self::load(code, runtime, Fidelity::Strict, store).unwrap_or_else(|error| panic!("{error}\n{code}"))
+    }
+
+    /// In runtime 2.0, with what our engine has beyond CloudFront's.
+    fn relaxed(code: &str) -> Self {
+        let loaded = Self::load(code, FunctionRuntime::CloudfrontJs2_0, Fidelity::Relaxed, None);
+        loaded.unwrap_or_else(|error| panic!("{error}\n{code}"))
+    }
+
+    fn load(
+        code: &str,
+        runtime: FunctionRuntime,
+        fidelity: Fidelity,
+        store: Option<Arc<Snapshot>>,
+    ) -> Result<Self, LoadError> {
         let mut engine = Engine::new();
-        let source = FunctionSource { name: "test".to_owned(), runtime, code: code.to_owned(), store };
-        let id = engine.load(source).unwrap_or_else(|error| panic!("{error}\n{code}"));
-        Self { engine, id }
+        let source = FunctionSource { name: "test".to_owned(), runtime, fidelity, code: code.to_owned(), store };
+        let id = engine.load(source)?;
+        Ok(Self { engine, id })
     }
 
     fn call(&mut self, request: &Request, response: Option<&Response>) -> CallResult {

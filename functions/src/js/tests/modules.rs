@@ -99,7 +99,7 @@ fn text_is_encoded_and_decoded() {
         "new TextDecoder('utf-8', {ignoreBOM: true}).decode(new Uint8Array([0xef, 0xbb, 0xbf])).length",
         "new TextDecoder('utf-8', {fatal: true}).decode(new Uint8Array([0xff]))",
         "new TextDecoder('latin1')",
-        "[new TextDecoder().encoding, new TextDecoder().fatal, new TextDecoder().ignoreBOM, new TextEncoder().encoding]",
+        "[new TextDecoder().encoding, new TextDecoder().fatal, new TextDecoder().ignoreBOM]",
         "new TextDecoder().decode(Buffer.from('xaby').subarray(1, 3))",
         "[btoa('hi\\xff'), atob('aGk='), atob(' a G k '), atob('')]",
         "btoa('€')",
@@ -124,58 +124,6 @@ fn runtime_1_0_has_byte_strings_instead_of_buffers() {
         "['replaceAll' in String.prototype, 'all' in Promise, 'from' in Uint8Array, 'map' in Uint8Array.prototype]",
         "(new MemoryError('x')) instanceof Error",
     ]));
-}
-
-#[test]
-fn what_cloudfront_does_not_have_is_absent() {
-    for name in [
-        "Map",
-        "Set",
-        "WeakMap",
-        "WeakSet",
-        "WeakRef",
-        "FinalizationRegistry",
-        "Proxy",
-        "Reflect",
-        "Intl",
-        "SharedArrayBuffer",
-        "Atomics",
-        "BigInt",
-        "URL",
-        "setTimeout",
-        "setImmediate",
-        "clearTimeout",
-        "process",
-        "escape",
-        "unescape",
-        "Iterator",
-        "Object.fromEntries",
-        "Object.hasOwn",
-        "Array.prototype.flat",
-        "Array.prototype.at",
-        "String.prototype.matchAll",
-        "String.raw",
-        "console.error",
-        "''.toUTF8",
-        "MemoryError",
-    ] {
-        assert_eq!(evaluate(&format!("typeof {name}")), "\"undefined\"", "{name}");
-    }
-    for name in [
-        "String.prototype.replaceAll",
-        "Promise.allSettled",
-        "Promise.any",
-        "DataView",
-        "Symbol.for",
-        "InternalError",
-        "Uint8Array.prototype.map",
-        "Object.getOwnPropertyDescriptors",
-        "atob",
-        "TextEncoder",
-        "Buffer",
-    ] {
-        assert_eq!(evaluate(&format!("typeof {name}")), "\"function\"", "{name}");
-    }
 }
 
 #[test]
