@@ -15,9 +15,8 @@ fn refused(line: &str, runtime: FunctionRuntime) -> Option<String> {
 #[track_caller]
 fn row(line: &str, in_2_0: Option<&str>, in_1_0: Option<&str>) {
     let error = |sentence: Option<&str>| {
-        sentence.map(|sentence| match sentence.contains("Error: ") {
-            true => sentence.to_owned(),
-            false => format!("SyntaxError: {sentence} in 1"),
+        sentence.map(|sentence| {
+            if sentence.contains("Error: ") { sentence.to_owned() } else { format!("SyntaxError: {sentence} in 1") }
         })
     };
     assert_eq!(refused(line, V2), error(in_2_0), "2.0: {line}");
