@@ -255,3 +255,9 @@ pub const FUNCTION_NAMES_KEPT_MAX: usize = 512;
 pub const FUNCTION_ERROR_BYTES_MAX: usize = 2_048;
 /// Bytes of a request head that is logged; a larger one is served, not logged. CloudFront: 20 KB.
 pub const LOGGED_HEAD_BYTES_MAX: usize = 20_480;
+/// Work that saved functions and stores may cause at once, per distribution and per store. CloudFront publishes none.
+pub const RELOAD_BURST: Duration = Duration::from_secs(1);
+/// Beyond that it may take one part in this many of the time.
+pub const RELOAD_SHARE: u32 = 4;
+/// Saved versions that are compiled at the same time, in all distributions.
+pub const RELOADS_AT_ONCE_MAX: usize = 4;

@@ -1,7 +1,7 @@
 //! All loaded edge code of a node, by name: started at boot, stopped with the node.
 
 use crate::function_log::FunctionLog;
-use crate::js::functions::{Functions, FunctionsError};
+use crate::js::functions::{Functions, FunctionsError, Reloaded};
 use crate::js::pool::Figures;
 use crate::js::{Call, EventType, Outcome};
 use crate::lambda::Lambdas;
@@ -95,6 +95,12 @@ impl EdgeCode {
     /// What each CloudFront Function did: distribution id, name of the function, CloudWatch's figures.
     pub fn function_figures(&self) -> Vec<(&str, &str, Figures)> {
         self.functions.figures()
+    }
+
+    /// Lets CloudFront Functions and stores that are saved serve, for as long as it is polled, and tells of each; what cannot
+    /// serve leaves the last good version serving. It returns only when it cannot begin.
+    pub async fn keep_current(&self, tell: impl Fn(Reloaded) + Send + Sync + 'static) -> std::io::Error {
+        self.functions.keep_current(tell).await
     }
 
     /// CloudFront Function on viewer request. It runs among the workers of the distribution that `context` names.

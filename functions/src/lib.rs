@@ -15,6 +15,7 @@ pub mod process;
 pub mod rules;
 pub mod subcommand;
 pub mod test_function;
+pub mod watch;
 
 pub use edge_code::EdgeCode;
 pub use failure::{Failure, FailureKind};

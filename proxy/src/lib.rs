@@ -24,6 +24,7 @@ mod node;
 pub mod observe;
 mod origin;
 pub mod page;
+mod reload;
 mod renew;
 pub mod request_id;
 mod respond;

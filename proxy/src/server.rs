@@ -8,7 +8,7 @@ use crate::lifecycle::Edge;
 use crate::listener::{self, ListenError};
 use crate::node::{DeployError, Node};
 use crate::observe::log_writer::{LogWriter, OpenError};
-use crate::tls;
+use crate::{reload, tls};
 use homefront_config::{Config, limits};
 use homefront_functions::EdgeCode;
 use homefront_functions::edge_code::{StartError, Workers};
@@ -34,6 +34,7 @@ pub struct Server {
     ports: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     keys: JoinHandle<()>,
+    reloads: JoinHandle<()>,
     function_log: LogWriter,
 }
 
@@ -80,6 +81,7 @@ impl Server {
         let proxy = Arc::new(proxy(node.clone()));
         let verifiers = node.verifiers.clone();
         let keys = tokio::spawn(async move { verifiers.keep_keys_fresh().await });
+        let reloads = tokio::spawn(reload::keep_current(node.clone()));
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(limits::VIEWER_CONNECTIONS_MAX));
         let mut server = Self {
@@ -90,6 +92,7 @@ impl Server {
             ports: Vec::new(),
             stop,
             keys,
+            reloads,
             function_log,
         };
         for port in ports {
@@ -103,8 +106,9 @@ impl Server {
 
     /// Ends the node: no new connections, requests in flight end within [`limits::GRACEFUL_STOP_TIMEOUT`], no child is left.
     pub async fn stop(self) {
-        let Self { node, proxy, ports, stop, keys, function_log, .. } = self;
+        let Self { node, proxy, ports, stop, keys, reloads, function_log, .. } = self;
         keys.abort();
+        reloads.abort();
         stop.send_replace(true);
         let aborts: Vec<_> = ports.iter().map(JoinHandle::abort_handle).collect();
         let drained = async {

@@ -39,16 +39,29 @@ pub struct LoadError {
     pub message: String,
     /// The line of the source it is about, from 1.
     pub line: Option<u32>,
+    /// The column in characters, from 1.
+    pub column: Option<u32>,
 }
 
 impl LoadError {
+    /// About the source as a whole.
+    pub(super) fn of_source(message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: None, column: None }
+    }
+
     /// `SyntaxError: … in 10`
     pub(super) fn syntax(what: &str, line: Option<u32>) -> Self {
         let message = match line {
             Some(line) => format!("SyntaxError: {what} in {line}"),
             None => format!("SyntaxError: {what}"),
         };
-        Self { message, line }
+        Self { message, line, column: None }
+    }
+
+    /// The same with the column it is about.
+    #[must_use]
+    pub(super) fn in_column(self, column: Option<u32>) -> Self {
+        Self { column, ..self }
     }
 }
 
@@ -142,6 +155,12 @@ impl Engine {
         Ok(FunctionId(self.functions.len() as u32 - 1))
     }
 
+    /// Compiles newer code in place of a function's. On an error the function is what it was.
+    pub fn replace(&mut self, id: FunctionId, source: FunctionSource) -> Result<(), LoadError> {
+        self.functions[id.0 as usize] = Loaded::new(source)?;
+        Ok(())
+    }
+
     /// Gives a function a newer store; the next call sees it.
     pub fn replace_store(&mut self, id: FunctionId, store: Arc<Snapshot>) {
         self.functions[id.0 as usize].store = Some(store);
@@ -213,7 +232,7 @@ impl Loaded {
         if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
             let message =
                 format!("the function has {} bytes; CloudFront takes at most {FUNCTION_CODE_BYTES_MAX}", code.len());
-            return Err(LoadError { message, line: None });
+            return Err(LoadError::of_source(message));
         }
         if let Some(fault) = lint::lint(&code, runtime).iter().find(|finding| finding.is_fault(fidelity)) {
             return Err(fault.error());
@@ -222,7 +241,7 @@ impl Loaded {
         let wrapped = source::wrap(code, runtime, &mut realm::bare_context(runtime).0)?;
         let trial = Realm::new(edition, &wrapped, Protection::Open)?.try_out(store.clone());
         if !trial.has_handler {
-            return Err(LoadError { message: realm::NO_HANDLER.to_owned(), line: None });
+            return Err(LoadError::of_source(realm::NO_HANDLER));
         }
         let contexts = if trial.modifies_built_ins {
             Contexts::Open(Vec::new())

@@ -1,20 +1,26 @@
 //! The CloudFront Functions of a node: for each distribution a pool of workers, and the inline ones.
 
-use super::inline::Inline;
+mod distribution;
+mod pace;
+mod reload;
+
+pub use reload::Reloaded;
+
 use super::kvs::{self, ImportError, Snapshot};
-use super::lint::Finding;
-use super::pool::{Figures, Pool, PoolOptions, Source, fail};
+use super::pool::{Figures, fail};
 use super::{Call, CallResult};
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
 use crate::{Failure, FailureKind};
-use homefront_config::function::Isolation;
+use distribution::DistributionFunctions;
 use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
-use homefront_config::{Config, Distribution, Function};
+use homefront_config::{Config, Distribution, Function, KeyValueStore};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Why functions cannot be started. A function that does not compile is none of these: see [`Functions::faults`].
 #[derive(Debug, thiserror::Error)]
@@ -46,18 +52,20 @@ pub enum FunctionsError {
 #[derive(Debug)]
 pub struct Functions {
     /// By distribution id. Ids are 14 bytes: hashing one costs less than the event does.
-    distributions: HashMap<Box<str>, DistributionFunctions>,
+    distributions: HashMap<Box<str>, Arc<DistributionFunctions>>,
+    stores: HashMap<String, Arc<LoadedStore>>,
     log: FunctionLog,
 }
 
-#[derive(Debug)]
-struct DistributionFunctions {
-    /// In the order of the pool.
-    functions: Vec<Arc<Function>>,
-    /// Names of the stores, in the pool's order.
-    stores: Vec<String>,
-    pool: Pool,
-    inline: Inline,
+/// How the workers of all distributions are started.
+#[derive(Debug, Clone)]
+struct Hiring {
+    spawner: Spawner,
+    executable: PathBuf,
+    /// For each distribution, the spare not counted.
+    workers: usize,
+    /// How many may be starting at a time.
+    starts: Arc<Semaphore>,
 }
 
 impl Functions {
@@ -69,6 +77,8 @@ impl Functions {
         workers: usize,
         log: FunctionLog,
     ) -> Result<Self, FunctionsError> {
+        let starts = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)));
+        let hiring = Hiring { spawner: spawner.clone(), executable, workers, starts };
         let mut stores = Stores::default();
         let mut distributions = HashMap::new();
         for distribution in &config.distributions {
@@ -76,12 +86,11 @@ impl Functions {
             if functions.is_empty() {
                 continue;
             }
-            let started =
-                DistributionFunctions::start(functions, &mut stores, spawner, executable.clone(), workers).await;
+            let started = DistributionFunctions::start(functions, &mut stores, &hiring).await;
             let started = started.map_err(|error| error.of(&distribution.id))?;
-            distributions.insert(distribution.id.as_str().into(), started);
+            distributions.insert(distribution.id.as_str().into(), Arc::new(started));
         }
-        Ok(Self { distributions, log })
+        Ok(Self { distributions, stores: stores.0, log })
     }
 
     /// Calls a function and writes what it printed to the log.
@@ -94,10 +103,7 @@ impl Functions {
             let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
             return CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), cpu_us: 0 };
         };
-        let result = match distribution.functions[index].isolation {
-            Isolation::Inline if distribution.pool.fault(index).is_none() => distribution.inline.call(index, call),
-            _ => distribution.pool.call(index, call).await,
-        };
+        let result = distribution.call(index, call).await;
         self.log.call(&call.context.request_id, id, &result.logs);
         result
     }
@@ -105,7 +111,7 @@ impl Functions {
     /// Texts for each function that cannot be called, with every place that is to blame: its requests are throttled (503),
     /// as on CloudFront.
     pub fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<_> = self.distributions.values().flat_map(DistributionFunctions::faults).collect();
+        let mut faults: Vec<_> = self.distributions.values().flat_map(|distribution| distribution.faults()).collect();
         faults.sort_unstable();
         faults.dedup();
         faults
@@ -113,9 +119,11 @@ impl Functions {
 
     /// One text for each thing that fails on CloudFront, or might, in functions that run here, by function and place.
     pub fn findings(&self) -> Vec<String> {
-        let mut findings: Vec<_> = self.distributions.values().flat_map(DistributionFunctions::findings).collect();
-        findings.sort_by_key(|(function, finding)| (&function.name, finding.line, finding.column));
-        let mut texts: Vec<_> = findings.into_iter().map(|(function, finding)| located(function, finding)).collect();
+        let mut findings: Vec<_> =
+            self.distributions.values().flat_map(|distribution| distribution.findings()).collect();
+        findings.sort_by(|(a, x), (b, y)| (&a.name, x.line, x.column).cmp(&(&b.name, y.line, y.column)));
+        let mut texts: Vec<_> =
+            findings.iter().map(|(function, finding)| distribution::located(function, finding)).collect();
         texts.dedup();
         texts
     }
@@ -124,31 +132,26 @@ impl Functions {
     pub fn figures(&self) -> Vec<(&str, &str, Figures)> {
         let mut all = Vec::new();
         for (id, distribution) in &self.distributions {
-            for (index, function) in distribution.functions.iter().enumerate() {
-                all.push((&**id, function.name.as_str(), distribution.figures(index)));
-            }
+            all.extend(distribution.figures().map(|(name, figures)| (&**id, name, figures)));
         }
         all
     }
 
     /// Gives every function that reads the store of that name a newer one; calls that begin after this see it.
     pub fn replace_store(&self, store: &Arc<Snapshot>) {
-        for distribution in self.distributions.values() {
-            if let Some(index) = distribution.stores.iter().position(|name| *name == store.name) {
-                distribution.pool.replace_store(index, store.clone());
-                distribution.inline.replace_store(index, store.clone());
-            }
+        if let Some(loaded) = self.stores.get(&store.name) {
+            loaded.replace(store.clone(), self.distributions.values());
         }
     }
 
     /// The process ids of all workers, the spares included.
     pub fn worker_ids(&self) -> Vec<u32> {
-        self.distributions.values().flat_map(|distribution| distribution.pool.worker_ids()).collect()
+        self.distributions.values().flat_map(|distribution| distribution.worker_ids()).collect()
     }
 
     /// Kills all workers. [`Spawner::all_gone`] waits for their end.
     pub fn stop(&self) {
-        self.distributions.values().for_each(|distribution| distribution.pool.stop());
+        self.distributions.values().for_each(|distribution| distribution.stop());
     }
 }
 
@@ -164,74 +167,6 @@ fn used(distribution: &Distribution) -> Vec<Arc<Function>> {
         }
     }
     functions
-}
-
-impl DistributionFunctions {
-    async fn start(
-        functions: Vec<Arc<Function>>,
-        stores: &mut Stores,
-        spawner: &Spawner,
-        executable: PathBuf,
-        workers: usize,
-    ) -> Result<Self, StartProblem> {
-        let (mut sources, mut used, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for function in &functions {
-            let store = match &function.key_value_store {
-                None => None,
-                Some(store) => {
-                    let known = names.iter().position(|name| *name == store.name);
-                    if known.is_none() {
-                        used.push(stores.load(store)?);
-                        names.push(store.name.clone());
-                    }
-                    Some(known.unwrap_or(names.len() - 1))
-                }
-            };
-            sources.push(Source { function: function.clone(), code: read_code(function)?, store });
-        }
-        let inline = Inline::new(sources.clone(), used.clone());
-        let options = PoolOptions { spawner: spawner.clone(), executable, workers, functions: sources, stores: used };
-        let pool = Pool::start(options).await.map_err(StartProblem::Workers)?;
-        Ok(Self { functions, stores: names, pool, inline })
-    }
-
-    /// The place of a function. References of a configuration are shared, so that comparing addresses nearly always does.
-    fn index(&self, function: &Function) -> Option<usize> {
-        let same = |known: &Arc<Function>| std::ptr::eq(Arc::as_ptr(known), function);
-        let by_name = |known: &Arc<Function>| known.name == function.name;
-        self.functions.iter().position(same).or_else(|| self.functions.iter().position(by_name))
-    }
-
-    fn faults(&self) -> impl Iterator<Item = String> {
-        self.functions.iter().enumerate().flat_map(|(index, function)| {
-            let Some(fault) = self.pool.fault(index) else { return Vec::new() };
-            // They say the same, all of it, with the column and the way out.
-            let findings = self.pool.findings(index).iter().filter(|finding| finding.is_fault(function.fidelity));
-            let texts: Vec<_> = findings.map(|finding| located(function, finding)).collect();
-            if texts.is_empty() {
-                return vec![format!("function \"{}\": {}: {fault}", function.name, function.code.display())];
-            }
-            texts
-        })
-    }
-
-    fn findings(&self) -> impl Iterator<Item = (&Function, &Finding)> {
-        self.functions.iter().enumerate().flat_map(|(index, function)| {
-            let findings = self.pool.findings(index).iter().filter(|finding| !finding.is_fault(function.fidelity));
-            findings.map(|finding| (&**function, finding))
-        })
-    }
-
-    fn figures(&self, index: usize) -> Figures {
-        match self.functions[index].isolation {
-            Isolation::Inline => self.inline.counters(index).figures(),
-            Isolation::Process => self.pool.counters(index).figures(),
-        }
-    }
-}
-
-fn located(function: &Function, finding: &Finding) -> String {
-    format!("function \"{}\": {}:{finding}", function.name, function.code.display())
 }
 
 /// [`FunctionsError`] before it is known of which distribution.
@@ -255,30 +190,49 @@ impl<E: Into<FunctionsError>> From<E> for StartProblem {
     }
 }
 
-/// Stores that are loaded already: several distributions may read one.
-#[derive(Default)]
-struct Stores(HashMap<String, Arc<Snapshot>>);
+/// A store and what was loaded last.
+#[derive(Debug)]
+struct LoadedStore {
+    config: Arc<KeyValueStore>,
+    newest: Mutex<Arc<Snapshot>>,
+}
+
+impl LoadedStore {
+    fn replace<'a>(
+        &self,
+        newer: Arc<Snapshot>,
+        distributions: impl IntoIterator<Item = &'a Arc<DistributionFunctions>>,
+    ) {
+        distributions.into_iter().for_each(|distribution| distribution.replace_store(&newer));
+        *self.newest.lock() = newer;
+    }
+}
+
+/// Stores that are loaded already, by name: several distributions may read one.
+#[derive(Debug, Default)]
+struct Stores(HashMap<String, Arc<LoadedStore>>);
 
 impl Stores {
-    fn load(&mut self, store: &homefront_config::KeyValueStore) -> Result<Arc<Snapshot>, ImportError> {
+    fn load(&mut self, store: &Arc<KeyValueStore>) -> Result<Arc<Snapshot>, ImportError> {
         if let Some(known) = self.0.get(&store.name) {
-            return Ok(known.clone());
+            return Ok(known.newest.lock().clone());
         }
-        let loaded = Arc::new(kvs::load(store)?);
-        self.0.insert(store.name.clone(), loaded.clone());
-        Ok(loaded)
+        let snapshot = Arc::new(kvs::load(store)?);
+        let loaded = LoadedStore { config: store.clone(), newest: Mutex::new(snapshot.clone()) };
+        self.0.insert(store.name.clone(), Arc::new(loaded));
+        Ok(snapshot)
     }
 }
 
 pub(super) fn read_code(function: &Function) -> Result<String, FunctionsError> {
-    let mut code = String::new();
-    std::fs::File::open(&function.code)
-        // One byte more than allowed: the engine says what CloudFront says of it.
-        .and_then(|file| file.take(FUNCTION_CODE_BYTES_MAX + 1).read_to_string(&mut code))
-        .map_err(|source| FunctionsError::Code {
-            function: function.name.clone(),
-            file: function.code.clone(),
-            source,
-        })?;
-    Ok(code)
+    let refused =
+        |source| FunctionsError::Code { function: function.name.clone(), file: function.code.clone(), source };
+    let mut code = Vec::new();
+    let file = std::fs::File::open(&function.code).map_err(refused)?;
+    file.take(FUNCTION_CODE_BYTES_MAX + 1).read_to_end(&mut code).map_err(refused)?;
+    if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
+        let reason = format!("more than {FUNCTION_CODE_BYTES_MAX} bytes, which is all CloudFront takes");
+        return Err(refused(io::Error::other(reason)));
+    }
+    String::from_utf8(code).map_err(|_| refused(io::Error::other("it is not UTF-8 text")))
 }

@@ -18,12 +18,13 @@ use std::sync::{Arc, Weak};
 /// The inline functions of one distribution. Each thread that calls one compiles it for itself, once.
 #[derive(Debug)]
 pub struct Inline {
+    functions: Vec<Arc<Source>>,
     shared: Arc<Shared>,
 }
 
+/// What stays when code changes.
 #[derive(Debug)]
 struct Shared {
-    functions: Vec<Source>,
     stores: Vec<Mutex<Arc<Snapshot>>>,
     counters: Vec<Counters>,
 }
@@ -39,6 +40,7 @@ struct ThreadEngine {
 
 struct Loaded {
     id: FunctionId,
+    source: Arc<Source>,
     store: Option<Arc<Snapshot>>,
 }
 
@@ -53,21 +55,32 @@ impl Inline {
     pub fn new(functions: Vec<Source>, stores: Vec<Arc<Snapshot>>) -> Self {
         let counters = functions.iter().map(|_| Counters::default()).collect();
         let stores = stores.into_iter().map(Mutex::new).collect();
-        Self { shared: Arc::new(Shared { functions, stores, counters }) }
+        let functions = functions.into_iter().map(Arc::new).collect();
+        Self { functions, shared: Arc::new(Shared { stores, counters }) }
+    }
+
+    /// The same with newer code of some functions, given by place. Threads compile it when they call it first.
+    #[must_use]
+    pub fn renewed(&self, code: impl IntoIterator<Item = (usize, String)>) -> Self {
+        let mut functions = self.functions.clone();
+        for (index, code) in code {
+            functions[index] = Arc::new(Source { code, ..Source::clone(&functions[index]) });
+        }
+        Self { functions, shared: self.shared.clone() }
     }
 
     /// Calls a function by its place among the functions, here and now.
     pub fn call(&self, index: usize, call: &Call<'_>) -> CallResult {
         let result = ENGINES.with_borrow_mut(|engines| {
             let at = self.engine(engines);
-            let called = catch_unwind(AssertUnwindSafe(|| engines[at].call(&self.shared, index, call)));
+            let called = catch_unwind(AssertUnwindSafe(|| engines[at].call(self, index, call)));
             called.unwrap_or_else(|_| {
                 // In no state to go on; the next call makes a new one.
                 std::mem::forget(engines.swap_remove(at));
                 Err("the engine panicked".to_owned())
             })
         });
-        let function = &self.shared.functions[index].function;
+        let function = &self.functions[index].function;
         let result = result.unwrap_or_else(|what| {
             let detail = format!("function \"{}\": {what}", function.name);
             let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
@@ -100,21 +113,26 @@ impl Inline {
 }
 
 impl ThreadEngine {
-    fn call(&mut self, shared: &Shared, index: usize, call: &Call<'_>) -> Result<CallResult, String> {
-        let source = &shared.functions[index];
-        let store = source.store.map(|store| shared.stores[store].lock().clone());
+    fn call(&mut self, of: &Inline, index: usize, call: &Call<'_>) -> Result<CallResult, String> {
+        let source = &of.functions[index];
+        let store = source.store.map(|store| of.shared.stores[store].lock().clone());
         let id = self.load(source, index, store)?;
         let result = self.engine.call(id, call);
         self.calls_since_collection += 1;
         if self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX {
-            self.engine.collect_garbage();
-            self.calls_since_collection = 0;
+            self.collect();
         }
         Ok(result)
     }
 
-    fn load(&mut self, source: &Source, index: usize, store: Option<Arc<Snapshot>>) -> Result<FunctionId, String> {
-        if let Some(loaded) = self.loaded.get_mut(&index) {
+    fn collect(&mut self) {
+        self.engine.collect_garbage();
+        self.calls_since_collection = 0;
+    }
+
+    fn load(&mut self, source: &Arc<Source>, index: usize, store: Option<Arc<Snapshot>>) -> Result<FunctionId, String> {
+        let known = self.loaded.get_mut(&index);
+        if let Some(loaded) = known.filter(|loaded| Arc::ptr_eq(&loaded.source, source)) {
             let same = match (&loaded.store, &store) {
                 (Some(old), Some(new)) => Arc::ptr_eq(old, new),
                 _ => true,
@@ -132,8 +150,14 @@ impl ThreadEngine {
             code: source.code.clone(),
             store: store.clone(),
         };
-        let id = self.engine.load(function).map_err(|error| format!("it does not compile: {error}"))?;
-        self.loaded.insert(index, Loaded { id, store });
+        let id = match self.loaded.get(&index).map(|older| older.id) {
+            Some(id) => self.engine.replace(id, function).map(|()| id),
+            None => self.engine.load(function),
+        };
+        let id = id.map_err(|error| format!("it does not compile: {error}"))?;
+        self.loaded.insert(index, Loaded { id, source: source.clone(), store });
+        // What compiling left behind, and what was replaced.
+        self.collect();
         Ok(id)
     }
 }

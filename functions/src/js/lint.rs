@@ -53,9 +53,9 @@ impl Finding {
     pub(super) fn error(&self) -> LoadError {
         let what = self.sentence.as_deref().unwrap_or("Unexpected token");
         if what.starts_with("ReferenceError: ") {
-            return LoadError { message: what.to_owned(), line: Some(self.line) };
+            return LoadError { message: what.to_owned(), line: Some(self.line), column: Some(self.column) };
         }
-        LoadError::syntax(what, Some(self.line))
+        LoadError::syntax(what, Some(self.line)).in_column(Some(self.column))
     }
 }
 

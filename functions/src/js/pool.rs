@@ -6,17 +6,20 @@
 
 mod counters;
 mod link;
+mod renew;
 mod roster;
 pub(in crate::js) mod start;
+mod stores;
 mod tend;
 mod throttle;
 
 pub use counters::{Counters, Figures};
+pub use renew::{Judgement, Renewed};
 
 use super::frame::{Order, OrderedLoad};
 use super::kvs::Snapshot;
 use super::lint::Finding;
-use super::{Call, CallResult, EventType, Outcome};
+use super::{Call, CallResult, EventType, LoadError, Outcome};
 use crate::process::Spawner;
 use crate::{Failure, FailureKind, RequestEdit, ResponseEdit, Verdict};
 use homefront_config::Function;
@@ -30,8 +33,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use stores::Stores;
 use throttle::Throttle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinSet;
 
 /// First and longest pause between attempts to start a worker.
 const RETRY_MIN: Duration = Duration::from_millis(100);
@@ -57,6 +62,8 @@ pub struct PoolOptions {
     pub executable: PathBuf,
     /// Workers that take calls; one more stands by.
     pub workers: usize,
+    /// How many workers may be starting at a time, in all pools that share it: starting is work that calls wait for.
+    pub starts: Arc<Semaphore>,
     /// All functions of the distribution. Those that run inline are compiled here too, once, because a parser that aborts
     /// should not take the node with it.
     pub functions: Vec<Source>,
@@ -74,14 +81,18 @@ pub struct Pool {
 struct Shared {
     spawner: Spawner,
     executable: PathBuf,
-    functions: Vec<PooledFunction>,
-    stores: Mutex<Vec<Arc<Snapshot>>>,
+    /// A function that is the same in the pool that takes over is the same here and there.
+    functions: Vec<Arc<PooledFunction>>,
+    stores: Arc<Stores>,
     roster: Mutex<Roster>,
     /// Workers to have, the spare included; 0 when no function needs any.
     workers: usize,
+    starts: Arc<Semaphore>,
     next_id: AtomicU64,
     /// A worker has gone, or the pool closes.
     changed: Notify,
+    /// A worker was taken on.
+    arrived: Notify,
 }
 
 #[derive(Debug)]
@@ -89,42 +100,49 @@ struct PooledFunction {
     function: Arc<Function>,
     load: OrderedLoad,
     /// Why it cannot be called at all.
-    fault: OnceLock<String>,
+    fault: OnceLock<LoadError>,
     /// What CloudFront's engine would reject in it; set by the first worker that has compiled it.
     findings: OnceLock<Vec<Finding>>,
     /// Whether it ever killed a worker; only then is the lock below worth taking.
     deadly: AtomicBool,
     throttle: Mutex<Throttle>,
-    counters: Counters,
+    counters: Arc<Counters>,
 }
 
 impl Pool {
     /// Starts workers; returns when the first has compiled every function, and goes on starting the others. A function that
     /// does not compile is no error: see [`Pool::fault`].
     pub async fn start(options: PoolOptions) -> io::Result<Self> {
-        let PoolOptions { spawner, executable, workers, functions, stores } = options;
+        let PoolOptions { spawner, executable, workers, starts, functions, stores } = options;
         let in_process = functions.iter().any(|source| source.function.isolation == Isolation::Process);
-        let functions: Vec<_> = functions.into_iter().map(PooledFunction::from).collect();
+        let functions: Vec<_> = functions.into_iter().map(|source| Arc::new(PooledFunction::from(source))).collect();
         let shared = Arc::new(Shared {
             spawner,
             executable,
             roster: Mutex::new(Roster::new(functions.len(), workers.max(1))),
             functions,
-            stores: Mutex::new(stores),
+            stores: Arc::new(Stores::new(stores)),
             workers: if in_process { workers.max(1) + 1 } else { 0 },
+            starts,
             next_id: AtomicU64::new(0),
             changed: Notify::new(),
+            arrived: Notify::new(),
         });
-        let pool = Self { shared: shared.clone() };
+        shared.stores.serve(&shared);
         let first = shared.first_worker().await?;
-        let callable = |function: &PooledFunction| {
+        Ok(Self::open(shared, first))
+    }
+
+    /// Takes calls from now on.
+    fn open(shared: Arc<Shared>, first: Started) -> Self {
+        let callable = |function: &Arc<PooledFunction>| {
             function.fault.get().is_none() && function.function.isolation == Isolation::Process
         };
         if shared.functions.iter().any(callable) {
             shared.clone().enlist(first);
-            tokio::spawn(shared.keep_staffed());
+            tokio::spawn(shared.clone().keep_staffed());
         }
-        Ok(pool)
+        Self { shared }
     }
 
     /// Calls a function by its place in [`PoolOptions::functions`].
@@ -144,8 +162,13 @@ impl Pool {
     }
 
     /// Why a function cannot be called; `None` when it can.
-    pub fn fault(&self, index: usize) -> Option<&str> {
-        self.shared.functions[index].fault.get().map(String::as_str)
+    pub fn fault(&self, index: usize) -> Option<&LoadError> {
+        self.shared.functions[index].fault.get()
+    }
+
+    /// The JavaScript of a function.
+    pub fn code(&self, index: usize) -> &str {
+        &self.shared.functions[index].load.code
     }
 
     /// What CloudFront's engine would reject in a function.
@@ -160,16 +183,7 @@ impl Pool {
 
     /// Gives all workers a newer store; calls that begin after this see it.
     pub fn replace_store(&self, index: usize, store: Arc<Snapshot>) {
-        let mut frame = Vec::new();
-        if !Order::put_store(&mut frame, index as u32, &store) {
-            return;
-        }
-        self.shared.stores.lock()[index] = store;
-        let links: Vec<_> = self.shared.roster.lock().links().cloned().collect();
-        for link in links {
-            link.push(&frame);
-            link.flush();
-        }
+        self.shared.stores.replace(index, store);
     }
 
     /// Takes no more calls, fails those that wait, and kills the workers. [`Spawner::all_gone`] waits for their end.
@@ -207,9 +221,14 @@ impl From<Source> for PooledFunction {
             code: source.code,
             store: source.store.map(|store| store as u32),
         };
-        let (throttle, findings) = (Mutex::default(), OnceLock::new());
-        let (fault, deadly, counters) = (OnceLock::new(), AtomicBool::new(false), Counters::default());
-        Self { function: source.function, load, fault, findings, deadly, throttle, counters }
+        Self::new(source.function, load, Arc::default())
+    }
+}
+
+impl PooledFunction {
+    /// Whether a worker has compiled it.
+    fn is_proven(&self) -> bool {
+        self.findings.get().is_some() && self.fault.get().is_none()
     }
 }
 
@@ -224,9 +243,10 @@ impl Shared {
                 Err(StartFailure::Function { index, error: TalkError::Ended(_) }) if accident != Some(index) => {
                     accident = Some(index);
                 }
-                Err(StartFailure::Function { index, error }) => {
-                    let _ =
-                        self.functions[index].fault.set(format!("the engine {error} while it compiled this function"));
+                // What has been compiled before is not to blame.
+                Err(StartFailure::Function { index, error }) if !self.functions[index].is_proven() => {
+                    let message = format!("the engine {error} while it compiled this function");
+                    let _ = self.functions[index].fault.set(LoadError::of_source(message));
                 }
                 Err(StartFailure::Spawn(error)) => return Err(error),
                 Err(other) => return Err(io::Error::other(other)),
@@ -236,28 +256,18 @@ impl Shared {
 
     fn enlist(self: Arc<Self>, started: Started) {
         let link = started.link.clone();
-        let newer: Vec<_> = {
-            let stores = self.stores.lock();
-            let pairs = stores.iter().zip(&started.stores).enumerate();
-            pairs
-                .filter(|(_, (new, old))| !Arc::ptr_eq(new, old))
-                .map(|(index, (new, _))| (index, new.clone()))
-                .collect()
-        };
-        for (index, store) in newer {
-            let mut frame = Vec::new();
-            Order::put_store(&mut frame, index as u32, &store);
-            link.push(&frame);
-        }
-        let mut roster = self.roster.lock();
-        let open = roster.is_open();
-        if open {
-            roster.enlist(link.clone(), Instant::now());
-        }
-        drop(roster);
+        let open = self.stores.enlist(&started.stores, &link, || {
+            let mut roster = self.roster.lock();
+            let open = roster.is_open();
+            if open {
+                roster.enlist(link.clone(), Instant::now());
+            }
+            open
+        });
         // Dropped with everything it holds when the pool has closed meanwhile.
         if open {
             link.flush();
+            self.arrived.notify_waiters();
             tokio::spawn(tend::tend(self, started));
         }
     }
@@ -265,6 +275,7 @@ impl Shared {
     /// Starts workers whenever there are too few, until the pool closes.
     async fn keep_staffed(self: Arc<Self>) {
         let mut pause = RETRY_MIN;
+        let mut starting = JoinSet::new();
         loop {
             let (open, workers) = {
                 let roster = self.roster.lock();
@@ -273,13 +284,12 @@ impl Shared {
             if !open {
                 return;
             }
-            if workers >= self.workers {
-                self.changed.notified().await;
-                continue;
+            while workers + starting.len() < self.workers {
+                starting.spawn(self.clone().start_in_turn());
             }
             let started = tokio::select! {
-                started = start::start(&self) => started,
-                () = self.closed() => return,
+                Some(started) = starting.join_next() => started.unwrap_or_else(|error| Err(io::Error::other(error).into())),
+                () = self.changed.notified() => continue,
             };
             match started {
                 Ok(started) => {
@@ -288,16 +298,24 @@ impl Shared {
                 }
                 Err(error) => {
                     tracing::error!(%error, retry_ms = pause.as_millis() as u64, "too few function workers");
-                    let hopeless = self.roster.lock().workers() == 0;
+                    let hopeless = starting.is_empty() && self.roster.lock().workers() == 0;
                     if hopeless {
                         let waiting = self.roster.lock().withdraw(|_| true);
                         self.refuse(waiting, &error.to_string());
                     }
-                    tokio::time::sleep(pause).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.closed() => return,
+                    }
                     pause = (pause * 2).min(RETRY_MAX);
                 }
             }
         }
+    }
+
+    async fn start_in_turn(self: Arc<Self>) -> Result<Started, StartFailure> {
+        let _turn = self.starts.acquire().await;
+        start::start(&self).await
     }
 
     async fn closed(&self) {

@@ -109,7 +109,7 @@ impl Realm {
     pub(super) fn new(edition: Edition, wrapped: &Wrapped, protection: Protection) -> Result<Self, LoadError> {
         let (mut context, clock, jobs) = bare_context(edition.runtime);
         let roots = Self::prepare(&mut context, edition, protection)
-            .map_err(|error| LoadError { message: format!("the engine could not be prepared: {error}"), line: None })?;
+            .map_err(|error| LoadError::of_source(format!("the engine could not be prepared: {error}")))?;
         let function = compile(wrapped, &mut context)?;
         let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
         let global = context.global_object();

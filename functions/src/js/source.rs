@@ -39,8 +39,8 @@ pub(super) fn without_imports(code: &str, runtime: FunctionRuntime) -> Result<(S
 /// Takes the imports out, checks that what is left is a program, and wraps it.
 pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) -> Result<Wrapped, LoadError> {
     let scan = Scanner::new(code, runtime).run().map_err(|refusal| {
-        let line = 1 + memchr::memchr_iter(b'\n', &code.as_bytes()[..refusal.at]).count() as u32;
-        LoadError::syntax(&refusal.message, Some(line))
+        let (line, column) = position(&code[..refusal.at]);
+        LoadError::syntax(&refusal.message, Some(line)).in_column(Some(column))
     })?;
     // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
     Script::parse(Source::from_bytes(&scan.blanked), None, context).map_err(|error| syntax_error(&error))?;
@@ -57,9 +57,12 @@ pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) 
 /// The engine's syntax error in the words of CloudFront's.
 pub(super) fn syntax_error(error: &JsError) -> LoadError {
     let text = error.as_native().map_or_else(|| error.to_string(), |native| native.message().to_owned());
-    let (what, line) = match text.rsplit_once(" at line ") {
-        Some((what, position)) => (what, position.split(',').next().and_then(|line| line.trim().parse::<u32>().ok())),
-        None => (text.as_str(), None),
+    let (what, line, column) = match text.rsplit_once(" at line ") {
+        Some((what, position)) => {
+            let mut numbers = position.split(", col ").map(|number| number.trim().parse::<u32>().ok());
+            (what, numbers.next().flatten(), numbers.next().flatten())
+        }
+        None => (text.as_str(), None, None),
     };
     let what = if what.contains("abrupt end") {
         "Unexpected end of input".to_owned()
@@ -68,7 +71,14 @@ pub(super) fn syntax_error(error: &JsError) -> LoadError {
     } else {
         what.to_owned()
     };
-    LoadError::syntax(&what, line)
+    LoadError::syntax(&what, line).in_column(column)
+}
+
+/// Line and column, in characters, of where a text ends.
+fn position(before: &str) -> (u32, u32) {
+    let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() as u32 + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (line, before[start..].chars().count() as u32 + 1)
 }
 
 /// `x` of "unexpected token 'x', …" and "expected …, got 'x' in …".

@@ -7,6 +7,7 @@ mod hostile;
 mod invoke;
 mod node;
 mod protocol;
+mod reload;
 mod service;
 mod site;
 
@@ -55,6 +56,22 @@ const TESTS: &[Test] = tests! {
         a_call_that_a_busy_machine_kept_from_running_is_spared
         a_worker_that_never_runs_again_is_killed_in_the_end
         calls_beyond_the_queue_are_throttled_at_once;
+    reload:
+        a_saved_function_serves_and_the_other_functions_go_on
+        a_function_that_does_not_compile_leaves_the_last_good_one_serving
+        a_function_that_was_broken_from_the_start_serves_when_it_is_mended
+        a_function_that_aborts_or_stalls_the_compiler_harms_nobody
+        a_function_that_is_deleted_goes_on_serving
+        several_functions_saved_at_once_are_judged_one_by_one
+        inline_functions_are_reloaded_too
+        no_call_fails_and_none_goes_back_while_a_function_is_saved_again_and_again
+        a_call_in_flight_ends_on_what_it_began_with
+        a_storm_of_saves_is_bounded_work_and_the_last_one_serves
+        figures_and_throttles_survive_what_did_not_change
+        findings_are_those_of_what_serves
+        nothing_is_left_of_what_served_before
+        a_saved_store_is_read_by_the_next_call
+        a_broken_store_leaves_the_last_good_one;
     containment:
         workers_have_no_files_no_privileges_and_little_memory
         stop_leaves_no_process

@@ -56,7 +56,7 @@ pub(crate) async fn a_function_that_does_not_compile_is_throttled_and_told_about
     let faults = site.functions.faults();
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(
-        faults[0].starts_with("function \"broken\": /") && faults[0].contains("broken.js: SyntaxError"),
+        faults[0].starts_with("function \"broken\": /") && faults[0].contains("broken.js:1:34: SyntaxError"),
         "{faults:?}"
     );
     for _ in 0..3 {

@@ -24,10 +24,10 @@ function inner() { for (var i = 0; i < 50000; i++) {} }";
 
 pub(crate) struct Site {
     pub(crate) config: Config,
-    pub(crate) functions: Functions,
+    pub(crate) functions: Arc<Functions>,
     pub(crate) spawner: Spawner,
+    pub(crate) folder: TempDir,
     log: Arc<Mutex<Vec<String>>>,
-    _folder: TempDir,
 }
 
 /// One function of a test site.
@@ -96,7 +96,7 @@ impl Site {
         let lines = log.clone();
         let function_log = FunctionLog::new(move |line| lines.lock().push(line.to_owned()));
         let functions = Functions::start(&config, &spawner, executable, WORKERS, function_log).await?;
-        Ok(Self { config, functions, spawner, log, _folder: folder })
+        Ok(Self { config, functions: Arc::new(functions), spawner, folder, log })
     }
 
     /// What the function makes of a viewer request.

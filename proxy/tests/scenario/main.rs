@@ -22,6 +22,7 @@ mod origin_failure;
 mod origin_functions;
 mod ranges;
 mod refusals;
+mod reloading;
 mod replaced_bodies;
 mod routing;
 mod stopping;

@@ -55,7 +55,9 @@ impl Answer {
                 out.extend_from_slice(&function.to_le_bytes());
                 put_option(out, result.as_ref().err(), |out, error| {
                     put_bytes(out, error.message.as_bytes());
-                    put_option(out, error.line, |out, line| out.extend_from_slice(&line.to_le_bytes()));
+                    for number in [error.line, error.column] {
+                        put_option(out, number, |out, number| out.extend_from_slice(&number.to_le_bytes()));
+                    }
                 });
                 put_findings(out, findings);
             }
@@ -81,7 +83,9 @@ impl Answer {
             LOADED => {
                 let function = fields.u32()?;
                 let error = fields.option(|fields| {
-                    Ok(LoadError { message: fields.text()?.to_owned(), line: fields.option(Fields::u32)? })
+                    let message = fields.text()?.to_owned();
+                    let (line, column) = (fields.option(Fields::u32)?, fields.option(Fields::u32)?);
+                    Ok(LoadError { message, line, column })
                 })?;
                 Self::Loaded(function, error.map_or(Ok(()), Err), take_findings(&mut fields)?)
             }

@@ -90,6 +90,15 @@ impl Roster {
         Self { slots: Vec::new(), queue: VecDeque::new(), active_max, last_deaths, open: true }
     }
 
+    /// An empty one for the pool that takes over: who is a suspect here is one there, but for functions that `changed`.
+    pub(super) fn successor(&self, changed: &[usize]) -> Self {
+        let mut last_deaths = self.last_deaths.clone();
+        for index in changed {
+            last_deaths[*index] = None;
+        }
+        Self { last_deaths, ..Self::new(0, self.active_max) }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.open
     }

@@ -136,7 +136,7 @@ impl Talk {
 pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
     let (mut talk, sandbox) = Talk::start(&shared.spawner, &shared.executable).await?;
     tell_about(sandbox);
-    let stores = shared.stores.lock().clone();
+    let stores = shared.stores.newest();
     let mut frames = Vec::new();
     for (number, store) in stores.iter().enumerate() {
         Order::put_store(&mut frames, number as u32, store);
@@ -160,7 +160,7 @@ fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkErro
         Ok(Answer::Loaded(number, result, findings)) if number as usize == index => {
             let _ = function.findings.set(findings);
             if let Err(error) = result {
-                let _ = function.fault.set(error.to_string());
+                let _ = function.fault.set(error);
             }
             Ok(())
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// A running `homefront`, killed when it is dropped.
 pub(crate) struct Binary {
@@ -56,6 +56,11 @@ impl Binary {
         (binary, address)
     }
 
+    /// What it logs from now on; whoever takes it reads it.
+    pub(crate) fn log(&mut self) -> Log {
+        Log(BufReader::new(self.child.stderr.take().unwrap()).lines())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("it runs")
     }
@@ -69,6 +74,24 @@ impl Binary {
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> ExitStatus {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("an end").unwrap()
+    }
+}
+
+/// The log of a running node.
+pub(crate) struct Log(Lines<BufReader<ChildStderr>>);
+
+impl Log {
+    /// Waits for a line with this text; gives it without its time.
+    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+        let found = async {
+            loop {
+                let line = self.0.next_line().await.unwrap().expect("it still logs");
+                if line.contains(text) {
+                    return line.split_once(' ').unwrap().1.trim_start().to_owned();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("a line with {text:?}"))
     }
 }
 

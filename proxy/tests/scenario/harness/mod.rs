@@ -98,6 +98,17 @@ impl Edge {
         self
     }
 
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// More of the configuration.
+    pub(crate) fn configured(mut self, toml: &str) -> Self {
+        self.toml.push_str(toml);
+        self
+    }
+
     /// A CloudFront Function `name` with this code; its configuration is added.
     pub(crate) fn function(self, name: &str, code: &str) -> Self {
         self.function_with(name, code, "")

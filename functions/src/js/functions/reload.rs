@@ -1,0 +1,311 @@
+//! Saved functions and stores serve while the node runs; what cannot serve leaves the last good version serving.
+
+use super::distribution::{self, DistributionFunctions};
+use super::pace::Pace;
+use super::{Functions, LoadedStore, read_code};
+use crate::js::kvs::{self, ImportError, Snapshot};
+use crate::js::pool::Judgement;
+use crate::watch::Watch;
+use homefront_config::limits::RELOADS_AT_ONCE_MAX;
+use homefront_config::{Function, KeyValueStore};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+/// Pause after the machine, not the code, was the reason that a version does not serve.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What became of a file that was saved while the node serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reloaded {
+    /// It serves.
+    Serves {
+        /// `function "…"` or `key_value_store "…"`
+        what: String,
+        /// Where it is.
+        file: PathBuf,
+        /// From when it was seen to have changed.
+        took: Duration,
+    },
+    /// It is again what serves already, after one that could not serve.
+    Restored {
+        /// `function "…"` or `key_value_store "…"`
+        what: String,
+        /// Where it is.
+        file: PathBuf,
+    },
+    /// It cannot serve.
+    Refused {
+        /// What, where and why: every place that is to blame.
+        reasons: Vec<String>,
+        /// Whether the last good version goes on; there is none of a function that was broken from the start.
+        last_good_serves: bool,
+    },
+    /// It serves, and CloudFront's engine would reject something in it.
+    Finding {
+        /// Where, what and the way out.
+        reason: String,
+    },
+    /// The machine refused; it is tried again.
+    Delayed {
+        /// Why.
+        reason: String,
+    },
+}
+
+type Tell = Arc<dyn Fn(Reloaded) + Send + Sync>;
+
+/// A saved version of a function.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub(super) code: String,
+    function: Arc<Function>,
+    seen: Instant,
+    /// Several distributions may judge it; one of them tells.
+    told: AtomicBool,
+    /// Whether the version before it was refused.
+    refused: Arc<AtomicBool>,
+}
+
+/// Versions that a distribution has not turned to yet; the newest of each function.
+#[derive(Debug, Default)]
+struct Desk {
+    wanted: Mutex<BTreeMap<usize, Arc<Saved>>>,
+    bell: Notify,
+}
+
+/// A function's file, and who serves it.
+struct CodeFile {
+    function: Arc<Function>,
+    desks: Vec<(Arc<Desk>, usize)>,
+    /// What was read last, or why it could not be.
+    seen: Result<String, String>,
+    refused: Arc<AtomicBool>,
+}
+
+enum File {
+    Code(CodeFile),
+    /// Rung when it changes.
+    Store(Arc<Notify>),
+}
+
+impl Functions {
+    /// Lets saved functions and stores serve, for as long as it is polled, and tells of each. It returns only when it cannot
+    /// begin.
+    pub async fn keep_current(&self, tell: impl Fn(Reloaded) + Send + Sync + 'static) -> io::Error {
+        let tell: Tell = Arc::new(tell);
+        let mut keepers = JoinSet::new();
+        let (paths, mut files): (Vec<_>, Vec<_>) =
+            self.code_files(&tell, &mut keepers).into_iter().chain(self.store_files(&tell, &mut keepers)).unzip();
+        let watch = match Watch::start(paths) {
+            Ok(watch) => watch,
+            Err(error) => return error,
+        };
+        loop {
+            for file in watch.changed().await {
+                match &mut files[file] {
+                    File::Code(file) => file.look(&tell).await,
+                    File::Store(bell) => bell.notify_one(),
+                }
+            }
+        }
+    }
+
+    fn code_files(&self, tell: &Tell, keepers: &mut JoinSet<()>) -> Vec<(PathBuf, File)> {
+        let mut files: BTreeMap<&str, CodeFile> = BTreeMap::new();
+        let turns = Arc::new(Semaphore::new(RELOADS_AT_ONCE_MAX));
+        for distribution in self.distributions.values() {
+            let desk = Arc::new(Desk::default());
+            for (index, function) in distribution.functions.iter().enumerate() {
+                let file = files.entry(&function.name).or_insert_with(|| CodeFile {
+                    function: function.clone(),
+                    desks: Vec::new(),
+                    seen: Ok(distribution.code(index)),
+                    refused: Arc::default(),
+                });
+                file.desks.push((desk.clone(), index));
+            }
+            keepers.spawn(keep_distribution(distribution.clone(), desk, turns.clone(), tell.clone()));
+        }
+        files.into_values().map(|file| (file.function.code.clone(), File::Code(file))).collect()
+    }
+
+    fn store_files(&self, tell: &Tell, keepers: &mut JoinSet<()>) -> Vec<(PathBuf, File)> {
+        let mut files = Vec::new();
+        for store in self.stores.values() {
+            let bell = Arc::new(Notify::new());
+            let distributions = self.distributions.values().cloned().collect();
+            keepers.spawn(keep_store(store.clone(), distributions, bell.clone(), tell.clone()));
+            files.push((store.config.source.clone(), File::Store(bell)));
+        }
+        files
+    }
+}
+
+impl CodeFile {
+    async fn look(&mut self, tell: &Tell) {
+        let seen = Instant::now();
+        let function = self.function.clone();
+        let read = tokio::task::spawn_blocking(move || read_code(&function)).await;
+        let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let read = read.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code));
+        if read == self.seen {
+            return;
+        }
+        match &read {
+            Ok(code) => {
+                let saved = Arc::new(Saved {
+                    code: code.clone(),
+                    function: self.function.clone(),
+                    seen,
+                    told: AtomicBool::new(false),
+                    refused: self.refused.clone(),
+                });
+                for (desk, index) in &self.desks {
+                    desk.wanted.lock().insert(*index, saved.clone());
+                    desk.bell.notify_one();
+                }
+            }
+            Err(reason) => {
+                self.refused.store(true, Ordering::Relaxed);
+                tell(Reloaded::Refused { reasons: vec![reason.clone()], last_good_serves: true });
+            }
+        }
+        self.seen = read;
+    }
+
+    /// Some writers empty a file and take their time to fill it.
+    fn not_empty(&self, code: String) -> Result<String, String> {
+        if code.trim().is_empty() {
+            let Function { name, code, .. } = &*self.function;
+            return Err(format!("function \"{name}\": {}: it is empty", code.display()));
+        }
+        Ok(code)
+    }
+}
+
+/// Turns to one distribution's saved functions, all that are there at a time.
+async fn keep_distribution(
+    distribution: Arc<DistributionFunctions>,
+    desk: Arc<Desk>,
+    turns: Arc<Semaphore>,
+    tell: Tell,
+) {
+    let mut pace = Pace::new(Instant::now());
+    loop {
+        desk.bell.notified().await;
+        let wanted = std::mem::take(&mut *desk.wanted.lock());
+        let mut newer = Vec::new();
+        for (index, saved) in wanted {
+            if saved.code != distribution.code(index) {
+                newer.push((index, saved));
+            } else if saved.refused.swap(false, Ordering::Relaxed) {
+                saved.tell(&tell, Reloaded::Restored { what: saved.what(), file: saved.function.code.clone() });
+            }
+        }
+        if newer.is_empty() {
+            continue;
+        }
+        let turn = turns.acquire().await;
+        let began = Instant::now();
+        let renewed = distribution.renew(&newer).await;
+        let took = began.elapsed();
+        drop(turn);
+        match renewed {
+            Ok(judgements) => {
+                for (judgement, (_, saved)) in judgements.into_iter().zip(newer) {
+                    saved.judged(judgement, &tell);
+                }
+            }
+            Err(error) => {
+                tell(Reloaded::Delayed { reason: format!("cannot start function workers: {error}") });
+                tokio::time::sleep(RETRY).await;
+                let mut wanted = desk.wanted.lock();
+                for (index, saved) in newer {
+                    wanted.entry(index).or_insert(saved);
+                }
+                desk.bell.notify_one();
+            }
+        }
+        tokio::time::sleep(pace.rest(Instant::now(), took)).await;
+    }
+}
+
+impl Saved {
+    fn what(&self) -> String {
+        format!("function \"{}\"", self.function.name)
+    }
+
+    fn tell(&self, tell: &Tell, news: Reloaded) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tell(news);
+        }
+    }
+
+    fn judged(&self, judgement: Judgement, tell: &Tell) {
+        self.refused.store(judgement.fault.is_some(), Ordering::Relaxed);
+        if self.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Judgement { fault, findings, old_serves, .. } = judgement;
+        if let Some(fault) = &fault {
+            let reasons = distribution::faults(&self.function, fault, &findings);
+            tell(Reloaded::Refused { reasons, last_good_serves: old_serves });
+            return;
+        }
+        tell(Reloaded::Serves { what: self.what(), file: self.function.code.clone(), took: self.seen.elapsed() });
+        for finding in findings {
+            tell(Reloaded::Finding { reason: distribution::located(&self.function, &finding) });
+        }
+    }
+}
+
+/// Turns to one store whenever its file changes.
+async fn keep_store(
+    store: Arc<LoadedStore>,
+    distributions: Vec<Arc<DistributionFunctions>>,
+    bell: Arc<Notify>,
+    tell: Tell,
+) {
+    let what = format!("key_value_store \"{}\"", store.config.name);
+    let mut pace = Pace::new(Instant::now());
+    let mut refusal = None;
+    loop {
+        bell.notified().await;
+        let began = Instant::now();
+        let older = store.newest.lock().clone();
+        match load(&store.config, &older).await.map_err(|error| error.to_string()) {
+            Ok(loaded) => {
+                let file = store.config.source.clone();
+                if loaded != *older {
+                    store.replace(Arc::new(loaded), &distributions);
+                    tell(Reloaded::Serves { what: what.clone(), file, took: began.elapsed() });
+                } else if refusal.is_some() {
+                    tell(Reloaded::Restored { what: what.clone(), file });
+                }
+                refusal = None;
+            }
+            Err(reason) if refusal.as_ref() != Some(&reason) => {
+                refusal = Some(reason.clone());
+                tell(Reloaded::Refused { reasons: vec![reason], last_good_serves: true });
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(pace.rest(Instant::now(), began.elapsed())).await;
+    }
+}
+
+/// Reads a store anew; it was created when it was.
+async fn load(config: &Arc<KeyValueStore>, older: &Arc<Snapshot>) -> Result<Snapshot, ImportError> {
+    let (config, created) = (config.clone(), older.created.clone());
+    let loaded = tokio::task::spawn_blocking(move || kvs::load(&config)).await;
+    let mut loaded = loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    loaded.created = created;
+    Ok(loaded)
+}

@@ -1,0 +1,128 @@
+//! Newer code: another pool takes over, with workers that have compiled it before the first call comes.
+//!
+//! A worker's functions are fixed for its life. So the compiler meets new code in a process that serves nobody, a call runs
+//! wholly on what it began with, and the change is one moment for all workers.
+
+use super::{Counters, Pool, PooledFunction, Shared};
+use crate::js::lint::Finding;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the new pool may take to have all its workers; then it takes over with those it has.
+const STAFFING: Duration = Duration::from_millis(500);
+
+/// What became of newer code.
+#[derive(Debug)]
+pub struct Renewed {
+    /// Takes over from the old pool; `None` when none of the code can replace what serves.
+    pub pool: Option<Pool>,
+    /// In the order the code was given in.
+    pub judgements: Vec<Judgement>,
+}
+
+/// What compiling newer code gave.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Place of the function.
+    pub index: usize,
+    /// Why it cannot be called; `None` when it can.
+    pub fault: Option<super::LoadError>,
+    /// What CloudFront's engine would reject in it.
+    pub findings: Vec<Finding>,
+    /// Whether what served before goes on, because it can be called and the newer code cannot.
+    pub old_serves: bool,
+}
+
+impl Pool {
+    /// Compiles newer code of some functions, given by place, in workers of their own; counters and throttles of the others
+    /// go on. An error is about the machine, not about the code.
+    pub async fn renewed(&self, code: Vec<(usize, String)>) -> io::Result<Renewed> {
+        let mut functions = self.shared.functions.clone();
+        let indices: Vec<usize> = code.iter().map(|(index, _)| *index).collect();
+        for (index, code) in code {
+            functions[index] = Arc::new(functions[index].with_code(code));
+        }
+        let mut shared = self.shared.successor(functions, &indices);
+        let mut first = shared.first_worker().await?;
+        let judgements: Vec<_> = indices.iter().map(|index| self.judge(*index, &shared)).collect();
+        if judgements.iter().all(|judgement| judgement.old_serves) {
+            return Ok(Renewed { pool: None, judgements });
+        }
+        if judgements.iter().any(|judgement| judgement.old_serves) {
+            drop(first);
+            let mut functions = shared.functions.clone();
+            for judgement in judgements.iter().filter(|judgement| judgement.old_serves) {
+                functions[judgement.index] = self.shared.functions[judgement.index].clone();
+            }
+            shared = self.shared.successor(functions, &indices);
+            first = shared.first_worker().await?;
+        }
+        let pool = Self::open(shared, first);
+        // Late ones join it while it serves.
+        let _ = tokio::time::timeout(STAFFING, pool.staffed()).await;
+        Ok(Renewed { pool: Some(pool), judgements })
+    }
+
+    fn judge(&self, index: usize, newer: &Shared) -> Judgement {
+        let function = &newer.functions[index];
+        let fault = function.fault.get().cloned();
+        let findings = function.findings.get().cloned().unwrap_or_default();
+        let old_serves = fault.is_some() && self.shared.functions[index].fault.get().is_none();
+        Judgement { index, fault, findings, old_serves }
+    }
+
+    /// Returns when all workers that take calls are there.
+    async fn staffed(&self) {
+        let shared = &self.shared;
+        loop {
+            let mut arrived = std::pin::pin!(shared.arrived.notified());
+            arrived.as_mut().enable();
+            if shared.roster.lock().workers() >= shared.workers.saturating_sub(1) {
+                return;
+            }
+            arrived.await;
+        }
+    }
+}
+
+impl PooledFunction {
+    /// The same function with other code: it counts on, and starts with a clean slate.
+    fn with_code(&self, code: String) -> Self {
+        let load = super::OrderedLoad { code, ..self.load.clone() };
+        Self::new(self.function.clone(), load, self.counters.clone())
+    }
+
+    pub(super) fn new(function: Arc<super::Function>, load: super::OrderedLoad, counters: Arc<Counters>) -> Self {
+        Self {
+            function,
+            load,
+            fault: super::OnceLock::new(),
+            findings: super::OnceLock::new(),
+            deadly: super::AtomicBool::new(false),
+            throttle: super::Mutex::default(),
+            counters,
+        }
+    }
+}
+
+impl Shared {
+    /// The same pool of other functions, without workers. Those in `changed` are no suspects any more.
+    fn successor(&self, functions: Vec<Arc<PooledFunction>>, changed: &[usize]) -> Arc<Self> {
+        let roster = self.roster.lock().successor(changed);
+        let successor = Arc::new(Self {
+            spawner: self.spawner.clone(),
+            executable: self.executable.clone(),
+            functions,
+            stores: self.stores.clone(),
+            roster: super::Mutex::new(roster),
+            workers: self.workers,
+            starts: self.starts.clone(),
+            next_id: super::AtomicU64::new(0),
+            changed: super::Notify::new(),
+            arrived: super::Notify::new(),
+        });
+        self.stores.serve(&successor);
+        successor
+    }
+}

@@ -1,0 +1,120 @@
+//! Functions and stores that are saved while the node serves.
+
+use crate::harness::{Binary, Connection, Edge, PATIENCE, Reply, Running, get_of};
+use std::fs;
+use std::path::Path;
+
+const BEHAVIOR: &str = "viewer_request = { function = \"f\" }";
+
+fn answers(text: &str) -> String {
+    format!("function handler(event) {{ return {{ statusCode: 200, body: '{text}' }}; }}")
+}
+
+/// One distribution with a function that answers, with time enough for a busy machine.
+fn answering(text: &str) -> Edge {
+    Edge::before(BEHAVIOR, |_| Reply::ok("origin")).function_with("f", &answers(text), "budget_ms = 5000")
+}
+
+/// Asks until the answer is this one; every answer until then must be one of `before`.
+async fn until(edge: &Running, text: &str, before: &[&str]) {
+    let asking = async {
+        loop {
+            let answer = edge.get("/").await;
+            if answer.text() == text {
+                return;
+            }
+            assert!(before.contains(&answer.text()), "{} {:?}", answer.status, answer.text());
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("it is served in time");
+}
+
+#[tokio::test]
+async fn a_saved_function_serves_without_a_failed_request() {
+    let edge = answering("0").start().await;
+    let file = edge.folder.path().join("f.js");
+    for version in 1..4 {
+        let (older, newer) = ((version - 1).to_string(), version.to_string());
+        fs::write(&file, answers(&newer)).unwrap();
+        until(&edge, &newer, &[&older]).await;
+        for _ in 0..5 {
+            assert_eq!(edge.get("/").await.text(), newer, "and nothing older any more");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn functions_mounted_by_kubernetes_serve_when_their_config_map_changes() {
+    let edge = Edge::before(BEHAVIOR, |_| Reply::ok("origin"));
+    let edge = edge.file("..1/f.js", answers("1")).file("..2/f.js", answers("2"));
+    let folder = edge.folder().to_owned();
+    std::os::unix::fs::symlink("..1", folder.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/f.js", folder.join("f.js")).unwrap();
+    let edge = edge.configured("\n[[function]]\nname = \"f\"\ncode = \"f.js\"\nbudget_ms = 5000\n").start().await;
+    assert_eq!(edge.get("/").await.text(), "1");
+    std::os::unix::fs::symlink("..2", folder.join("..data_tmp")).unwrap();
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+    fs::remove_dir_all(folder.join("..1")).unwrap();
+    until(&edge, "2", &["1"]).await;
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_saved_store_is_what_functions_read() {
+    let code = "import cf from 'cloudfront';\nasync function handler(event) { \
+                return { statusCode: 200, body: await cf.kvs().get('greeting') }; }";
+    let store = |value: &str| format!(r#"{{"data":[{{"key":"greeting","value":"{value}"}}]}}"#);
+    let edge = Edge::before(BEHAVIOR, |_| Reply::ok("origin"))
+        .function_with("f", code, "budget_ms = 5000\nkey_value_store = \"s\"")
+        .configured("\n[[key_value_store]]\nname = \"s\"\nsource = \"s.json\"\n")
+        .file("s.json", store("hello"))
+        .start()
+        .await;
+    assert_eq!(edge.get("/").await.text(), "hello");
+    fs::write(edge.folder.path().join("s.json"), store("good day")).unwrap();
+    until(&edge, "good day", &["hello"]).await;
+    edge.stop().await;
+}
+
+async fn get(address: std::net::SocketAddr) -> String {
+    Connection::open(address).await.send(&get_of("/", &[])).await.text().to_owned()
+}
+
+/// Without what differs from run to run.
+fn told(line: &str, folder: &Path) -> String {
+    let line = line.replace(&folder.display().to_string(), "");
+    match line.split_once("took_ms=") {
+        Some((before, after)) => format!("{before}took_ms={}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line,
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_what_was_saved_and_why_it_does_not_serve() {
+    let (folder, _origins) = answering("1").written();
+    let file = folder.path().join("f.js");
+    let (mut binary, address) = Binary::serve(folder.path()).await;
+    let mut log = binary.log();
+    let mut lines = Vec::new();
+    fs::write(&file, "function handler(event) {\n    return }};\n}\n").unwrap();
+    lines.push(log.line_with("what was saved").await);
+    assert_eq!(get(address).await, "1");
+    fs::write(&file, answers("1")).unwrap();
+    lines.push(log.line_with("what serves").await);
+    fs::remove_file(&file).unwrap();
+    lines.push(log.line_with("what was saved").await);
+    assert_eq!(get(address).await, "1");
+    fs::write(&file, answers("2")).unwrap();
+    lines.push(log.line_with("was saved").await);
+    assert_eq!(get(address).await, "2");
+    let lines: Vec<_> = lines.iter().map(|line| told(line, folder.path())).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    ERROR what was saved cannot serve; the last good version goes on reason=function "f": /f.js:2:13: SyntaxError: Unexpected token "}" in 2
+    INFO function "f" is again what serves file=/f.js
+    ERROR what was saved cannot serve; the last good version goes on reason=function "f": /f.js: No such file or directory (os error 2)
+    INFO function "f" was saved and serves file=/f.js took_ms=
+    "#);
+    binary.signal(rustix::process::Signal::TERM);
+    binary.ended().await;
+}
