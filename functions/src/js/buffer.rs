@@ -160,7 +160,7 @@ fn construct(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> J
 
 fn to_string(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let view = View::of_this(this, context)?;
-    let encoding = Encoding::from_argument(arguments.get_or_undefined(0), context)?;
+    let encoding = Encoding::from_argument(arguments.get_or_undefined(0))?;
     let start = relative(arguments.get_or_undefined(1), 0, view.length, context)?;
     let end = relative(arguments.get_or_undefined(2), view.length, view.length, context)?;
     view.read(|bytes| encoding.encode(&bytes[start.min(end)..end])).map(JsValue::from)
@@ -183,7 +183,7 @@ fn write(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResu
     };
     let numbers: Vec<&JsValue> = arguments[1..].iter().take_while(|value| !value.is_string()).take(2).collect();
     let encoding = arguments.get(1 + numbers.len()).cloned().unwrap_or_default();
-    let encoding = Encoding::from_argument(&encoding, context)?;
+    let encoding = Encoding::from_argument(&encoding)?;
     let none = JsValue::undefined();
     let start = place(numbers.first().copied().unwrap_or(&none), 0, view.length, context)?;
     let room = view.length - start;
@@ -233,7 +233,7 @@ fn fill(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResul
 /// The bytes that `fill` and `alloc` repeat; never none.
 fn filling(value: &JsValue, encoding: &JsValue, context: &mut Context) -> JsResult<Vec<u8>> {
     let pattern = if let Some(text) = value.as_string() {
-        Encoding::from_argument(encoding, context)?.decode(&text)
+        Encoding::from_argument(encoding)?.decode(&text)
     } else if let Some(object) = value.as_object() {
         View::of(&object, context)?.read(<[u8]>::to_vec)?
     } else {
@@ -262,7 +262,7 @@ fn swap(this: &JsValue, width: usize, context: &mut Context) -> JsResult<JsValue
 /// Bytes from a value that a Buffer method compares or searches with.
 fn pattern_of(value: &JsValue, encoding: &JsValue, context: &mut Context) -> JsResult<Vec<u8>> {
     if let Some(text) = value.as_string() {
-        return Ok(Encoding::from_argument(encoding, context)?.decode(&text));
+        return Ok(Encoding::from_argument(encoding)?.decode(&text));
     }
     if let Some(object) = value.as_object() {
         return View::of_argument(&object.into(), "\"value\"", context)?.read(<[u8]>::to_vec);

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use boa_engine::object::builtins::{JsArrayBuffer, JsTypedArray, JsUint8Array};
-use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue};
+use boa_engine::{Context, JsError, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue};
 
 const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -23,9 +23,9 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// By its name, case ignored.
+    /// By its name, in lower case.
     pub(super) fn by_name(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
+        match name {
             "utf8" | "utf-8" => Some(Self::Utf8),
             "hex" => Some(Self::Hex),
             "base64" => Some(Self::Base64),
@@ -35,11 +35,13 @@ impl Encoding {
     }
 
     /// From an argument; nothing means UTF-8.
-    pub(super) fn from_argument(value: &JsValue, context: &mut Context) -> JsResult<Self> {
+    pub(super) fn from_argument(value: &JsValue) -> JsResult<Self> {
         if value.is_undefined() {
             return Ok(Self::Utf8);
         }
-        let name = utf8(&value.to_string(context)?);
+        let Some(name) = value.as_string().map(|name| utf8(&name)) else {
+            return Err(JsNativeError::typ().with_message("encoding must be a string").into());
+        };
         Self::by_name(&name)
             .ok_or_else(|| JsNativeError::typ().with_message(format!("\"{name}\" encoding is not supported")).into())
     }
@@ -100,7 +102,7 @@ pub(super) fn of_view(object: &JsObject, context: &mut Context) -> JsResult<Opti
     }
 }
 
-/// The bytes of a string in UTF-8, or of a view; anything else is refused.
+/// The bytes of a string in UTF-8, or of a view; anything else is refused as [`not_buffer_like`] says.
 pub(super) fn of_data(value: &JsValue, what: &str, context: &mut Context) -> JsResult<Vec<u8>> {
     if let Some(text) = value.as_string() {
         return Ok(utf8(&text).into_bytes());
@@ -110,7 +112,14 @@ pub(super) fn of_data(value: &JsValue, what: &str, context: &mut Context) -> JsR
     {
         return Ok(bytes);
     }
-    Err(JsNativeError::typ().with_message(format!("{what} is not a string or Buffer-like object")).into())
+    Err(not_buffer_like(what, value))
+}
+
+/// The error for what is neither a string nor bytes; `{}` in `what` stands for its type.
+pub(super) fn not_buffer_like(what: &str, value: &JsValue) -> JsError {
+    let kind = if value.is_null() { "null" } else { value.type_of() };
+    let what = what.replace("{}", kind);
+    JsNativeError::typ().with_message(format!("{what} is not a string or Buffer-like object")).into()
 }
 
 /// A `Uint8Array` of these bytes.

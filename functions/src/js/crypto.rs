@@ -115,7 +115,7 @@ fn create_hash(_this: &JsValue, arguments: &[JsValue], context: &mut Context) ->
 
 fn create_hmac(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let algorithm = Algorithm::from_argument(arguments.get_or_undefined(0), context)?;
-    let key = of_data(arguments.get_or_undefined(1), "key", context)?;
+    let key = of_data(arguments.get_or_undefined(1), "key argument \"{}\"", context)?;
     Ok(object_of(Running::hmac(algorithm, &key), context))
 }
 
@@ -131,8 +131,8 @@ fn update(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRes
     let object = this.as_object().ok_or_else(not_a_hash)?;
     // Text in an encoding of its own, as in `update(text, "hex")`.
     let bytes = match (arguments.get_or_undefined(0).as_string(), arguments.get_or_undefined(1)) {
-        (Some(text), encoding) if !encoding.is_undefined() => Encoding::from_argument(encoding, context)?.decode(&text),
-        _ => of_data(arguments.get_or_undefined(0), "data", context)?,
+        (Some(text), encoding) if !encoding.is_undefined() => Encoding::from_argument(encoding)?.decode(&text),
+        _ => of_data(arguments.get_or_undefined(0), "data argument \"{}\"", context)?,
     };
     let mut hash = object.downcast_mut::<Hash>().ok_or_else(not_a_hash)?;
     hash.running.as_mut().ok_or_else(already_called)?.update(&bytes);
@@ -145,7 +145,9 @@ fn digest(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRes
     let encoding = match arguments.get_or_undefined(0) {
         value if value.is_undefined() => None,
         value => {
-            let name = utf8(&value.to_string(context)?);
+            let Some(name) = value.as_string().map(|name| utf8(&name)) else {
+                return Err(JsNativeError::typ().with_message("encoding must be a string").into());
+            };
             let known = Encoding::by_name(&name).filter(|encoding| *encoding != Encoding::Utf8);
             Some(
                 known

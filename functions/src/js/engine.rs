@@ -312,15 +312,9 @@ impl Loaded {
 
 /// Whether an error is what a write to something frozen gives.
 fn is_refused_write(text: &str) -> bool {
-    [
-        "Cannot assign to read-only property",
-        "cannot redefine property",
-        "cannot delete",
-        "Cannot delete",
-        "not extensible",
-    ]
-    .iter()
-    .any(|part| text.contains(part))
+    ["Cannot assign to read-only property", "Cannot redefine property", "Cannot delete", "not extensible"]
+        .iter()
+        .any(|part| text.contains(part))
 }
 
 fn thread_cpu_us() -> u64 {

@@ -1,5 +1,12 @@
 //! What went wrong in a call, in the words of CloudFront's engine.
 
+mod place;
+mod reword;
+mod words;
+
+pub(super) use place::Operations;
+pub(super) use reword::Reword;
+
 use super::host::Host;
 use super::text::utf8;
 use crate::{Failure, FailureKind};
@@ -7,7 +14,9 @@ use boa_engine::builtins::error::Error;
 use boa_engine::error::{EngineError, RuntimeLimitError};
 use boa_engine::{Context, JsError, JsValue, js_string};
 use homefront_config::limits::FUNCTION_ERROR_BYTES_MAX;
+use place::Place;
 use std::borrow::Cow;
+use words::translate;
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +50,12 @@ impl Fault {
 
     /// What the function threw.
     pub(super) fn thrown(error: JsError, context: &mut Context) -> Self {
-        let place = Place::of(&error);
-        let source = Host::of(context).source.borrow().clone();
+        let of_the_engine =
+            error.as_opaque().is_none_or(|value| value.as_object().is_some_and(|object| object.is::<Error>()));
+        let place = of_the_engine.then(|| Place::of(&error.to_string())).flatten();
         let text = cut(text_of(error, context));
-        let located = place.as_ref().and_then(|place| place.in_cloudfronts_words(&text, &source));
-        let line = match text.strip_prefix("ReferenceError: \"").and_then(|rest| rest.strip_suffix("\" is not defined"))
-        {
-            // boa places these at the statement before; the name itself is the better guide.
-            Some(name) => only_line_with(name, &source),
-            None => place.map(|place| place.line as u32),
-        };
-        Self::Execution { text: located.unwrap_or(text), line }
+        let (text, line) = blame(&text, place, &Host::of(context)).unwrap_or((text, place.map(|place| place.line)));
+        Self::Execution { text, line }
     }
 
     /// For the host: one line, whatever the function put into its error.
@@ -115,7 +119,8 @@ pub(super) fn describe(value: &JsValue, context: &mut Context) -> String {
     let (name, message) = (member(js_string!("name")), member(js_string!("message")));
     match (name, message) {
         (Some(name), Some(message)) if !message.is_empty() => {
-            format!("{name}: {}", in_cloudfronts_words(&message))
+            let translated = translate(&name, &message);
+            format!("{name}: {}", translated.as_deref().unwrap_or(&message))
         }
         (Some(name), _) => name,
         (None, Some(message)) => message,
@@ -123,76 +128,20 @@ pub(super) fn describe(value: &JsValue, context: &mut Context) -> String {
     }
 }
 
-/// The texts of CloudFront's engine for what boa says in its own.
-fn in_cloudfronts_words(message: &str) -> Cow<'_, str> {
-    if let Some(name) = message.strip_suffix(" is not defined")
-        && !name.is_empty()
-        && !name.contains([' ', '"'])
+/// Text and line of an error that boa tells less of than CloudFront's engine.
+fn blame(text: &str, place: Option<Place>, host: &Host) -> Option<(String, Option<u32>)> {
+    if let Some(name) = text.strip_prefix("ReferenceError: \"").and_then(|rest| rest.strip_suffix("\" is not defined"))
     {
-        return Cow::Owned(format!("\"{name}\" is not defined"));
+        // boa places these at the statement before; the name itself is the better guide.
+        return Some((text.to_owned(), only_line_with(name, &host.source.borrow())));
     }
-    if let Some(property) = message.strip_prefix("cannot set non-writable property: ") {
-        return Cow::Owned(format!("Cannot assign to read-only property \"{property}\" of object"));
-    }
-    Cow::Borrowed(match message {
-        "invalid escape character found" => "malformed URI",
-        message if message.starts_with("cannot mutate an immutable binding") => "assignment to constant variable",
-        message => message,
-    })
-}
-
-/// Where an error arose.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    line: usize,
-    column: usize,
-}
-
-impl Place {
-    /// From the engine's own rendering of the error, which is the only place it tells: `at name (unknown at :line:column)`,
-    /// innermost call first.
-    fn of(error: &JsError) -> Option<Self> {
-        if error.as_opaque().is_some_and(|value| !value.as_object().is_some_and(|object| object.is::<Error>())) {
-            return None;
-        }
-        let rendered = error.to_string();
-        let frames = rendered.lines().filter(|line| line.starts_with("    at "));
-        frames.chain(rendered.lines().take(1)).find_map(|line| {
-            let (_, position) = line.rsplit_once("(unknown at :")?;
-            let (line, column) = position.strip_suffix(')')?.split_once(':')?;
-            Some(Self { line: line.parse().ok()?, column: column.parse().ok()? })
-        })
-    }
-
-    /// The text of CloudFront's engine, which names the member that boa does not.
-    fn in_cloudfronts_words(&self, text: &str, source: &str) -> Option<String> {
-        let line = source.lines().nth(self.line.checked_sub(1)?)?;
-        let at = line.char_indices().nth(self.column.checked_sub(1)?)?.0;
-        let (before, rest) = line.split_at(at);
-        match text {
-            "TypeError: cannot convert 'null' or 'undefined' to object" => {
-                let assigned = rest.split_once('=').filter(|(target, value)| {
-                    !value.starts_with('=') && target.trim_end().ends_with(is_word) && !before.ends_with('.')
-                });
-                let (verb, member) = match assigned {
-                    Some((target, _)) => ("set", target.trim_end().rsplit('.').next()?),
-                    None => ("get", &rest[..rest.find(|character| !is_word(character)).unwrap_or(rest.len())]),
-                };
-                let known = !member.is_empty() && member.chars().all(is_word);
-                known.then(|| format!("TypeError: cannot {verb} property \"{member}\" of undefined"))
-            }
-            "TypeError: not a callable function" => {
-                let callee = before.trim_end();
-                let start = callee.rfind(|character| !is_word(character)).map_or(0, |found| found + 1);
-                let name = &callee[start..];
-                match (name.is_empty(), callee[..start].ends_with('.')) {
-                    (true, _) => None,
-                    (false, true) => Some(format!("TypeError: (intermediate value)[\"{name}\"] is not a function")),
-                    (false, false) => Some(format!("TypeError: {name} is not a function")),
-                }
-            }
-            _ => None,
-        }
+    let place = place?;
+    match text {
+        "TypeError: cannot convert 'null' or 'undefined' to object" => Some(host.operations().on_undefined(place)),
+        "TypeError: not a callable function" => Some((host.operations().not_a_function(place), Some(place.line))),
+        "TypeError: not a constructor" => Some((host.operations().not_a_constructor(place), Some(place.line))),
+        "TypeError: Cannot delete property" => Some((host.operations().not_deleted(place), Some(place.line))),
+        _ => None,
     }
 }
 

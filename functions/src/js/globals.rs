@@ -36,10 +36,15 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
 }
 
 fn prelude(is_1_0: bool, context: &mut Context) -> JsResult<()> {
-    let install = context.eval(Source::from_bytes(PRELUDE))?;
+    let install = context.eval(built_in(PRELUDE))?;
     let install = install.as_callable().expect("the prelude is a function");
     install.call(&JsValue::undefined(), &[context.global_object().into(), is_1_0.into()], context)?;
     Ok(())
+}
+
+/// Source of our own. It has a name, so that no error of it seems to be at a line of the function's.
+pub(super) fn built_in(source: &str) -> Source<'_, boa_engine::parser::source::UTF8Input<&[u8]>> {
+    Source::from_bytes(source).with_path(std::path::Path::new("built-in"))
 }
 
 /// A native function object.

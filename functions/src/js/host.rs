@@ -2,10 +2,11 @@
 
 use super::console::Log;
 use super::event::CallEvent;
+use super::fault::Operations;
 use super::kvs::Snapshot;
 use boa_engine::{Context, JsNativeError, JsObject, JsResult};
 use homefront_config::function::FunctionRuntime;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(super) struct Host {
     pub(super) prototypes: RefCell<Prototypes>,
     /// What is compiled here, to name members in error texts.
     pub(super) source: RefCell<Rc<str>>,
+    operations: OnceCell<Rc<Operations>>,
 }
 
 /// Prototypes of native objects, set when their module is made.
@@ -43,7 +45,13 @@ impl Host {
             joining: RefCell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),
+            operations: OnceCell::new(),
         }
+    }
+
+    /// What the source does where. Read when the first error needs it.
+    pub(super) fn operations(&self) -> Rc<Operations> {
+        self.operations.get_or_init(|| Rc::new(Operations::of(&self.source.borrow(), self.runtime))).clone()
     }
 
     /// The host of a context.

@@ -146,9 +146,11 @@ impl<'a, U: Unit> Parser<'a, U> {
     }
 
     fn word(&mut self, word: &str, value: JsValue) -> JsResult<JsValue> {
+        let start = self.at;
         for byte in word.bytes() {
             if self.peek() != Some(byte) {
-                return Err(self.unexpected());
+                self.at = start;
+                return Err(self.fail("Unexpected token"));
             }
             self.at += 1;
         }
@@ -200,8 +202,13 @@ impl<'a, U: Unit> Parser<'a, U> {
             self.at += 1;
             return Ok(true);
         }
+        let comma = self.at;
         self.expect(b',')?;
         self.skip_space();
+        if self.peek() == Some(end) {
+            self.at = comma;
+            return Err(self.fail("Trailing comma"));
+        }
         Ok(false)
     }
 

@@ -121,6 +121,28 @@ pub fn lint(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
     findings
 }
 
+/// Each `catch (name) {` of a source: bytes up to behind the brace, and the name.
+pub(super) fn catch_clauses(source: &str) -> Vec<(usize, String)> {
+    if !source.contains("catch") {
+        return Vec::new();
+    }
+    let mut interner = Interner::default();
+    let Ok(script) = Parser::new(Source::from_bytes(source)).parse_script(&Scope::new_global(), &mut interner) else {
+        return Vec::new();
+    };
+    let tokens = walk::tokens(&script, source);
+    let clauses = tokens.all().windows(6).filter_map(|tokens| match tokens {
+        // What ends before it tells a clause from a method of that name.
+        [before, word, open, name, close, brace] => {
+            let texts = [before.text, word.text, open.text, close.text, brace.text];
+            let end = brace.text.as_ptr() as usize - source.as_ptr() as usize + 1;
+            (texts == ["}", "catch", "(", ")", "{"] && name.text != "{").then(|| (end, name.text.to_owned()))
+        }
+        _ => None,
+    });
+    clauses.collect()
+}
+
 /// Where a text ends that begins at 1:1.
 fn position(before: &str) -> Position {
     let start = before.rfind(['\n', '\r', '\u{2028}', '\u{2029}']).map_or(before, |end| {

@@ -3,7 +3,7 @@
 use super::clock::FrozenClock;
 use super::engine::LoadError;
 use super::event::Accessors;
-use super::fault::Fault;
+use super::fault::{Fault, Reword};
 use super::hooks::Hooks;
 use super::host::Host;
 use super::jobs::Jobs;
@@ -111,7 +111,10 @@ impl Realm {
         let roots = Self::prepare(&mut context, edition, protection)
             .map_err(|error| LoadError::of_source(format!("the engine could not be prepared: {error}")))?;
         let function = compile(wrapped, &mut context)?;
-        let modules = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
+        let mut modules: Vec<JsValue> = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
+        if wrapped.catches {
+            modules.push(context.get_data::<Rc<Reword>>().expect("prepared above").0.clone().into());
+        }
         let global = context.global_object();
         let global_keys = global.borrow().shape().keys();
         let host = Host::of(&context);
@@ -128,6 +131,9 @@ impl Realm {
         let mut roots = modules::install(runtime, context)?;
         roots.extend(accessors.functions().map(|function| JsObject::clone(function)));
         roots.extend(freeze::hidden(context)?);
+        let reword = Rc::new(Reword::new(context)?);
+        roots.push(reword.0.clone());
+        context.insert_data(reword);
         if fidelity == Fidelity::Strict {
             if runtime == FunctionRuntime::CloudfrontJs1_0 {
                 roots.push(regexp::work_without_flags(context)?);

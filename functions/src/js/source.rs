@@ -3,7 +3,7 @@
 //! Each call evaluates the arrow function, so every module variable starts anew. Lines keep their numbers.
 
 use super::engine::LoadError;
-use super::lint::Rejected;
+use super::lint::{self, Rejected};
 use boa_engine::{Context, JsError, Script, Source};
 use homefront_config::function::FunctionRuntime;
 
@@ -14,6 +14,8 @@ pub(super) struct Wrapped {
     pub(super) text: String,
     /// The modules it is called with, in order of its parameters.
     pub(super) modules: Vec<String>,
+    /// Whether one more parameter takes [`super::fault::Reword`], called with what each `catch` catches.
+    pub(super) catches: bool,
 }
 
 /// Modules of runtime 2.0. Runtime 1.0 has no `import`.
@@ -44,14 +46,42 @@ pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) 
     })?;
     // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
     Script::parse(Source::from_bytes(&scan.blanked), None, context).map_err(|error| syntax_error(&error))?;
-    let parameters: Vec<&str> = scan.imports.iter().map(|import| import.name.as_str()).collect();
+    let mut parameters: Vec<&str> = scan.imports.iter().map(|import| import.name.as_str()).collect();
+    let clauses = lint::catch_clauses(&scan.blanked);
+    let reword = name_of_none(code);
+    if !clauses.is_empty() {
+        parameters.push(&reword);
+    }
     let text = format!(
         "(({}) => {{\"use strict\"; {}\n;return typeof handler === \"function\" ? handler : undefined;}})",
         parameters.join(","),
-        scan.blanked
+        with_calls(&scan.blanked, &clauses, &reword)
     );
     Script::parse(Source::from_bytes(&text), None, context).map_err(|error| syntax_error(&error))?;
-    Ok(Wrapped { text, modules: scan.imports.into_iter().map(|import| import.module).collect() })
+    let modules = scan.imports.into_iter().map(|import| import.module).collect();
+    Ok(Wrapped { text, modules, catches: !clauses.is_empty() })
+}
+
+/// A name that does not occur in the source.
+fn name_of_none(code: &str) -> String {
+    let mut name = "reword".to_owned();
+    while code.contains(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// The source with a call of `function` at the start of each `catch`.
+fn with_calls(source: &str, clauses: &[(usize, String)], function: &str) -> String {
+    let mut text = String::with_capacity(source.len() + clauses.len() * (function.len() + 16));
+    let mut copied = 0;
+    for (end, name) in clauses {
+        text.push_str(&source[copied..*end]);
+        text.push_str(&format!("{function}({name});"));
+        copied = *end;
+    }
+    text.push_str(&source[copied..]);
+    text
 }
 
 /// The engine's syntax error in the words of CloudFront's.
@@ -357,6 +387,17 @@ mod tests {
         insta::assert_snapshot!(message("\n\nvar 1a = 2;"));
         insta::assert_snapshot!(message("return 1;"));
         insta::assert_snapshot!(message("let a;\nlet a;"));
+    }
+
+    #[test]
+    fn what_is_caught_is_handed_over_first() {
+        let code = "var reword = {catch(e) {}, a: 1};\ntry { f(); } catch (e) { g(e); }\n\
+                    p.catch(function (e) {}); try {} catch /* x */ (é)\n{} // } catch (a) {";
+        let wrapped = wrapped(code).unwrap();
+        assert!(wrapped.catches);
+        let expected = code.replace("(e) { g", "(e) {reword_(e); g").replace("(é)\n{", "(é)\n{reword_(é);");
+        assert!(wrapped.text.starts_with("((reword_) => {") && wrapped.text.contains(&expected), "{}", wrapped.text);
+        assert!(!super::tests::wrapped("var a = {catch(e) {}};").unwrap().catches);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `TextEncoder`, `TextDecoder`, `atob`, `btoa` (runtime 2.0) and the byte methods of strings (runtime 1.0).
 
-use super::bytes::{Encoding, of_data, of_view, uint8_array};
+use super::bytes::{Encoding, of_view, uint8_array};
 use super::event::{data, plain_object};
-use super::globals::{define, native};
+use super::globals::{built_in, define, native};
 use super::text::{bytes_of_latin1, utf8};
 use boa_engine::object::builtins::{JsArray, JsUint8Array};
-use boa_engine::{Context, JsArgs, JsNativeError, JsResult, JsStr, JsString, JsValue, Source, js_string};
+use boa_engine::{Context, JsArgs, JsNativeError, JsResult, JsStr, JsString, JsValue, js_string};
 use homefront_config::function::FunctionRuntime;
 
 /// The classes, given the natives they stand on.
@@ -24,7 +24,7 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
                 native("encodeInto", 2, encode_into, context).into(),
                 native("decode", 3, decode, context).into(),
             ];
-            let install = context.eval(Source::from_bytes(CLASSES))?.as_callable().expect("it is a function");
+            let install = context.eval(built_in(CLASSES))?.as_callable().expect("it is a function");
             let mut arguments = vec![JsValue::from(global)];
             arguments.extend(natives);
             install.call(&JsValue::undefined(), &arguments, context)?;
@@ -113,13 +113,13 @@ fn to_utf8(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
     Ok(byte_string(utf8(&text).as_bytes()))
 }
 
-fn invalid_character(function: &str) -> boa_engine::JsError {
-    JsNativeError::typ().with_message(format!("invalid character (>= U+00FF) in {function}")).into()
+fn invalid_character() -> boa_engine::JsError {
+    JsNativeError::typ().with_message("invalid character (>= U+00FF)").into()
 }
 
 fn btoa(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
-    let bytes = bytes_of_latin1(&text).ok_or_else(|| invalid_character("btoa"))?;
+    let bytes = bytes_of_latin1(&text).ok_or_else(|| invalid_character())?;
     Ok(Encoding::Base64.encode(&bytes).into())
 }
 
@@ -152,7 +152,7 @@ fn encode_into(_this: &JsValue, arguments: &[JsValue], context: &mut Context) ->
     let target = arguments.get_or_undefined(1).as_object().and_then(|object| JsUint8Array::from_object(object).ok());
     let Some(target) = target else {
         return Err(JsNativeError::typ()
-            .with_message("The \"dest\" argument must be an instance of Uint8Array")
+            .with_message("The \"destination\" argument must be an instance of Uint8Array")
             .into());
     };
     let room = target.length(context)?;
@@ -180,7 +180,10 @@ fn decode(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
         value if value.is_undefined() => Vec::new(),
         value => match value.as_object().map(|object| of_view(&object, context)).transpose()?.flatten() {
             Some(bytes) => bytes,
-            None => of_data(&JsValue::undefined(), "The \"input\" argument", context)?,
+            None => {
+                let message = "The \"input\" argument must be an instance of TypedArray";
+                return Err(JsNativeError::typ().with_message(message).into());
+            }
         },
     };
     let (fatal, ignore_bom) = (arguments.get_or_undefined(1).to_boolean(), arguments.get_or_undefined(2).to_boolean());

@@ -57,7 +57,7 @@ fn width_of(layout: Layout, argument: &JsValue, context: &mut Context) -> JsResu
     let Some(width) = layout.width else {
         let width = argument.to_number(context)?;
         if !(1.0..=6.0).contains(&width) {
-            return Err(JsNativeError::range().with_message("\"byteLength\" must be <= 6").into());
+            return Err(JsNativeError::typ().with_message("\"byteLength\" must be <= 6").into());
         }
         return Ok(width as usize);
     };

@@ -1,7 +1,7 @@
 //! `Buffer.from`, `Buffer.alloc` and the other functions of the constructor.
 
 use super::{Native, View, filling, made, shared};
-use crate::js::bytes::{Encoding, of_data, of_view};
+use crate::js::bytes::{Encoding, not_buffer_like, of_data, of_view};
 use crate::js::globals::{define, native};
 use crate::js::host::Host;
 use crate::js::text::utf8;
@@ -27,8 +27,10 @@ pub(super) fn install(constructor: &JsObject, context: &mut Context) -> JsResult
     Ok(())
 }
 
-fn size(value: &JsValue, context: &mut Context) -> JsResult<usize> {
-    let number = value.to_number(context)?;
+fn size(value: &JsValue) -> JsResult<usize> {
+    let Some(number) = value.as_number() else {
+        return Err(JsNativeError::typ().with_message("\"size\" argument must be of type number").into());
+    };
     if !(0.0..=FUNCTION_BUFFER_BYTES_MAX as f64).contains(&number) {
         return Err(JsNativeError::range().with_message("invalid size").into());
     }
@@ -36,7 +38,7 @@ fn size(value: &JsValue, context: &mut Context) -> JsResult<usize> {
 }
 
 fn alloc(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let size = size(arguments.get_or_undefined(0), context)?;
+    let size = size(arguments.get_or_undefined(0))?;
     let fill = arguments.get_or_undefined(1);
     if fill.is_undefined() {
         return made(&vec![0; size], context);
@@ -49,15 +51,15 @@ fn alloc(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRes
 fn byte_length(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let value = arguments.get_or_undefined(0);
     let bytes = match value.as_string() {
-        Some(text) => Encoding::from_argument(arguments.get_or_undefined(1), context)?.decode(&text),
-        None => of_data(value, "first argument", context)?,
+        Some(text) => Encoding::from_argument(arguments.get_or_undefined(1))?.decode(&text),
+        None => of_data(value, "first argument {}", context)?,
     };
     Ok(bytes.len().into())
 }
 
 fn compare(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let left = View::of_argument(arguments.get_or_undefined(0), "\"buf1\"", context)?.read(<[u8]>::to_vec)?;
-    let right = View::of_argument(arguments.get_or_undefined(1), "\"buf2\"", context)?.read(<[u8]>::to_vec)?;
+    let left = View::of_argument(arguments.get_or_undefined(0), "\"source\"", context)?.read(<[u8]>::to_vec)?;
+    let right = View::of_argument(arguments.get_or_undefined(1), "\"target\"", context)?.read(<[u8]>::to_vec)?;
     Ok((left.cmp(&right) as i32).into())
 }
 
@@ -77,7 +79,7 @@ fn concat(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
         bytes.extend(part);
     }
     if !arguments.get_or_undefined(1).is_undefined() {
-        bytes.resize(size(arguments.get_or_undefined(1), context)?, 0);
+        bytes.resize(size(arguments.get_or_undefined(1))?, 0);
     }
     made(&bytes, context)
 }
@@ -85,11 +87,11 @@ fn concat(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
 fn from(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let value = arguments.get_or_undefined(0);
     if let Some(text) = value.as_string() {
-        let bytes = Encoding::from_argument(arguments.get_or_undefined(1), context)?.decode(&text);
+        let bytes = Encoding::from_argument(arguments.get_or_undefined(1))?.decode(&text);
         return made(&bytes, context);
     }
     let Some(object) = value.as_object() else {
-        return Err(JsNativeError::typ().with_message("first argument is not a string or Buffer-like object").into());
+        return Err(not_buffer_like("first argument {}", value));
     };
     if let Ok(buffer) = JsArrayBuffer::from_object(object.clone()) {
         return over(&buffer, arguments, context);

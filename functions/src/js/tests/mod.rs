@@ -8,6 +8,7 @@ mod leaks;
 mod mapping;
 mod modules;
 mod spec_4_3_objects;
+mod spec_4_6_error_texts;
 mod spec_4_6_syntax;
 
 use super::kvs::Snapshot;

@@ -1,0 +1,72 @@
+//! Errors that a program catches, in the words of CloudFront's engine too.
+//!
+//! boa makes an error's message when it throws. A wrapped source therefore hands what it catches to this function first.
+
+use super::place::Place;
+use super::words::translate;
+use super::{Host, blame};
+use crate::js::text::utf8;
+use boa_engine::builtins::error::Error;
+use boa_engine::object::FunctionObjectBuilder;
+use boa_engine::property::{PropertyDescriptor, PropertyKey};
+use boa_engine::{Context, JsArgs, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
+use std::borrow::Cow;
+
+/// The function.
+pub(in crate::js) struct Reword(pub(in crate::js) JsObject);
+
+impl Reword {
+    /// Makes it, before errors lose their `stack`.
+    pub(in crate::js) fn new(context: &mut Context) -> JsResult<Self> {
+        let prototype = context.intrinsics().constructors().error().prototype();
+        let stack = prototype.borrow().properties().get(&PropertyKey::from(js_string!("stack")));
+        let stack = stack.and_then(|stack| stack.get()?.as_object());
+        let function = NativeFunction::from_copy_closure_with_captures(
+            |_, arguments, stack: &Option<JsObject>, context| {
+                if let Some(error) = arguments.get_or_undefined(0).as_object().filter(|error| error.is::<Error>()) {
+                    reword(&error, stack.as_ref(), context)?;
+                }
+                Ok(JsValue::undefined())
+            },
+            stack,
+        );
+        let function = FunctionObjectBuilder::new(context.realm(), function).length(1).build();
+        Ok(Self(function.into()))
+    }
+}
+
+fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> JsResult<()> {
+    let key = PropertyKey::from(js_string!("message"));
+    let own = error.borrow().properties().get(&key).and_then(|property| property.value()?.as_string());
+    let Some(message) = own.map(|message| utf8(&message)) else { return Ok(()) };
+    let kind = error.get(js_string!("name"), context)?.as_string().map(|kind| utf8(&kind)).unwrap_or_default();
+    let known = match translate(&kind, &message) {
+        None => by_place(&message, error, stack, context)?.map(Cow::Owned),
+        known => known,
+    };
+    if let Some(text) = known {
+        let property = PropertyDescriptor::builder().value(JsString::from(text.as_ref())).writable(true);
+        error.insert_property(key, property.enumerable(false).configurable(true));
+    }
+    Ok(())
+}
+
+/// The text of an error whose place tells more.
+fn by_place(
+    message: &str,
+    error: &JsObject,
+    stack: Option<&JsObject>,
+    context: &mut Context,
+) -> JsResult<Option<String>> {
+    const WITH_A_PLACE: [&str; 4] = [
+        "cannot convert 'null' or 'undefined' to object",
+        "not a callable function",
+        "not a constructor",
+        "Cannot delete property",
+    ];
+    let Some(stack) = stack.filter(|_| WITH_A_PLACE.contains(&message)) else { return Ok(None) };
+    let rendered = stack.call(&error.clone().into(), &[], context)?;
+    let place = rendered.as_string().and_then(|rendered| Place::of(&utf8(&rendered)));
+    let blamed = blame(&format!("TypeError: {message}"), place, &Host::of(context));
+    Ok(blamed.map(|(text, _)| text.trim_start_matches("TypeError: ").to_owned()))
+}
