@@ -131,7 +131,7 @@ impl Realm {
         let mut roots = modules::install(runtime, context)?;
         roots.extend(accessors.functions().map(|function| JsObject::clone(function)));
         roots.extend(freeze::hidden(context)?);
-        let reword = Rc::new(Reword::new(context)?);
+        let reword = Rc::new(Reword::new(context));
         roots.push(reword.0.clone());
         context.insert_data(reword);
         if fidelity == Fidelity::Strict {

@@ -77,7 +77,7 @@ fn with_calls(source: &str, clauses: &[(usize, String)], function: &str) -> Stri
     let mut copied = 0;
     for (end, name) in clauses {
         text.push_str(&source[copied..*end]);
-        text.push_str(&format!("{function}({name});"));
+        text.extend([function, "(", name, ");"]);
         copied = *end;
     }
     text.push_str(&source[copied..]);

@@ -119,7 +119,7 @@ fn invalid_character() -> boa_engine::JsError {
 
 fn btoa(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
-    let bytes = bytes_of_latin1(&text).ok_or_else(|| invalid_character())?;
+    let bytes = bytes_of_latin1(&text).ok_or_else(invalid_character)?;
     Ok(Encoding::Base64.encode(&bytes).into())
 }
 
@@ -178,13 +178,12 @@ fn encode_into(_this: &JsValue, arguments: &[JsValue], context: &mut Context) ->
 fn decode(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let bytes = match arguments.get_or_undefined(0) {
         value if value.is_undefined() => Vec::new(),
-        value => match value.as_object().map(|object| of_view(&object, context)).transpose()?.flatten() {
-            Some(bytes) => bytes,
-            None => {
-                let message = "The \"input\" argument must be an instance of TypedArray";
-                return Err(JsNativeError::typ().with_message(message).into());
-            }
-        },
+        value => {
+            let bytes = value.as_object().map(|object| of_view(&object, context)).transpose()?.flatten();
+            bytes.ok_or_else(|| {
+                JsNativeError::typ().with_message("The \"input\" argument must be an instance of TypedArray")
+            })?
+        }
     };
     let (fatal, ignore_bom) = (arguments.get_or_undefined(1).to_boolean(), arguments.get_or_undefined(2).to_boolean());
     let bytes = if ignore_bom { &bytes[..] } else { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) };

@@ -253,7 +253,7 @@ impl Reader<'_> {
     }
 
     /// The callee of a call: its member is fetched without a place of its own.
-    fn callee<'ast>(&mut self, expression: &'ast Expression) -> Flow {
+    fn callee(&mut self, expression: &Expression) -> Flow {
         match expression.flatten() {
             Expression::PropertyAccess(PropertyAccess::Simple(access)) => {
                 self.get(access);
@@ -271,7 +271,7 @@ impl Reader<'_> {
         }
     }
 
-    fn arguments<'ast>(&mut self, call: &'ast Call) -> Flow {
+    fn arguments(&mut self, call: &Call) -> Flow {
         let at = call.span().start();
         let callee = self.callee_kind(call.function());
         let converts = match &callee {

@@ -17,7 +17,7 @@ pub(in crate::js) struct Reword(pub(in crate::js) JsObject);
 
 impl Reword {
     /// Makes it, before errors lose their `stack`.
-    pub(in crate::js) fn new(context: &mut Context) -> JsResult<Self> {
+    pub(in crate::js) fn new(context: &mut Context) -> Self {
         let prototype = context.intrinsics().constructors().error().prototype();
         let stack = prototype.borrow().properties().get(&PropertyKey::from(js_string!("stack")));
         let stack = stack.and_then(|stack| stack.get()?.as_object());
@@ -31,7 +31,7 @@ impl Reword {
             stack,
         );
         let function = FunctionObjectBuilder::new(context.realm(), function).length(1).build();
-        Ok(Self(function.into()))
+        Self(function.into())
     }
 }
 

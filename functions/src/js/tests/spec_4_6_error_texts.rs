@@ -118,7 +118,7 @@ const TEXTS: &[(&str, &str)] = &[
         "new TextDecoder('utf-8', {fatal: true}).decode(new Uint8Array([255]))",
         "TypeError: The encoded data was not valid",
     ),
-    (r#"btoa('\u20ac')"#, "TypeError: invalid character (>= U+00FF)"),
+    (r"btoa('\u20ac')", "TypeError: invalid character (>= U+00FF)"),
     ("atob('a')", "TypeError: the string to be decoded is not correctly encoded"),
     (
         "new TextEncoder().encodeInto('a', 1)",
@@ -171,14 +171,8 @@ fn a_caught_error_that_is_thrown_again_keeps_its_text_and_what_is_no_error_stays
         "{}",
         failure(code).detail
     );
-    assert_eq!(
-        detail("try { throw 'not a callable function' } catch (e) { throw e }"),
-        "not a callable function"
-    );
-    assert_eq!(
-        detail("try { throw {message: 'x is not defined'} } catch (e) { throw e }"),
-        "x is not defined"
-    );
+    assert_eq!(detail("try { throw 'not a callable function' } catch (e) { throw e }"), "not a callable function");
+    assert_eq!(detail("try { throw {message: 'x is not defined'} } catch (e) { throw e }"), "x is not defined");
     assert_eq!(
         detail("try { throw new Error('user is not defined') } catch (e) { throw e }"),
         "Error: user is not defined (line 1)"
