@@ -31,7 +31,7 @@ pub fn nginx(site: &Site) -> io::Result<Server> {
     let mut command = Command::new("nginx");
     command.arg("-p").arg(folder.path()).arg("-c").arg(&config).stdin(Stdio::null());
     let child = spawn(command, &site.cores).map_err(|error| named("nginx", &error))?;
-    let mut server = Server { child, address, folder };
+    let mut server = Server { child, address, _folder: folder };
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
         if server.child.try_wait()?.is_some() || began.elapsed() > START_TIMEOUT {

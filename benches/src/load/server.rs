@@ -15,7 +15,8 @@ pub struct Server {
     pub(super) child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    pub(super) folder: tempfile::TempDir,
+    /// Removed with the server.
+    pub(super) _folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -79,7 +80,7 @@ pub fn homefront(binary: &Path, site: &Site) -> io::Result<Server> {
     let mut command = Command::new(binary);
     command.args([Path::new("serve"), &config]).stdin(Stdio::null()).stdout(Stdio::piped());
     let child = spawn(command, &site.cores).map_err(|error| named(&binary.display().to_string(), &error))?;
-    let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder };
+    let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), _folder: folder };
     let stdout = server.child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line)?;

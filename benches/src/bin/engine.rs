@@ -1,0 +1,204 @@
+//! What a call of a CloudFront Function costs in the engine, clean state included, beside a straightforward embedding of boa in
+//! the same run. Calls are timed one by one, so that rare slow ones show; garbage is collected between calls, as a worker does it.
+
+use clap::Parser;
+use homefront_benches::load::machine;
+use homefront_benches::naive::Naive;
+use homefront_benches::typical;
+use homefront_config::KeyValueStore;
+use homefront_config::function::FunctionRuntime;
+use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
+use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome, kvs};
+use homefront_functions::{EventContext, Request, Verdict};
+use serde_json::json;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Microseconds of single calls in the engine: median, 99th and 99.9th percentile.
+#[derive(Debug, Parser)]
+#[command(name = "engine")]
+struct Arguments {
+    /// Calls of each function in a round.
+    #[arg(long, default_value_t = 10_000)]
+    calls: usize,
+    /// How often each function is measured; the functions take turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Where the JSON lines go.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+struct Case {
+    name: &'static str,
+    /// The file, from the repository's root.
+    code: &'static str,
+    store: Option<&'static str>,
+    path: &'static str,
+    /// Whether the yardstick can run it, too.
+    beside_naive: bool,
+}
+
+const CASES: [Case; 5] = [
+    Case { name: "uri", code: "benches/functions/uri.js", store: None, path: typical::PATH, beside_naive: true },
+    Case { name: "jwt", code: "benches/functions/jwt.js", store: None, path: typical::PATH, beside_naive: true },
+    Case { name: "ab", code: "benches/functions/ab.js", store: None, path: typical::PATH, beside_naive: true },
+    Case {
+        name: "header rewrite",
+        code: "examples/header-rewriting/functions/normalise.js",
+        store: None,
+        path: typical::PATH,
+        beside_naive: false,
+    },
+    Case {
+        name: "KeyValueStore lookup",
+        code: "examples/url-rewriting/functions/pages.js",
+        store: Some("examples/url-rewriting/kvs/redirects.json"),
+        path: "/en/guide/",
+        beside_naive: false,
+    },
+];
+
+/// Of one round, nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Percentiles {
+    p50: f64,
+    p99: f64,
+    p999: f64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // On a stack like a worker's.
+    let thread = std::thread::Builder::new().stack_size(FUNCTION_WORKER_STACK_BYTES).spawn(move || run(&arguments));
+    let result = thread.map(std::thread::JoinHandle::join);
+    match result {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        Ok(Ok(Err(error))) | Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+        Ok(Err(_)) => ExitCode::FAILURE,
+    }
+}
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn load(engine: &mut Engine, case: &Case, code: &str) -> io::Result<FunctionId> {
+    let store = match case.store {
+        None => None,
+        Some(path) => {
+            let store = KeyValueStore { name: case.name.to_owned(), source: repository(path) };
+            Some(Arc::new(kvs::load(&store).map_err(|error| io::Error::other(error.to_string()))?))
+        }
+    };
+    let runtime = FunctionRuntime::CloudfrontJs2_0;
+    let source = FunctionSource { name: case.name.to_owned(), runtime, code: code.to_owned(), store };
+    engine.load(source).map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn call<'a>(context: &'a EventContext, request: &'a Request) -> Call<'a> {
+    let (event_type, now_ms) = (EventType::ViewerRequest, 1_795_442_400_000);
+    Call { event_type, context, request, response: None, now_ms, random_seed: 7 }
+}
+
+fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Percentiles {
+    let mut times = Vec::with_capacity(calls);
+    for number in 1..=calls {
+        let began = Instant::now();
+        once();
+        times.push(began.elapsed());
+        if number % FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX as usize == 0 {
+            collect();
+        }
+    }
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() as f64 * share) as usize).min(times.len() - 1)];
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    Percentiles { p50: us(at(0.5)), p99: us(at(0.99)), p999: us(at(0.999)) }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let mut lines: Box<dyn Write> = match &arguments.output {
+        Some(file) => Box::new(File::create(file)?),
+        None => Box::new(io::sink()),
+    };
+    let machine = machine::describe(&std::env::current_exe()?, false);
+    let volume = json!({ "calls": arguments.calls, "rounds": arguments.rounds });
+    writeln!(lines, "{}", json!({ "machine": machine, "volume": volume }))?;
+    writeln!(io::stdout(), "{machine}\n{volume}\n")?;
+    let mut all: Vec<[Vec<Percentiles>; 2]> = CASES.iter().map(|_| [Vec::new(), Vec::new()]).collect();
+    let context = typical::context();
+    for round in 1..=arguments.rounds {
+        for (case, measured) in CASES.iter().zip(&mut all) {
+            let code = std::fs::read_to_string(repository(case.code))?;
+            let request = typical::request(case.path);
+            let call = call(&context, &request);
+            let mut engine = Engine::new();
+            let id = load(&mut engine, case, &code)?;
+            let outcome = engine.call(id, &call).outcome;
+            if !matches!(&outcome, Outcome::Request(Verdict::Continue(edit)) if *edit != Default::default()) {
+                return Err(io::Error::other(format!("{}: {outcome:?}", case.name)));
+            }
+            let engine = std::cell::RefCell::new(engine);
+            let once = || drop(black_box(engine.borrow_mut().call(id, black_box(&call))));
+            measured[0].push(time(arguments.calls, once, || engine.borrow_mut().collect_garbage()));
+            drop(engine);
+            if case.beside_naive {
+                let mut naive = Naive::new(&code).map_err(|error| io::Error::other(error.to_string()))?;
+                let returned = naive.call(&request).map_err(|error| io::Error::other(error.to_string()))?;
+                let before = typical::HEADERS.len() - 1;
+                if returned.uri == case.path && returned.headers.len() == before {
+                    return Err(io::Error::other(format!("{}: the yardstick does something else", case.name)));
+                }
+                let naive = std::cell::RefCell::new(naive);
+                let once = || drop(black_box(naive.borrow_mut().call(black_box(&request))));
+                measured[1].push(time(arguments.calls, once, || naive.borrow().collect_garbage()));
+            }
+            for (strategy, rounds) in ["homefront", "naive"].iter().zip(&*measured) {
+                if let Some(p) = rounds.get(round - 1) {
+                    let line = json!({ "function": case.name, "strategy": strategy, "round": round, "p50_us": p.p50, "p99_us": p.p99, "p999_us": p.p999 });
+                    writeln!(lines, "{line}")?;
+                }
+            }
+        }
+    }
+    print(&all)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn print(all: &[[Vec<Percentiles>; 2]]) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|"
+    )?;
+    for (case, [own, naive]) in CASES.iter().zip(all) {
+        let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| median(rounds.iter().map(figure).collect());
+        let (p50, p99, p999) = (of(own, |p| p.p50), of(own, |p| p.p99), of(own, |p| p.p999));
+        let tail = of(own, |p| p.p999 / p.p50);
+        write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} |", case.name)?;
+        if naive.is_empty() {
+            writeln!(out, " | |")?;
+        } else {
+            let ratio = median(own.iter().zip(naive).map(|(own, naive)| own.p50 / naive.p50).collect());
+            writeln!(out, " {:.1} | {ratio:.2} |", of(naive, |p| p.p50))?;
+        }
+    }
+    Ok(())
+}
