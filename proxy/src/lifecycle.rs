@@ -42,23 +42,24 @@ pub(crate) struct Edge(pub(crate) Arc<Node>);
 
 #[async_trait]
 impl ProxyHttp for Edge {
-    type CTX = Exchange;
+    /// In a box, because pingora hands it on by value through several futures, and each would copy it.
+    type CTX = Box<Exchange>;
 
-    fn new_ctx(&self) -> Exchange {
-        Exchange::new(Instant::now())
+    fn new_ctx(&self) -> Box<Exchange> {
+        Box::new(Exchange::new(Instant::now()))
     }
 
     fn init_downstream_modules(&self, modules: &mut HttpModules) {
         modules.add_module(Box::new(body_swap::Builder));
     }
 
-    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<()> {
         arrive::begin(session, exchange);
         Ok(())
     }
 
     /// Admit, route, guard, viewer request, split.
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<bool> {
         if session.subrequest_ctx.is_some() {
             return renew::steps(session, exchange).map(|()| false);
         }
@@ -75,7 +76,7 @@ impl ProxyHttp for Edge {
         Ok(true)
     }
 
-    fn request_cache_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+    fn request_cache_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<()> {
         let Some(route) = &exchange.route else { return Ok(()) };
         let behavior = &route.behavior;
         let method = session.req_header().method.as_str();
@@ -88,7 +89,7 @@ impl ProxyHttp for Edge {
         Ok(())
     }
 
-    fn cache_key_callback(&self, session: &Session, exchange: &mut Exchange) -> Result<CacheKey> {
+    fn cache_key_callback(&self, session: &Session, exchange: &mut Box<Exchange>) -> Result<CacheKey> {
         let request = session.req_header();
         let Some(route) = &exchange.route else {
             return Err(Error::explain(ErrorType::InternalError, "a cache key without a route"));
@@ -105,7 +106,7 @@ impl ProxyHttp for Edge {
     }
 
     /// Origin request, forward.
-    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<Box<HttpPeer>> {
         match fetch::prepare(&self.0, session, exchange).await {
             Ok(peer) => Ok(Box::new(peer)),
             Err(failure) => finish::instead_of_peer(session, exchange, failure).map(Box::new),
@@ -116,7 +117,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         _peer: &HttpPeer,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
         error: Box<Error>,
     ) -> Box<Error> {
         finish::before_connecting(session, error, exchange)
@@ -126,7 +127,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         upstream: &mut RequestHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         fetch::write_head(upstream, exchange, fetch::caching(session, exchange))
     }
@@ -136,7 +137,7 @@ impl ProxyHttp for Edge {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        _exchange: &mut Exchange,
+        _exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         // An empty last piece would become a second last chunk, and the origin's next answer somebody else's.
         if end && body.as_ref().is_some_and(Bytes::is_empty) {
@@ -150,7 +151,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         store::origin_response(&self.0, session, response, exchange).await
     }
@@ -159,7 +160,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &Session,
         response: &ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<RespCacheable> {
         store::decide(&self.0, session, response, exchange)
     }
@@ -169,13 +170,13 @@ impl ProxyHttp for Edge {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<Option<Duration>> {
         store::origin_body(exchange, body, Instant::now())?;
         Ok(None)
     }
 
-    fn should_serve_stale(&self, session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) -> bool {
+    fn should_serve_stale(&self, session: &mut Session, exchange: &mut Box<Exchange>, error: Option<&Error>) -> bool {
         match error {
             Some(error) => store::serves_stale(&self.0, session, exchange, error),
             None => renew::hand_over(session, exchange),
@@ -186,7 +187,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        _exchange: &mut Exchange,
+        _exchange: &mut Box<Exchange>,
     ) -> pingora::proxy::RangeType {
         serve::range(session.req_header(), response)
     }
@@ -196,7 +197,7 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         serve::response(&self.0, session, response, exchange).await
     }
@@ -206,22 +207,22 @@ impl ProxyHttp for Edge {
         peer: &HttpPeer,
         session: &mut Session,
         error: Box<Error>,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
         client_reused: bool,
     ) -> Box<Error> {
         finish::after_connecting(peer, session, error, exchange, client_reused)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Box<Exchange>) -> FailToProxy {
         finish::with_page(&self.0, session, error, exchange).await
     }
 
-    fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _exchange: &Box<Exchange>, _error: &Error) -> bool {
         // `logging` tells the reason, in the node's words.
         true
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Box<Exchange>) {
         observe::finished::request_finished(&self.0, session, error, exchange);
     }
 }

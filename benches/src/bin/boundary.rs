@@ -100,7 +100,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
 fn configure(folder: &Path) -> io::Result<Config> {
     let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions");
     let mut toml = format!(
-        "[[distribution]]\nid = \"{}\"\naliases = [\"{}\"]\n[[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
+        "[[distribution]]\nid = \"{}\"\ndomain_name = \"{}\"\n[[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
          [distribution.default_behavior]\ntarget_origin = \"app\"\n",
         typical::DISTRIBUTION_ID,
         typical::HOST

@@ -2,7 +2,7 @@
 //! broken. `cargo fuzz run --fuzz-dir functions/fuzz NAME` looks for such bytes; the tests feed each a fixed number of arbitrary and
 //! of damaged sensible ones.
 
-use homefront_config::function::FunctionRuntime;
+use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_functions::event::lambda_edge;
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
@@ -147,7 +147,8 @@ fn with_function(kept: &'static std::thread::LocalKey<Kept>, code: &str, act: im
         let (engine, id) = kept.get_or_insert_with(|| {
             let mut engine = Engine::new();
             let (name, runtime) = ("fuzzed".to_owned(), FunctionRuntime::CloudfrontJs2_0);
-            let source = FunctionSource { name, runtime, code: code.to_owned(), store: None };
+            let source =
+                FunctionSource { name, runtime, fidelity: Fidelity::Strict, code: code.to_owned(), store: None };
             let id = engine.load(source).expect("it compiles");
             (engine, id)
         });
