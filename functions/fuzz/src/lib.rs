@@ -11,6 +11,7 @@ use homefront_functions::{
 };
 use std::cell::RefCell;
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -135,7 +136,8 @@ const READS_ALL: &str = "function handler(event) {
 
 const RETURNS_JSON: &str = "function handler(event) { return JSON.parse(event.request.rawQueryString()); }";
 
-type Kept = RefCell<Option<(Engine, FunctionId)>>;
+/// Never dropped: the engine's collector is thread-local as well, and may be gone before it.
+type Kept = RefCell<Option<ManuallyDrop<(Engine, FunctionId)>>>;
 
 thread_local! {
     static READER: Kept = const { RefCell::new(None) };
@@ -144,14 +146,15 @@ thread_local! {
 
 fn with_function(kept: &'static std::thread::LocalKey<Kept>, code: &str, act: impl FnOnce(&mut Engine, FunctionId)) {
     kept.with_borrow_mut(|kept| {
-        let (engine, id) = kept.get_or_insert_with(|| {
+        let kept = kept.get_or_insert_with(|| {
             let mut engine = Engine::new();
             let (name, runtime) = ("fuzzed".to_owned(), FunctionRuntime::CloudfrontJs2_0);
             let source =
                 FunctionSource { name, runtime, fidelity: Fidelity::Strict, code: code.to_owned(), store: None };
             let id = engine.load(source).expect("it compiles");
-            (engine, id)
+            ManuallyDrop::new((engine, id))
         });
+        let (engine, id) = &mut **kept;
         act(engine, *id);
         engine.collect_garbage();
     });
