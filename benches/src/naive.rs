@@ -79,16 +79,17 @@ fn section<'a>(pairs: impl Iterator<Item = (String, &'a [u8])>, context: &mut Co
     for (name, value) in pairs {
         let name = PropertyKey::from(JsString::from(name.as_str()));
         let entry = value_object(value, context);
-        match section.get(name.clone(), context)?.as_object() {
-            None => drop(section.create_data_property_or_throw(name, entry, context)?),
-            Some(known) => match known.get(js_string!("multiValue"), context)?.as_object() {
-                Some(list) => drop(JsArray::from_object(list)?.push(entry, context)?),
-                None => {
-                    let first = value_object(value, context);
-                    let list = JsArray::from_iter([first.into(), entry.into()], context);
-                    known.create_data_property_or_throw(js_string!("multiValue"), list, context)?;
-                }
-            },
+        let Some(known) = section.get(name.clone(), context)?.as_object() else {
+            section.create_data_property_or_throw(name, entry, context)?;
+            continue;
+        };
+        if let Some(list) = known.get(js_string!("multiValue"), context)?.as_object() {
+            JsArray::from_object(list)?.push(entry, context)?;
+        } else {
+            let first = known.get(js_string!("value"), context)?;
+            let first = ObjectInitializer::new(context).property(js_string!("value"), first, Attribute::all()).build();
+            let list = JsArray::from_iter([first.into(), entry.into()], context);
+            known.create_data_property_or_throw(js_string!("multiValue"), list, context)?;
         }
     }
     Ok(section)
@@ -165,6 +166,7 @@ fn modules(context: &mut Context) -> JsResult<()> {
     context.register_global_property(js_string!("Buffer"), buffer, Attribute::all())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "boa calls functions of this form")]
 fn require(_: &JsValue, _: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let create = NativeFunction::from_fn_ptr(create_hmac);
     Ok(ObjectInitializer::new(context).function(create, js_string!("createHmac"), 2).build().into())

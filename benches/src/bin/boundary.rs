@@ -9,7 +9,7 @@ use homefront_functions::function_log::FunctionLog;
 use homefront_functions::js::functions::Functions;
 use homefront_functions::js::{Call, EventType, Outcome};
 use homefront_functions::process::Spawner;
-use homefront_functions::{Verdict, subcommand};
+use homefront_functions::{RequestEdit, Verdict, subcommand};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, Write};
@@ -105,19 +105,22 @@ fn configure(folder: &Path) -> io::Result<Config> {
         typical::DISTRIBUTION_ID,
         typical::HOST
     );
-    let mut declared = String::new();
-    for (function, isolation) in [("uri", "inline"), ("uri", "process"), ("ab", "inline"), ("ab", "process")] {
-        let name = format!("{function}-{isolation}");
-        toml += &format!(
-            "[[distribution.behavior]]\npath_pattern = \"/{name}\"\ntarget_origin = \"app\"\nviewer_request = {{ function = \"{name}\" }}\n"
-        );
+    let all = [("uri", "inline"), ("uri", "process"), ("ab", "inline"), ("ab", "process")];
+    let behavior = |(function, isolation)| {
+        format!(
+            "[[distribution.behavior]]\npath_pattern = \"/{function}-{isolation}\"\ntarget_origin = \"app\"\n\
+             viewer_request = {{ function = \"{function}-{isolation}\" }}\n"
+        )
+    };
+    let declaration = |(function, isolation)| {
         let code = functions.join(format!("{function}.js"));
-        declared += &format!(
-            "[[function]]\nname = \"{name}\"\ncode = '{}'\nisolation = \"{isolation}\"\nbudget_ms = 5000\n",
+        format!(
+            "[[function]]\nname = \"{function}-{isolation}\"\ncode = '{}'\nisolation = \"{isolation}\"\nbudget_ms = 5000\n",
             code.display()
-        );
-    }
-    toml += &declared;
+        )
+    };
+    toml.extend(all.map(behavior));
+    toml.extend(all.map(declaration));
     let parsed = homefront_config::parse("boundary.toml", &toml, folder, &|_| None);
     parsed.map(|(config, _)| config).map_err(|report| io::Error::other(report.to_string()))
 }
@@ -215,7 +218,7 @@ async fn call_until(
                     let result = functions.call(&function, &call).await;
                     latencies.push(began.elapsed());
                     match result.outcome {
-                        Outcome::Request(Verdict::Continue(edit)) if edit != Default::default() => {}
+                        Outcome::Request(Verdict::Continue(edit)) if edit != RequestEdit::default() => {}
                         other => return Err(io::Error::other(format!("{}: {other:?}", function.name))),
                     }
                     // An inline call never waits; the others want their turn, and the clock its own.

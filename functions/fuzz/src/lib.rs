@@ -2,6 +2,8 @@
 //! broken. `cargo fuzz run --fuzz-dir functions/fuzz NAME` looks for such bytes; the tests feed each a fixed number of arbitrary and
 //! of damaged sensible ones.
 
+#![allow(clippy::missing_panics_doc, reason = "to panic when a promise is broken is what all of this is for")]
+
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_functions::event::lambda_edge;
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
