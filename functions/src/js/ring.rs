@@ -291,7 +291,7 @@ impl Writer {
         take_wish(self.word(Word::ReaderWaits))
     }
 
-    /// Wakes a reader that sleeps in [`Reader::sleep`], if it does.
+    /// Wakes a reader that sleeps in [`Reader::wait`], if it does.
     pub fn wake_reader(&self) {
         if self.reader_waits() {
             wake(self.word(Word::ReaderWaits));
@@ -311,8 +311,8 @@ impl Writer {
     }
 
     /// Sleeps after [`Writer::await_room`] until the reader wakes it, at most for `time`.
-    pub fn sleep(&self, time: Duration) {
-        sleep(self.word(Word::WriterWaits), time);
+    pub fn wait(&self, time: Duration) {
+        wait(self.word(Word::WriterWaits), time);
     }
 }
 
@@ -350,7 +350,7 @@ impl Reader {
         take_wish(self.word(Word::WriterWaits))
     }
 
-    /// Wakes a writer that sleeps in [`Writer::sleep`], if it does.
+    /// Wakes a writer that sleeps in [`Writer::wait`], if it does.
     pub fn wake_writer(&self) {
         if self.writer_waits() {
             wake(self.word(Word::WriterWaits));
@@ -370,8 +370,8 @@ impl Reader {
     }
 
     /// Sleeps after [`Reader::await_bytes`] until the writer wakes it, at most for `time`. Whether it was woken.
-    pub fn sleep(&self, time: Duration) -> bool {
-        sleep(self.word(Word::ReaderWaits), time)
+    pub fn wait(&self, time: Duration) -> bool {
+        wait(self.word(Word::ReaderWaits), time)
     }
 }
 
@@ -387,7 +387,7 @@ fn wake(wish: &AtomicU32) {
     let _ = futex::wake(wish, futex::Flags::empty(), 1);
 }
 
-fn sleep(wish: &AtomicU32, time: Duration) -> bool {
+fn wait(wish: &AtomicU32, time: Duration) -> bool {
     let time =
         futex::Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
     // `AGAIN` = the wish was taken meanwhile, `INTR` = look again: as good as woken.

@@ -95,7 +95,7 @@ pub(crate) fn lie() -> ExitCode {
     while call.is_empty() {
         ends.orders.read(&mut call).expect("an honest node");
         if call.is_empty() && ends.orders.await_bytes().expect("an honest node") {
-            ends.orders.sleep(crate::PATIENCE);
+            ends.orders.wait(crate::PATIENCE);
         }
     }
     ends.answers.write(&[8, 0, 0, 0, 3, 255, 255, 255, 255, 255, 255, 255]).expect("an honest node");

@@ -1,3 +1,5 @@
+//! Streams between two sides in one process; the function workers test them between two.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
@@ -46,7 +48,7 @@ fn a_sleeper_is_woken_by_what_it_waits_for() {
             let mut got = Vec::new();
             while got.len() < 3 {
                 if worker.orders.read(&mut got).unwrap() == 0 && worker.orders.await_bytes().unwrap() {
-                    assert!(worker.orders.sleep(PATIENCE), "nobody woke it");
+                    assert!(worker.orders.wait(PATIENCE), "nobody woke it");
                 }
             }
             assert_eq!(got, [1, 2, 3]);
@@ -69,7 +71,7 @@ fn two_sides_in_a_hurry_lose_nothing() {
             while next < PIECES {
                 if worker.orders.read(&mut got).unwrap() == 0 {
                     if worker.orders.await_bytes().unwrap() {
-                        assert!(worker.orders.sleep(PATIENCE), "nobody woke it");
+                        assert!(worker.orders.wait(PATIENCE), "nobody woke it");
                     }
                     continue;
                 }
@@ -89,7 +91,7 @@ fn two_sides_in_a_hurry_lose_nothing() {
                 rest = &rest[node.orders.write(rest).unwrap()..];
                 node.orders.wake_reader();
                 if !rest.is_empty() && node.orders.await_room().unwrap() {
-                    node.orders.sleep(PATIENCE);
+                    node.orders.wait(PATIENCE);
                 }
             }
         }

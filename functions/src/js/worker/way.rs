@@ -90,7 +90,7 @@ impl<'a> Calls<'a> {
             self.announce()?;
             if self.orders.await_bytes()? {
                 let time = if worker.has_garbage() { IDLE } else { LONELY };
-                if !self.orders.sleep(time) {
+                if !self.orders.wait(time) {
                     if worker.has_garbage() {
                         worker.collect();
                     }
@@ -130,7 +130,7 @@ impl<'a> Calls<'a> {
         while written < self.out.len() {
             self.announce()?;
             if self.answers.await_room()? {
-                self.answers.sleep(LONELY);
+                self.answers.wait(LONELY);
             }
             written += self.answers.write(&self.out[written..])?;
         }
