@@ -156,8 +156,8 @@ pub const FUNCTION_RING_BYTES: u32 = 65_536;
 pub const FUNCTION_ANSWER_DELAY_US_MAX: u64 = 25;
 /// Calls that wait in the functions' pool of one distribution; one more is throttled.
 pub const FUNCTION_QUEUE_CALLS_MAX: usize = 4_096;
-/// Calls given to one worker ahead of their turn, so that it does not wait for the node between two.
-pub const FUNCTION_WORKER_CALLS_MAX: usize = 4;
+/// Calls given to one worker ahead of their turn, so that it and the node need not wake one another for each.
+pub const FUNCTION_WORKER_CALLS_MAX: usize = 32;
 /// Milliseconds a call may wait for a worker before it is throttled.
 pub const FUNCTION_QUEUE_WAIT_MS_MAX: u64 = 10_000;
 /// Milliseconds in which a worker must have compiled one function.

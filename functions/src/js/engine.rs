@@ -173,7 +173,11 @@ impl Engine {
 
     /// Calls a function.
     pub fn call(&mut self, id: FunctionId, call: &Call<'_>) -> CallResult {
-        let started_us = thread_cpu_us();
+        self.call_since(id, call, thread_cpu_us())
+    }
+
+    /// Calls a function for which this thread has been at work since its CPU time was `started_us`.
+    pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started_us: u64) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
         let (result, logs) = function.call(call, None);
         let outcome = match result {
@@ -317,7 +321,8 @@ fn is_refused_write(text: &str) -> bool {
         .any(|part| text.contains(part))
 }
 
-fn thread_cpu_us() -> u64 {
+/// CPU time of this thread, microseconds. A system call: the kernel's fast clocks do not have it.
+pub(super) fn thread_cpu_us() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
 }

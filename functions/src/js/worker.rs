@@ -111,6 +111,8 @@ struct Worker {
     functions: HashMap<u32, Loaded>,
     stores: HashMap<u32, Arc<Snapshot>>,
     calls_since_collection: u32,
+    /// CPU time of this thread when it turned to the call it is in.
+    turned_cpu_us: u64,
 }
 
 struct Loaded {
@@ -177,7 +179,7 @@ impl Worker {
             };
             return failed(&nothing, "the function is not loaded", 0);
         };
-        self.engine.call(function.id, &call.call())
+        self.engine.call_since(function.id, &call.call(), self.turned_cpu_us)
     }
 
     fn test(&mut self, load: OrderedLoad, event_json: &[u8], now_ms: u64) -> Result<TestResult, String> {

@@ -63,8 +63,7 @@ impl Link {
         }
     }
 
-    /// CPU time the worker has used since it turned to the call it is in; `None` when it is gone. What it did before its first
-    /// call on other threads counts, too: a few milliseconds.
+    /// CPU time the worker has used since it turned to the call it is in; `None` when it is gone.
     pub(super) fn cpu_of_call(&self) -> Option<Duration> {
         Some(self.child.cpu_time()?.saturating_sub(self.turned.cpu()))
     }

@@ -1,6 +1,7 @@
 //! The way between a worker and its node: a socket until it is ready for calls, then memory that both share.
 
 use super::{Worker, WorkerError, put_bounded};
+use crate::js::engine::thread_cpu_us;
 use crate::js::frame::{Answer, Inbox, Order};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
 use homefront_config::limits::{FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX};
@@ -66,6 +67,8 @@ pub(super) struct Calls<'a> {
     inbox: Inbox,
     answers: Writer,
     turned: Turned,
+    /// What other threads of this process have used: the first one, which has waited ever since it started this one.
+    others_cpu_us: u64,
     out: Vec<u8>,
     /// Since when an answer lies there that the node may not have noticed.
     unannounced: Option<Instant>,
@@ -74,7 +77,8 @@ pub(super) struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, inbox: Inbox) -> Self {
         let WorkerEnds { orders, answers, turned } = ends;
-        Self { socket, orders, inbox, answers, turned, out: Vec::new(), unannounced: None }
+        let others_cpu_us = process_cpu_us().saturating_sub(thread_cpu_us());
+        Self { socket, orders, inbox, answers, turned, others_cpu_us, out: Vec::new(), unannounced: None }
     }
 
     /// Obeys until the node hangs up.
@@ -110,7 +114,8 @@ impl<'a> Calls<'a> {
                 self.announce()?;
             }
             if matches!(order, Order::Call(_)) {
-                self.turned.set(process_cpu_us());
+                worker.turned_cpu_us = thread_cpu_us();
+                self.turned.set(self.others_cpu_us + worker.turned_cpu_us);
             }
             if let Some(answer) = worker.obey(order) {
                 self.post(&answer)?;
