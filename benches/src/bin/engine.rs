@@ -33,6 +33,9 @@ struct Arguments {
     /// How often each function is measured; the functions take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Measure only functions whose name contains this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
     /// Where the JSON lines go.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -188,7 +191,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let mut all: Vec<[Vec<Percentiles>; 2]> = CASES.iter().map(|_| [Vec::new(), Vec::new()]).collect();
     let context = typical::context();
     for round in 1..=arguments.rounds {
-        for (case, measured) in CASES.iter().zip(&mut all) {
+        for (case, measured) in CASES.iter().zip(&mut all).filter(|(case, _)| case.name.contains(&arguments.only)) {
             let code = std::fs::read_to_string(repository(case.code))?;
             let request = typical::request(case.path);
             let call = call(&context, &request);
@@ -237,7 +240,7 @@ fn print(all: &[[Vec<Percentiles>; 2]]) -> io::Result<()> {
         out,
         "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|"
     )?;
-    for (case, [own, naive]) in CASES.iter().zip(all) {
+    for (case, [own, naive]) in CASES.iter().zip(all).filter(|(_, [own, _])| !own.is_empty()) {
         let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| median(rounds.iter().map(figure).collect());
         let (p50, p99, p999) = (of(own, |p| p.p50), of(own, |p| p.p99), of(own, |p| p.p999));
         let tail = of(own, |p| p.p999 / p.p50);

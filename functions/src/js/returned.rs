@@ -79,41 +79,63 @@ pub(super) fn read<'a>(
         }
         None => return Err(Fault::invalid(format!("{label} must be an object"))),
     };
-    let positions: HashMap<&str, usize> =
-        entries.iter().enumerate().map(|(position, entry)| (entry.name.as_ref(), position)).collect();
-    let mut seen = vec![false; entries.len()];
+    let mut places = Places { entries, next: 0, index: HashMap::new() };
+    let mut order = Vec::with_capacity(entries.len());
     let mut members = Vec::with_capacity(entries.len());
     for key in own_names(&object, context)? {
-        let name = key.to_string();
-        let position = positions.get(name.as_str()).copied();
-        if let Some(position) = position {
-            seen[position] = true;
-        }
+        let name = match &key {
+            PropertyKey::String(name) => utf8(name),
+            key => key.to_string(),
+        };
+        let place = places.find(&name);
+        order.extend(place);
         let value = member_of(&object, key, context)?;
-        members.push(member(name, &value, position.map(|position| &entries[position]), label, context)?);
+        members.push(member(name, &value, place.map(|place| &entries[place]), label, context)?);
     }
+    let mut seen = vec![false; entries.len()];
+    order.iter().for_each(|place| seen[*place] = true);
     let removed = entries.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
-    let returned = members.iter().filter(|member| member.original.is_some()).map(|member| member.name.as_str());
-    let reordered = !returned.eq(given_order(entries).filter(|name| seen[positions[name]]));
+    let reordered = !order.into_iter().eq(given_order(entries).filter(|place| seen[*place]));
     Ok(Returned { members, removed, reordered })
 }
 
+/// Finds the entry of a name. Names mostly come back in the order they were given in.
+struct Places<'a> {
+    entries: &'a [Entry<'a>],
+    next: usize,
+    /// Made for the first name that is not where it is expected.
+    index: HashMap<&'a str, usize>,
+}
+
+impl Places<'_> {
+    fn find(&mut self, name: &str) -> Option<usize> {
+        if self.entries.get(self.next).is_some_and(|entry| entry.name == name) {
+            self.next += 1;
+            return Some(self.next - 1);
+        }
+        if self.index.is_empty() {
+            self.index = self.entries.iter().enumerate().map(|(place, entry)| (entry.name.as_ref(), place)).collect();
+        }
+        let place = self.index.get(name).copied();
+        self.next = place.map_or(self.next, |place| place + 1);
+        place
+    }
+}
+
 /// The order JavaScript gives the names: those that are array indices first, by number.
-fn given_order<'a>(entries: &'a [Entry<'a>]) -> impl Iterator<Item = &'a str> {
+fn given_order<'a>(entries: &'a [Entry<'a>]) -> impl Iterator<Item = usize> + 'a {
     let index = |name: &str| match PropertyKey::from(JsString::from(name)) {
         PropertyKey::Index(index) => Some(index.get()),
         _ => None,
     };
-    let mut indices: Vec<(u32, &str)> = Vec::new();
-    let mut names = Vec::with_capacity(entries.len());
-    for entry in entries {
-        match entry.name.starts_with(|first: char| first.is_ascii_digit()).then(|| index(&entry.name)).flatten() {
-            Some(index) => indices.push((index, &entry.name)),
-            None => names.push(entry.name.as_ref()),
-        }
-    }
+    let numeric = move |entry: &Entry<'_>| {
+        entry.name.starts_with(|first: char| first.is_ascii_digit()).then(|| index(&entry.name)).flatten()
+    };
+    let mut indices: Vec<(u32, usize)> =
+        entries.iter().enumerate().filter_map(|(place, entry)| Some((numeric(entry)?, place))).collect();
     indices.sort_unstable();
-    indices.into_iter().map(|(_, name)| name).chain(names)
+    let others = (0..entries.len()).filter(move |place| numeric(&entries[*place]).is_none());
+    indices.into_iter().map(|(_, place)| place).chain(others)
 }
 
 /// The enumerable string keys of an object.
@@ -134,11 +156,23 @@ pub(super) fn member_of(
     context: &mut Context,
 ) -> Result<JsValue, Fault> {
     let key = key.into();
-    let plain = object.borrow().properties().get(&key).and_then(|property| property.value().cloned());
-    match plain {
-        Some(value) => Ok(value),
-        None => object.get(key, context).map_err(|error| Fault::thrown(error, context)),
+    let own = object.borrow().properties().get(&key);
+    match own {
+        Some(property) => {
+            if let Some(value) = property.value() {
+                return Ok(value.clone());
+            }
+        }
+        None if object.is_ordinary() => {
+            // Nearly every object here inherits from Object.prototype and from nothing else.
+            let prototype = context.intrinsics().constructors().object().prototype();
+            if object.prototype().as_ref() == Some(&prototype) && !prototype.borrow().properties().contains_key(&key) {
+                return Ok(JsValue::undefined());
+            }
+        }
+        None => {}
     }
+    object.get(key, context).map_err(|error| Fault::thrown(error, context))
 }
 
 fn member<'a>(

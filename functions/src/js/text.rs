@@ -19,8 +19,11 @@ pub(super) fn js_string(bytes: &[u8]) -> JsString {
 /// UTF-8 of a JavaScript string; a lone surrogate becomes U+FFFD.
 pub(super) fn utf8(text: &JsString) -> String {
     match text.as_str().as_latin1() {
-        Some(bytes) if bytes.is_ascii() => bytes.iter().map(|byte| char::from(*byte)).collect(),
-        _ => text.to_std_string_lossy(),
+        Some(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() => text.to_owned(),
+            _ => text.to_std_string_lossy(),
+        },
+        None => text.to_std_string_lossy(),
     }
 }
 
