@@ -269,8 +269,59 @@ impl GetSocketDigest for ViewerStream {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::find_date;
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+
+    /// A viewer, and the node's stream to it in the middle of a request.
+    async fn connected() -> (tokio::net::TcpStream, ViewerStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let viewer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, address) = listener.accept().await.unwrap();
+        let transport = Transport::Plain(Box::new(TcpStream::from(tcp)));
+        let stream = ViewerStream::new(transport, Viewer::new(address, None), false);
+        stream.viewer.request_begins();
+        (viewer, stream)
+    }
+
+    #[tokio::test]
+    async fn a_head_waits_for_its_body_and_both_go_out_in_one_piece() {
+        let (mut viewer, mut node) = connected().await;
+        node.write_all(HEAD).await.unwrap();
+        let mut got = [0; 256];
+        assert_eq!(viewer.try_read(&mut got).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        node.write_all(b"body").await.unwrap();
+        let read = viewer.read(&mut got).await.unwrap();
+        assert_eq!(&got[..read], [HEAD, b"body"].concat());
+    }
+
+    #[tokio::test]
+    async fn a_head_goes_out_when_it_is_flushed() {
+        let (mut viewer, mut node) = connected().await;
+        node.write_all(HEAD).await.unwrap();
+        node.flush().await.unwrap();
+        let mut got = [0; 256];
+        let read = viewer.read(&mut got).await.unwrap();
+        assert_eq!(&got[..read], HEAD);
+    }
+
+    #[tokio::test]
+    async fn a_body_larger_than_the_socket_takes_arrives_whole_behind_its_head() {
+        let (mut viewer, mut node) = connected().await;
+        let body = vec![7; 4 << 20];
+        let writing = async {
+            node.write_all(HEAD).await.unwrap();
+            node.write_all(&body).await.unwrap();
+            AsyncWriteExt::shutdown(&mut node).await.unwrap();
+        };
+        let mut got = Vec::new();
+        let (read, ()) = tokio::join!(viewer.read_to_end(&mut got), writing);
+        read.unwrap();
+        assert!(got.starts_with(HEAD) && got[HEAD.len()..] == body);
+    }
 
     #[test]
     fn the_date_of_a_head_is_found_wherever_it_stands() {
@@ -279,7 +330,7 @@ mod tests {
             format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nServer: a\r\n\r\nbody"),
             format!("HTTP/1.1 200 OK\r\nX-Date: no\r\ndate: {date}\r\n\r\n"),
         ] {
-            let at = find_date(head.as_bytes()).expect("it is there");
+            let at = find_date(head.as_bytes()).unwrap();
             assert_eq!(&head[at..at + date.len()], date);
         }
     }
