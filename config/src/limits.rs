@@ -152,8 +152,9 @@ pub const FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX: u32 = 256;
 pub const FUNCTION_WORKER_NICE: i32 = 2;
 /// Bytes on their way between the node and a function worker, each way; a power of two. Longer frames go in pieces.
 pub const FUNCTION_RING_BYTES: u32 = 65_536;
-/// Microseconds an answer may lie in a function worker before the node is woken for it, while more calls are there to be done.
-pub const FUNCTION_ANSWER_DELAY_US_MAX: u64 = 25;
+/// Microseconds an answer may lie in a function worker before the node is woken for it, while more calls are there to be done
+/// and are expected to take less.
+pub const FUNCTION_ANSWER_DELAY_US_MAX: u64 = 100;
 /// Calls that wait in the functions' pool of one distribution; one more is throttled.
 pub const FUNCTION_QUEUE_CALLS_MAX: usize = 4_096;
 /// Calls given to one worker ahead of their turn, so that it and the node need not wake one another for each.

@@ -72,13 +72,25 @@ pub(super) struct Calls<'a> {
     out: Vec<u8>,
     /// Since when an answer lies there that the node may not have noticed.
     unannounced: Option<Instant>,
+    /// How long the call before took; the next is expected to take as long.
+    last_call: Duration,
 }
 
 impl<'a> Calls<'a> {
     pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, inbox: Inbox) -> Self {
         let WorkerEnds { orders, answers, turned } = ends;
         let others_cpu_us = process_cpu_us().saturating_sub(thread_cpu_us());
-        Self { socket, orders, inbox, answers, turned, others_cpu_us, out: Vec::new(), unannounced: None }
+        Self {
+            socket,
+            orders,
+            inbox,
+            answers,
+            turned,
+            others_cpu_us,
+            out: Vec::new(),
+            unannounced: None,
+            last_call: Duration::ZERO,
+        }
     }
 
     /// Obeys until the node hangs up.
@@ -110,7 +122,8 @@ impl<'a> Calls<'a> {
         const DELAY: Duration = Duration::from_micros(FUNCTION_ANSWER_DELAY_US_MAX);
         while let Some(frame) = self.inbox.next_frame()? {
             let order = worker.decoder.order(frame)?;
-            if self.unannounced.is_some_and(|since| since.elapsed() > DELAY) {
+            let began = Instant::now();
+            if self.unannounced.is_some_and(|since| began + self.last_call > since + DELAY) {
                 self.announce()?;
             }
             if matches!(order, Order::Call(_)) {
@@ -120,6 +133,7 @@ impl<'a> Calls<'a> {
             if let Some(answer) = worker.obey(order) {
                 self.post(&answer)?;
             }
+            self.last_call = began.elapsed();
             if worker.collection_is_due() {
                 self.announce()?;
                 worker.collect();
