@@ -93,7 +93,9 @@ pub(super) fn read<'a>(
         members.push(member(name, &value, place.map(|place| &entries[place]), label, context)?);
     }
     let mut seen = vec![false; entries.len()];
-    order.iter().for_each(|place| seen[*place] = true);
+    for place in &order {
+        seen[*place] = true;
+    }
     let removed = entries.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
     let reordered = !order.into_iter().eq(given_order(entries).filter(|place| seen[*place]));
     Ok(Returned { members, removed, reordered })
