@@ -7,14 +7,19 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri, header};
 use pingora::http::{HeaderNameVariant, RequestHeader, ResponseHeader};
 
-/// The request as hooks see it. `host` stands in for an absent `Host` line (h2 sends `:authority`).
+/// The request as hooks see it. A `host` takes the place of the `Host` line, or stands in for an absent one (h2 sends
+/// `:authority`): functions are shown it in lower case and without a port.
 pub(crate) fn neutral_request(head: &RequestHeader, host: &str) -> Request {
     let mut headers = Headers::with_capacity(head.headers.len() + 1, 64 * (head.headers.len() + 1));
     if !head.headers.contains_key(header::HOST) && !host.is_empty() {
         headers.push(b"Host", host.as_bytes());
     }
+    let shown = HeaderValue::from_str(host).ok().filter(|_| !host.is_empty());
     // The closure never fails, so neither does the walk.
-    let _ = head.map(|name, value| push(&mut headers, &name, value));
+    let _ = head.map(|name, value| match &shown {
+        Some(shown) if is_host(&name) => push(&mut headers, &name, shown),
+        _ => push(&mut headers, &name, value),
+    });
     Request {
         method: head.method.as_str().to_owned(),
         uri: Bytes::copy_from_slice(head.uri.path().as_bytes()),
@@ -32,6 +37,13 @@ pub(crate) fn neutral_response(head: &ResponseHeader) -> Response {
         status_description: head.get_reason_phrase().map(str::to_owned),
         headers,
         body: None,
+    }
+}
+
+fn is_host(name: &HeaderNameVariant<'_>) -> bool {
+    match name {
+        HeaderNameVariant::Case(name) => name.as_slice().eq_ignore_ascii_case(b"host"),
+        HeaderNameVariant::Titled(name) => name.eq_ignore_ascii_case("host"),
     }
 }
 

@@ -13,6 +13,7 @@ mod error_caching;
 mod examples;
 mod failing_functions;
 mod failover;
+mod function_messages;
 mod guard;
 mod headers;
 mod hostile_viewers;
