@@ -95,6 +95,8 @@ pub(crate) async fn viewer_response(
     if origin_failed {
         return Ok(None);
     }
+    // What every response ends with is there already when functions see it, and they may not drop it.
+    response.insert_header(header::VIA, node.name.via()).map_err(|error| Failure::Internal(error.to_string()))?;
     let request = head::neutral_request(request, &exchange.asked.host);
     let event = head::neutral_response(response);
     match node.edge_code.function_viewer_response(function, &context(exchange)?, &request, &event).await {

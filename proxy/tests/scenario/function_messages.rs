@@ -126,6 +126,22 @@ async fn cookies_of_a_response_keep_their_attributes_and_each_its_line() {
 }
 
 #[tokio::test]
+async fn a_response_made_anew_drops_via_and_is_refused() {
+    for body in ["return {statusCode: 200};", "event.response.headers = {}; return event.response;"] {
+        let edge = edge(RESPONSE, body).await;
+        let answer = edge.get("/").await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "FunctionValidationError"), "{body}");
+        assert_eq!(answer.sentence(), "The CloudFront function tried to add, delete, or change a read-only header.");
+        edge.stop().await;
+    }
+    let body = "var old = event.response.headers; event.response.headers = {via: old.via, 'x-a': {value: '1'}}; return event.response;";
+    let edge = edge(RESPONSE, body).await;
+    let answer = edge.get("/").await;
+    assert_eq!((answer.status, answer.header("x-a"), answer.all("via").len()), (200, Some("1"), 1));
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn a_compressed_body_is_kept_taken_away_or_replaced() {
     let gzip = b"\x1f\x8b\x08not really";
     let code = "function handler(event) {
@@ -202,7 +218,7 @@ async fn a_read_only_header_gives_its_page() {
 
 #[tokio::test]
 async fn the_page_names_what_cloudfront_names() {
-    let sentence = |page: &str| page.lines().nth(11).unwrap_or_default().to_owned();
+    let sentence = |page: &str| page.lines().nth(12).unwrap_or_default().to_owned();
     let mut sentences = Vec::new();
     for (behavior, body) in [
         (RESPONSE, "event.response.headers['X-Upper'] = {value: '1'}; return event.response;"),
