@@ -1,5 +1,9 @@
 //! CloudFront KeyValueStore.
 
+mod import;
+
+pub use import::{Entry, ImportProblem, entries};
+
 use std::path::PathBuf;
 
 /// `[[key_value_store]]`.

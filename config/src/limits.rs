@@ -24,6 +24,8 @@ pub const KVS_KEY_BYTES_MAX: usize = 512;
 pub const KVS_VALUE_BYTES_MAX: usize = 1_024;
 /// Bytes of an import file. CloudFront: 5 MB.
 pub const KVS_FILE_BYTES_MAX: u64 = 5 * 1_048_576;
+/// Problems of one import file that are told; a generated file may have thousands alike.
+pub const KVS_PROBLEMS_TOLD_MAX: usize = 5;
 /// Bytes of one object the memory tier stores; larger ones are passed through. CloudFront: 50 GB.
 pub const CACHED_OBJECT_BYTES_MAX: u64 = 64 * 1_048_576;
 /// Bytes up to which a cached object is kept in one piece, so that a hit is one write. CloudFront publishes none.

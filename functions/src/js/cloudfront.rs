@@ -43,7 +43,7 @@ fn kvs(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResul
     let store = snapshot(context)?;
     if !id.is_undefined() {
         let id = utf8(&id.to_string(context)?);
-        if id != store.id {
+        if id != store.about.id {
             return Err(named(
                 "KVSNamespaceNotFound",
                 &format!("no KeyValueStore \"{id}\" is associated with this function"),
@@ -98,8 +98,8 @@ fn exists(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
 fn meta(_this: &JsValue, _arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let result = snapshot(context).map(|store| {
         let meta = plain_object(context);
-        data(&meta, js_string!("creationDateTime"), JsString::from(store.created.as_str()));
-        data(&meta, js_string!("lastUpdatedDateTime"), JsString::from(store.updated.as_str()));
+        data(&meta, js_string!("creationDateTime"), JsString::from(store.about.created.as_str()));
+        data(&meta, js_string!("lastUpdatedDateTime"), JsString::from(store.about.updated.as_str()));
         data(&meta, js_string!("keyCount"), store.len() as u32);
         meta.into()
     });

@@ -11,7 +11,7 @@ mod order;
 
 pub use answer::{Answer, Sandbox};
 pub(super) use fields::{Fields, put_bytes, put_option};
-pub use order::{Decoder, Order, OrderedCall, OrderedLoad};
+pub use order::{Decoder, Order, OrderedCall, OrderedLoad, OrderedStore};
 
 /// Why bytes are not a frame. The connection cannot be used any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

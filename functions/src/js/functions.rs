@@ -139,7 +139,7 @@ impl Functions {
 
     /// Gives every function that reads the store of that name a newer one; calls that begin after this see it.
     pub fn replace_store(&self, store: &Arc<Snapshot>) {
-        if let Some(loaded) = self.stores.get(&store.name) {
+        if let Some(loaded) = self.stores.get(&store.about.name) {
             loaded.replace(store.clone(), self.distributions.values());
         }
     }

@@ -11,6 +11,7 @@ mod crypto;
 pub mod engine;
 mod event;
 mod fault;
+mod files;
 pub mod frame;
 mod freeze;
 pub mod functions;

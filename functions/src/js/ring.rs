@@ -6,17 +6,13 @@
 //! A worker that was taken over can write anything anywhere in here at any time. So each side keeps its own position for
 //! itself, checks the other's against the size of the stream, and copies bytes out before it looks at them.
 
+use super::files;
 use homefront_config::limits::FUNCTION_RING_BYTES;
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::io::retry_on_intr;
 use rustix::mm::{MapFlags, ProtFlags};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
-};
 use rustix::thread::futex;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -176,25 +172,15 @@ pub fn memory() -> io::Result<OwnedFd> {
 
 /// Sends memory to a worker: the first thing that goes over its socket.
 pub fn send_memory(socket: impl AsFd, memory: impl AsFd) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let memory = [memory.as_fd()];
-    control.push(SendAncillaryMessage::ScmRights(&memory));
-    sendmsg(socket, &[IoSlice::new(&[0])], &mut control, SendFlags::empty())?;
+    files::send(socket, &[0], memory)?;
     Ok(())
 }
 
 /// Takes what [`send_memory`] sent.
 pub fn receive_memory(socket: impl AsFd) -> io::Result<WorkerEnds> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    retry_on_intr(|| recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC))?;
-    let sent = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-        _ => None,
-    });
-    WorkerEnds::of(sent.ok_or_else(|| io::Error::other("the node sent no memory to share"))?)
+    let mut sent = VecDeque::new();
+    files::receive(socket, &mut [0], &mut sent)?;
+    WorkerEnds::of(sent.pop_front().ok_or_else(|| io::Error::other("the node sent no memory to share"))?)
 }
 
 /// The node's ends.

@@ -46,19 +46,19 @@ pub async fn run(
     let code = read_code(function)?;
     let (name, runtime, fidelity) = (function.name.clone(), function.runtime, function.fidelity);
     let load = OrderedLoad { name, runtime, fidelity, code, store: function.key_value_store.as_ref().map(|_| STORE) };
+    let store = function.key_value_store.as_ref().map(|store| kvs::load(store).map_err(FunctionsError::from));
+    let store = store.transpose()?;
     let mut frames = Vec::new();
-    let mut fits = true;
-    if let Some(store) = &function.key_value_store {
-        let store = kvs::load(store).map_err(FunctionsError::from)?;
-        fits &= Order::put_store(&mut frames, STORE, &store);
-    }
-    fits &= Order::put_load(&mut frames, 0, &load);
+    let mut fits = Order::put_load(&mut frames, 0, &load);
     let mut test = Vec::new();
     fits &= Order::put_test(&mut test, &load, event_json, now_ms);
     if !fits {
         return Err(RunError::TooLarge);
     }
     let (mut talk, _) = Talk::start(spawner, executable).await?;
+    if let Some(store) = &store {
+        talk.give_store(STORE, store).await?;
+    }
     let before = Instant::now();
     match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
         Ok(Answer::Loaded(_, Ok(()), _)) => {}

@@ -8,7 +8,7 @@
 mod sandbox;
 mod way;
 
-use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad};
+use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad, OrderedStore};
 use super::kvs::Snapshot;
 use super::lint::lint;
 use super::ring;
@@ -16,9 +16,9 @@ use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
 use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     way::send(socket, &mut out)?;
     match way::prepare(socket, &mut worker)? {
         Prepared::HungUp => Ok(()),
-        Prepared::ForCalls(inbox) => Calls::new(socket, ends, inbox).take(&mut worker),
+        Prepared::ForCalls => Calls::new(socket, ends).take(&mut worker),
     }
 }
 
@@ -110,6 +110,8 @@ struct Worker {
     decoder: Decoder,
     functions: HashMap<u32, Loaded>,
     stores: HashMap<u32, Arc<Snapshot>>,
+    /// Came over the socket, for stores that are told about.
+    files: VecDeque<OwnedFd>,
     calls_since_collection: u32,
     /// CPU time of this thread when it turned to the call it is in.
     turned_cpu_us: u64,
@@ -135,26 +137,25 @@ impl Worker {
 
     fn obey_or_panic(&mut self, order: Order) -> Option<Answer> {
         match order {
-            Order::Store(number, store) => {
-                self.replace_store(number, store);
-                None
-            }
             Order::Load(number, load) => {
                 let findings = lint(&load.code, load.runtime);
                 Some(Answer::Loaded(number, self.load(number, load), findings))
             }
             Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
-            Order::Serve => None,
+            Order::Store(..) | Order::Serve => None,
             Order::Test { load, event_json, now_ms } => Some(Answer::Tested(self.test(load, &event_json, now_ms))),
         }
     }
 
-    fn replace_store(&mut self, number: u32, store: Snapshot) {
-        let store = Arc::new(store);
+    /// Takes a store whose memory came over the socket.
+    fn take_store(&mut self, number: u32, store: OrderedStore) -> io::Result<()> {
+        let memory = self.files.pop_front().ok_or_else(|| io::Error::other("the node sent no memory with a store"))?;
+        let store = Arc::new(Snapshot::sent(store, &memory)?);
         for function in self.functions.values().filter(|function| function.store == Some(number)) {
             self.engine.replace_store(function.id, store.clone());
         }
         self.stores.insert(number, store);
+        Ok(())
     }
 
     fn source(&self, load: OrderedLoad) -> FunctionSource {

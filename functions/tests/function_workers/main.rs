@@ -71,6 +71,8 @@ const TESTS: &[Test] = tests! {
         findings_are_those_of_what_serves
         nothing_is_left_of_what_served_before
         a_saved_store_is_read_by_the_next_call
+        values_do_not_change_within_a_call
+        stores_replaced_again_and_again_are_read_in_order_and_leak_nothing
         a_broken_store_leaves_the_last_good_one;
     containment:
         workers_have_no_files_no_privileges_and_little_memory

@@ -1,7 +1,7 @@
 //! What honest functions get.
 
 use super::site::{HEALTHY, Site, assert_ok, context, failure, script};
-use homefront_functions::js::kvs::Snapshot;
+use homefront_functions::js::kvs::{About, Snapshot};
 use homefront_functions::{FailureKind, Verdict};
 use std::sync::Arc;
 
@@ -157,8 +157,8 @@ pub(crate) async fn stores_are_read_and_replaced() {
     for name in ["worker", "inline"] {
         assert_eq!(uri(name).await, "/old");
     }
-    let entries = [("a".into(), "/new".into())].into();
-    let newer = Snapshot::new("store".into(), "id".into(), String::new(), String::new(), entries);
+    let about = About { name: "store".into(), ..About::default() };
+    let newer = Snapshot::new(about, [("a", "/new")]).expect("memory");
     site.functions.replace_store(&Arc::new(newer));
     for name in ["worker", "inline"] {
         assert_eq!(uri(name).await, "/new");

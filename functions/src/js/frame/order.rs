@@ -1,8 +1,8 @@
 //! Frames from the node to a worker.
 
-use super::fields::{put_ip, put_length, put_request, put_response};
+use super::fields::{put_ip, put_request, put_response};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
-use crate::js::kvs::Snapshot;
+use crate::js::kvs::About;
 use crate::js::{Call, EventType};
 use crate::{EventContext, Request, Response};
 use homefront_config::function::{Fidelity, FunctionRuntime};
@@ -18,8 +18,9 @@ const SERVE: u8 = 5;
 /// What a worker is told, as it receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// A store's entries; a number that is known already is replaced for all functions that read it.
-    Store(u32, Snapshot),
+    /// A store, whose entries lie in memory that goes over the socket as a file; a number that is known already is replaced
+    /// for all functions that read it.
+    Store(u32, OrderedStore),
     /// Compile a function and know it by this number.
     Load(u32, OrderedLoad),
     /// Call a function.
@@ -35,6 +36,15 @@ pub enum Order {
     },
     /// From now on orders come through the shared memory, and answers go there.
     Serve,
+}
+
+/// A store whose entries are elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedStore {
+    /// What is said of it.
+    pub about: About,
+    /// Bytes of the memory with its entries.
+    pub bytes: u64,
 }
 
 /// A function to compile.
@@ -105,18 +115,15 @@ impl Eq for OrderedCall {}
 /// Encoders; each appends one frame and says whether it is within the bound.
 impl Order {
     /// See [`Order::Store`].
-    pub fn put_store(out: &mut Vec<u8>, number: u32, store: &Snapshot) -> bool {
+    pub fn put_store(out: &mut Vec<u8>, number: u32, store: &OrderedStore) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
             out.push(STORE);
             out.extend_from_slice(&number.to_le_bytes());
-            for text in [&store.name, &store.id, &store.created, &store.updated] {
+            let About { name, id, created, updated } = &store.about;
+            for text in [name, id, created, updated] {
                 put_bytes(out, text.as_bytes());
             }
-            put_length(out, store.len());
-            for (key, value) in store.iter() {
-                put_bytes(out, key.as_bytes());
-                put_bytes(out, value.as_bytes());
-            }
+            out.extend_from_slice(&store.bytes.to_le_bytes());
         })
     }
 
@@ -262,11 +269,8 @@ fn remembered(known: &mut Arc<str>, text: &str) -> Arc<str> {
     known.clone()
 }
 
-fn take_store(fields: &mut Fields<'_>) -> Result<Snapshot, FrameError> {
+fn take_store(fields: &mut Fields<'_>) -> Result<OrderedStore, FrameError> {
     let mut text = || fields.text().map(str::to_owned);
-    let (name, id, created, updated) = (text()?, text()?, text()?, text()?);
-    // Each entry has two lengths of four bytes.
-    let entries = (0..fields.count(8)?).map(|_| Ok((fields.text()?.into(), fields.text()?.into())));
-    let entries = entries.collect::<Result<_, FrameError>>()?;
-    Ok(Snapshot::new(name, id, created, updated, entries))
+    let about = About { name: text()?, id: text()?, created: text()?, updated: text()? };
+    Ok(OrderedStore { about, bytes: fields.u64()? })
 }

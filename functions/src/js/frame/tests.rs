@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::js::kvs::Snapshot;
+use crate::js::kvs::About;
 use crate::js::lint::{Finding, Rejected};
 use crate::js::{Call, CallResult, EventType, LoadError, Outcome};
 use crate::test_function::TestResult;
@@ -207,8 +207,8 @@ fn a_function_and_its_store_arrive_as_they_were_sent() {
     assert_eq!(order(|out| Order::put_load(out, 3, &load)), Ok(Order::Load(3, load.clone())));
     let test = Order::Test { load: load.clone(), event_json: b"{}".to_vec(), now_ms: 5 };
     assert_eq!(order(|out| Order::put_test(out, &load, b"{}", 5)), Ok(test));
-    let entries = [("a", "1"), ("b", "")].map(|(key, value)| (key.into(), value.into()));
-    let store = Snapshot::new("s".into(), "id".into(), "then".into(), "now".into(), entries.into());
+    let about = About { name: "s".into(), id: "id".into(), created: "then".into(), updated: "now".into() };
+    let store = OrderedStore { about, bytes: 1 << 40 };
     assert_eq!(order(|out| Order::put_store(out, 2, &store)), Ok(Order::Store(2, store)));
 }
 

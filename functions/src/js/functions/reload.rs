@@ -280,7 +280,7 @@ async fn keep_store(
         bell.notified().await;
         let began = Instant::now();
         let older = store.newest.lock().clone();
-        match load(&store.config, &older).await.map_err(|error| error.to_string()) {
+        match load(&store.config, &older).await.map_err(|error| error.reasons()) {
             Ok(loaded) => {
                 let file = store.config.source.clone();
                 if loaded != *older {
@@ -291,9 +291,9 @@ async fn keep_store(
                 }
                 refusal = None;
             }
-            Err(reason) if refusal.as_ref() != Some(&reason) => {
-                refusal = Some(reason.clone());
-                tell(Reloaded::Refused { reasons: vec![reason], last_good_serves: true });
+            Err(reasons) if refusal.as_ref() != Some(&reasons) => {
+                refusal = Some(reasons.clone());
+                tell(Reloaded::Refused { reasons, last_good_serves: true });
             }
             Err(_) => {}
         }
@@ -303,9 +303,9 @@ async fn keep_store(
 
 /// Reads a store anew; it was created when it was.
 async fn load(config: &Arc<KeyValueStore>, older: &Arc<Snapshot>) -> Result<Snapshot, ImportError> {
-    let (config, created) = (config.clone(), older.created.clone());
+    let (config, created) = (config.clone(), older.about.created.clone());
     let loaded = tokio::task::spawn_blocking(move || kvs::load(&config)).await;
     let mut loaded = loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-    loaded.created = created;
+    loaded.about.created = created;
     Ok(loaded)
 }

@@ -1,133 +1,94 @@
-//! CloudFront's import file, `{"data":[{"key":"…","value":"…"}]}`, read into a store.
+//! Reads a store from CloudFront's import file, `{"data":[{"key":"…","value":"…"}]}`.
 
-use super::Snapshot;
+use super::{About, Snapshot};
 use homefront_config::KeyValueStore;
-use homefront_config::limits::{KVS_FILE_BYTES_MAX, KVS_KEY_BYTES_MAX, KVS_VALUE_BYTES_MAX};
-use serde::Deserialize;
+use homefront_config::key_value_store::{ImportProblem, entries};
+use homefront_config::limits::{KVS_FILE_BYTES_MAX, KVS_PROBLEMS_TOLD_MAX};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Why a store cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-#[error("key_value_store \"{store}\": {}: {problem}", .file.display())]
+#[derive(Debug)]
 pub struct ImportError {
     /// Name of the store.
     pub store: String,
     /// Its import file.
     pub file: PathBuf,
-    /// What is wrong.
-    #[source]
-    pub problem: ImportProblem,
+    why: Why,
 }
 
-/// What CloudFront would refuse about an import file.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportProblem {
-    /// It cannot be read.
-    #[error("{0}")]
-    Read(#[from] io::Error),
-    /// It is too large.
-    #[error("more than {max} bytes, CloudFront's limit for a store")]
-    FileTooLarge {
-        /// What is allowed.
-        max: u64,
-    },
-    /// It is not the import format.
-    #[error("not CloudFront's import format: {0}\n  hint: {{\"data\":[{{\"key\":\"a\",\"value\":\"b\"}}]}}")]
-    Format(#[from] serde_json::Error),
-    /// A key is empty.
-    #[error("an empty key, with the value {value:?}")]
-    EmptyKey {
-        /// Its value.
-        value: String,
-    },
-    /// A key is too long.
-    #[error("a key of {bytes} bytes, beyond CloudFront's limit of {max}: {start:?}…")]
-    KeyTooLong {
-        /// Its first characters.
-        start: String,
-        /// What it has.
-        bytes: usize,
-        /// What is allowed.
-        max: usize,
-    },
-    /// A value is too long.
-    #[error("the value of {key:?} has {bytes} bytes, beyond CloudFront's limit of {max}")]
-    ValueTooLong {
-        /// Of which key.
-        key: String,
-        /// What it has.
-        bytes: usize,
-        /// What is allowed.
-        max: usize,
-    },
-    /// A key stands twice.
-    #[error("the key {key:?} stands twice")]
-    DuplicateKey {
-        /// Which.
-        key: String,
-    },
+#[derive(Debug)]
+enum Why {
+    Read(io::Error),
+    Refused(Vec<ImportProblem>),
+    Memory(io::Error),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Import {
-    data: Vec<Pair>,
+impl ImportError {
+    /// One text for each thing that is wrong: which store, where, what, and the way out. A generated file may have thousands
+    /// alike; the first few are told.
+    pub fn reasons(&self) -> Vec<String> {
+        let Self { store, file, why } = self;
+        let of = |what: String| format!("key_value_store \"{store}\": {}:{what}", file.display());
+        match why {
+            Why::Read(error) => vec![of(format!(" {error}"))],
+            Why::Memory(error) => vec![of(format!(" no memory to share its entries with workers: {error}"))],
+            Why::Refused(problems) => {
+                let text = |problem: &ImportProblem| {
+                    let space = if problem.line.is_some() { "" } else { " " };
+                    let hint = problem.hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+                    of(format!("{space}{problem}{hint}"))
+                };
+                let mut texts: Vec<_> = problems.iter().take(KVS_PROBLEMS_TOLD_MAX).map(text).collect();
+                if problems.len() > KVS_PROBLEMS_TOLD_MAX {
+                    texts.push(of(format!(" and {} more like these", problems.len() - KVS_PROBLEMS_TOLD_MAX)));
+                }
+                texts
+            }
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pair {
-    key: Box<str>,
-    value: Box<str>,
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reasons().join("\n"))
+    }
 }
+
+impl std::error::Error for ImportError {}
 
 /// Reads the import file of a store. The store's UUID is made from its name, so that it is the same after a restart; its
 /// dates are the file's.
 pub fn load(store: &KeyValueStore) -> Result<Snapshot, ImportError> {
-    let failed = |problem| ImportError { store: store.name.clone(), file: store.source.clone(), problem };
-    let (bytes, updated) = read(store).map_err(failed)?;
-    let entries = parse(&bytes).map_err(failed)?;
-    let updated = iso_8601(updated);
-    Ok(Snapshot::new(store.name.clone(), store_id(&store.name), updated.clone(), updated, entries))
+    let failed = |why| ImportError { store: store.name.clone(), file: store.source.clone(), why };
+    let (bytes, dates) = read(store).map_err(|error| failed(Why::Read(error)))?;
+    let entries = entries(&bytes).map_err(|problems| failed(Why::Refused(problems)))?;
+    let about = About {
+        name: store.name.clone(),
+        id: store_id(&store.name),
+        created: iso_8601(dates.created),
+        updated: iso_8601(dates.updated),
+    };
+    Snapshot::new(about, entries).map_err(|error| failed(Why::Memory(error)))
 }
 
-fn read(store: &KeyValueStore) -> Result<(Vec<u8>, SystemTime), ImportProblem> {
+struct Dates {
+    created: SystemTime,
+    updated: SystemTime,
+}
+
+fn read(store: &KeyValueStore) -> io::Result<(Vec<u8>, Dates)> {
     let file = std::fs::File::open(&store.source)?;
-    let updated = file.metadata()?.modified()?;
+    let found = file.metadata()?;
+    let updated = found.modified()?;
+    // Not every file system knows; and a copy is younger than what it is a copy of.
+    let created = found.created().unwrap_or(updated).min(updated);
     let mut bytes = Vec::new();
     file.take(KVS_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > KVS_FILE_BYTES_MAX {
-        return Err(ImportProblem::FileTooLarge { max: KVS_FILE_BYTES_MAX });
-    }
-    Ok((bytes, updated))
-}
-
-/// The entries of an import file.
-fn parse(bytes: &[u8]) -> Result<HashMap<Box<str>, Box<str>>, ImportProblem> {
-    let import: Import = serde_json::from_slice(bytes)?;
-    let mut entries = HashMap::with_capacity(import.data.len());
-    for Pair { key, value } in import.data {
-        if key.is_empty() {
-            return Err(ImportProblem::EmptyKey { value: value.into() });
-        }
-        if key.len() > KVS_KEY_BYTES_MAX {
-            let start = key.chars().take(32).collect();
-            return Err(ImportProblem::KeyTooLong { start, bytes: key.len(), max: KVS_KEY_BYTES_MAX });
-        }
-        if value.len() > KVS_VALUE_BYTES_MAX {
-            let (bytes, max) = (value.len(), KVS_VALUE_BYTES_MAX);
-            return Err(ImportProblem::ValueTooLong { key: key.into(), bytes, max });
-        }
-        if entries.contains_key(&key) {
-            return Err(ImportProblem::DuplicateKey { key: key.into() });
-        }
-        entries.insert(key, value);
-    }
-    Ok(entries)
+    Ok((bytes, Dates { created, updated }))
 }
 
 fn store_id(name: &str) -> String {
@@ -167,7 +128,6 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use std::fmt::Write as _;
 
     fn refused(json: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
@@ -186,9 +146,10 @@ mod tests {
         std::fs::File::options().append(true).open(&source).unwrap().set_modified(time).unwrap();
         let store = load(&KeyValueStore { name: "redirects".into(), source }).unwrap();
         assert_eq!((store.get("a"), store.get("ü"), store.get("b"), store.len()), (Some("1"), Some(""), None, 2));
-        assert_eq!(store.updated, "2023-11-21T07:28:00.138Z");
-        assert_eq!(store.id, store_id("redirects"), "the same after a restart");
-        assert_eq!(uuid::Uuid::parse_str(&store.id).unwrap().get_version_num(), 8);
+        assert_eq!(store.about.updated, "2023-11-21T07:28:00.138Z");
+        assert_eq!(store.about.created, store.about.updated, "it is never younger than its last change");
+        assert_eq!(store.about.id, store_id("redirects"), "the same after a restart");
+        assert_eq!(uuid::Uuid::parse_str(&store.about.id).unwrap().get_version_num(), 8);
     }
 
     #[test]
@@ -203,31 +164,34 @@ mod tests {
     }
 
     #[test]
-    fn what_cloudfront_refuses_is_refused_with_the_reason() {
-        let long = |key: usize, value: usize| {
-            format!(r#"{{"data":[{{"key":"{}","value":"{}"}}]}}"#, "k".repeat(key), "v".repeat(value))
-        };
-        let all = [
-            refused(""),
-            refused(r#"{"data":[{"key":"a","value":1}]}"#),
-            refused(r#"{"data":[{"key":"a","value":"b","ttl":"1"}]}"#),
-            refused(r#"{"data":[{"key":"","value":"b"}]}"#),
-            refused(r#"{"data":[{"key":"a","value":"b"},{"key":"a","value":"c"}]}"#),
-            refused(&long(513, 1)),
-            refused(&long(1, 1_025)),
-            refused(&" ".repeat(KVS_FILE_BYTES_MAX as usize + 1)),
-        ];
-        insta::assert_snapshot!(all.join("\n"));
+    fn a_refusal_says_which_store_where_and_why() {
+        insta::assert_snapshot!(refused("{\"data\":[\n{\"key\":\"a\",\"value\":1}]}"), @r#"
+        key_value_store "redirects": /store.json:2:20: invalid type: integer `1`, expected a string
+          hint: the form is {"data":[{"key":"…","value":"…"}]}, values are strings
+        "#);
+        insta::assert_snapshot!(refused(&" ".repeat(KVS_FILE_BYTES_MAX as usize + 1)), @r#"key_value_store "redirects": /store.json: more than 5242880 bytes, CloudFront's limit for a store"#);
+        let same = [r#"{"key":"a","value":"b"}"#; 8].join(",\n");
+        insta::assert_snapshot!(refused(&format!(r#"{{"data":[{same}]}}"#)), @r#"
+        key_value_store "redirects": /store.json:2:1: the key "a" stands at 1:10, too
+        key_value_store "redirects": /store.json:3:1: the key "a" stands at 1:10, too
+        key_value_store "redirects": /store.json:4:1: the key "a" stands at 1:10, too
+        key_value_store "redirects": /store.json:5:1: the key "a" stands at 1:10, too
+        key_value_store "redirects": /store.json:6:1: the key "a" stands at 1:10, too
+        key_value_store "redirects": /store.json: and 2 more like these
+        "#);
+        let source = PathBuf::from("/nowhere/store.json");
+        let error = load(&KeyValueStore { name: "redirects".into(), source }).unwrap_err();
+        insta::assert_snapshot!(error, @r#"key_value_store "redirects": /nowhere/store.json: No such file or directory (os error 2)"#);
     }
 
     #[test]
-    fn what_is_just_within_cloudfronts_limits_is_taken() {
-        let mut json = String::from(r#"{"data":["#);
-        for number in 0..3_000 {
-            let comma = if number == 0 { "" } else { "," };
-            write!(json, r#"{comma}{{"key":"{number:0512}","value":"{}"}}"#, "v".repeat(1_024)).unwrap();
-        }
-        let entries = parse((json + "]}").as_bytes()).unwrap();
-        assert_eq!(entries.len(), 3_000);
+    fn the_largest_file_is_a_store() {
+        let pair = |number| format!(r#"{{"key":"{number:0512}","value":"{}"}}"#, "v".repeat(1_024));
+        let json = format!(r#"{{"data":[{}]}}"#, (0..3_000).map(pair).collect::<Vec<_>>().join(","));
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("store.json");
+        std::fs::write(&source, json).unwrap();
+        let store = load(&KeyValueStore { name: "redirects".into(), source }).unwrap();
+        assert_eq!((store.len(), store.get(&format!("{:0512}", 2_999)).map(str::len)), (3_000, Some(1_024)));
     }
 }

@@ -1,8 +1,12 @@
 //! The node's end of the way to one worker.
 
+use crate::js::files;
+use crate::js::frame::Order;
+use crate::js::kvs::Snapshot;
 use crate::js::ring::{Turned, Writer};
 use crate::process::Child;
 use parking_lot::Mutex;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -14,6 +18,8 @@ pub(super) struct Link {
     pub(super) wake: Notify,
     turned: Turned,
     orders: Mutex<Orders>,
+    /// Over which the memory of stores goes.
+    socket: OwnedFd,
 }
 
 #[derive(Debug)]
@@ -24,9 +30,9 @@ struct Orders {
 }
 
 impl Link {
-    pub(super) fn new(child: Child, writer: Writer, turned: Turned) -> Self {
+    pub(super) fn new(child: Child, writer: Writer, turned: Turned, socket: OwnedFd) -> Self {
         let orders = Mutex::new(Orders { writer, backlog: Vec::new() });
-        Self { child, wake: Notify::new(), turned, orders }
+        Self { child, wake: Notify::new(), turned, orders, socket }
     }
 
     /// Adds a frame to what the worker reads. Frames arrive in the order of these calls; [`Link::flush`] wakes the worker.
@@ -41,6 +47,21 @@ impl Link {
             orders.backlog.extend_from_slice(rest);
             drop(orders);
             self.wake.notify_one();
+        }
+    }
+
+    /// Adds a store: calls that are added later see it. Two must not be added at the same time.
+    pub(super) fn push_store(&self, number: usize, store: &Snapshot) {
+        let Some((ordered, memory)) = store.ordered() else { return };
+        let mut frame = Vec::new();
+        Order::put_store(&mut frame, number as u32, &ordered);
+        match files::send(&self.socket, &[0], memory) {
+            Ok(_) => self.push(&frame),
+            // Hundreds wait already: its worker hangs, or it is gone. Old values must not be served for long.
+            Err(error) => {
+                tracing::error!(%error, pid = self.child.id(), "a function worker takes no newer store and is ended");
+                self.child.kill();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use super::{PooledFunction, Shared};
+use crate::js::files;
 use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
 use crate::js::ring::{self, NodeEnds, Reader};
@@ -12,10 +13,11 @@ use homefront_config::limits::{
     FUNCTION_WORKER_STDERR_LINES_MAX,
 };
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::{Arc, Once};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
@@ -100,6 +102,15 @@ impl Talk {
         }
     }
 
+    /// Sends a store, for functions that are loaded later.
+    pub(in crate::js) async fn give_store(&mut self, number: u32, store: &Snapshot) -> io::Result<()> {
+        let Some((ordered, memory)) = store.ordered() else { return Ok(()) };
+        let mut frame = Vec::new();
+        Order::put_store(&mut frame, number, &ordered);
+        let sent = self.stream.async_io(Interest::WRITABLE, || files::send(&self.stream, &frame, memory)).await?;
+        self.stream.write_all(&frame[sent..]).await
+    }
+
     /// Sends frames and waits for one answer.
     pub(in crate::js) async fn ask(&mut self, frames: &[u8], patience: Duration) -> Result<Answer, TalkError> {
         match tokio::time::timeout(patience, self.exchange(frames)).await {
@@ -137,10 +148,10 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
     let (mut talk, sandbox) = Talk::start(&shared.spawner, &shared.executable).await?;
     tell_about(sandbox);
     let stores = shared.stores.newest();
-    let mut frames = Vec::new();
     for (number, store) in stores.iter().enumerate() {
-        Order::put_store(&mut frames, number as u32, store);
+        talk.give_store(number as u32, store).await?;
     }
+    let mut frames = Vec::new();
     for (index, function) in shared.functions.iter().enumerate().filter(|(_, function)| function.fault.get().is_none())
     {
         Order::put_load(&mut frames, index as u32, &function.load);
@@ -151,7 +162,8 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
     Order::put_serve(&mut frames);
     talk.stream.write_all(&frames).await?;
     let NodeEnds { orders, answers, turned } = talk.ends;
-    let link = Arc::new(Link::new(talk.child, orders, turned));
+    let socket = talk.stream.as_fd().try_clone_to_owned()?;
+    let link = Arc::new(Link::new(talk.child, orders, turned, socket));
     Ok(Started { link, bell: talk.stream, answers, inbox: talk.inbox, last_words: talk.last_words, stores })
 }
 

@@ -2,7 +2,6 @@
 
 use super::Shared;
 use super::link::Link;
-use crate::js::frame::Order;
 use crate::js::kvs::Snapshot;
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -37,16 +36,12 @@ impl Stores {
 
     /// Replaces a store for all workers: calls that are handed in after this see it.
     pub(super) fn replace(&self, number: usize, store: Arc<Snapshot>) {
-        let mut frame = Vec::new();
-        if !Order::put_store(&mut frame, number as u32, &store) {
-            return;
-        }
         let mut inner = self.inner.lock();
-        inner.newest[number] = store;
+        inner.newest[number] = store.clone();
         for pool in inner.pools.iter().filter_map(Weak::upgrade) {
             let links: Vec<_> = pool.roster.lock().links().cloned().collect();
             for link in links {
-                link.push(&frame);
+                link.push_store(number, &store);
                 link.flush();
             }
         }
@@ -57,9 +52,7 @@ impl Stores {
         let inner = self.inner.lock();
         for (number, (newest, given)) in inner.newest.iter().zip(given).enumerate() {
             if !Arc::ptr_eq(newest, given) {
-                let mut frame = Vec::new();
-                Order::put_store(&mut frame, number as u32, newest);
-                link.push(&frame);
+                link.push_store(number, newest);
             }
         }
         take_on()

@@ -299,8 +299,7 @@ fn a_newer_store_is_seen_by_the_next_call() {
         other => panic!("{other:?}"),
     };
     assert_eq!(uri(&mut function), "/value");
-    let entries = HashMap::from([("key".into(), "newer".into())]);
-    let newer = Snapshot::new(String::new(), String::new(), String::new(), String::new(), entries);
+    let newer = Snapshot::new(About::default(), [("key", "newer")]).unwrap();
     function.engine.replace_store(function.id, Arc::new(newer));
     assert_eq!(uri(&mut function), "/newer");
 }

@@ -13,13 +13,13 @@ mod spec_3_headers;
 mod spec_4_3_objects;
 mod spec_4_6_error_texts;
 mod spec_4_6_syntax;
+mod spec_5_key_value_store;
 
-use super::kvs::Snapshot;
+use super::kvs::{About, Snapshot};
 use super::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
 use crate::{EventContext, Failure, FailureKind, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -176,7 +176,7 @@ fn evaluate_in(expression: &str, runtime: FunctionRuntime) -> String {
 
 fn store() -> Arc<Snapshot> {
     let entries = [("key", "value"), ("json", "{\"a\":[1,2]}"), ("accent", "é")];
-    let entries: HashMap<Box<str>, Box<str>> = entries.map(|(key, value)| (key.into(), value.into())).into();
     let (created, updated) = ("2024-01-01T00:00:00Z".to_owned(), "2024-02-01T00:00:00Z".to_owned());
-    Arc::new(Snapshot::new("store".to_owned(), "a1b2".to_owned(), created, updated, entries))
+    let about = About { name: "store".to_owned(), id: "a1b2".to_owned(), created, updated };
+    Arc::new(Snapshot::new(about, entries).unwrap())
 }

@@ -16,6 +16,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_write,
     libc::SYS_writev,
     libc::SYS_recvfrom,
+    // Stores come as memory that is mapped for reading.
+    libc::SYS_recvmsg,
     libc::SYS_sendto,
     libc::SYS_ppoll,
     #[cfg(target_arch = "x86_64")]
@@ -109,7 +111,9 @@ fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
     // Memory of our own that cannot become code.
     let anonymous = argument(FLAGS, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
     let data = || argument(PROTECTION, libc::PROT_EXEC, 0);
-    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![anonymous, data()?])?]);
+    // Memory that the node sends: whatever is mapped, it is for reading only.
+    let sent = argument(PROTECTION, libc::c_int::MAX, libc::PROT_READ)?;
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![anonymous, data()?])?, SeccompRule::new(vec![sent])?]);
     rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![data()?])?]);
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;

@@ -2,11 +2,12 @@
 
 use super::{Worker, WorkerError, put_bounded};
 use crate::js::engine::thread_cpu_us;
+use crate::js::files;
 use crate::js::frame::{Answer, Inbox, Order};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
 use homefront_config::limits::{FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{read, retry_on_intr, write};
+use rustix::io::{retry_on_intr, write};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -22,8 +23,8 @@ const LONELY: Duration = Duration::from_secs(10);
 pub(super) enum Prepared {
     /// The node wants nothing more.
     HungUp,
-    /// Calls come next; these bytes were received already.
-    ForCalls(Inbox),
+    /// Calls come next.
+    ForCalls,
 }
 
 /// Obeys orders from the socket until calls begin.
@@ -33,7 +34,9 @@ pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Pre
     loop {
         while let Some(frame) = inbox.next_frame()? {
             match worker.decoder.order(frame)? {
-                Order::Serve => return Ok(Prepared::ForCalls(inbox)),
+                Order::Serve => return Ok(Prepared::ForCalls),
+                // Its memory came with the first byte of the frame.
+                Order::Store(number, store) => worker.take_store(number, store)?,
                 order => {
                     if let Some(answer) = worker.obey(order) {
                         put_bounded(&answer, &mut out);
@@ -42,7 +45,7 @@ pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Pre
                 }
             }
         }
-        match retry_on_intr(|| read(socket, &mut received))? {
+        match files::receive(socket, &mut received, &mut worker.files)? {
             0 => return Ok(Prepared::HungUp),
             bytes => inbox.push(&received[..bytes]),
         }
@@ -77,7 +80,8 @@ pub(super) struct Calls<'a> {
 }
 
 impl<'a> Calls<'a> {
-    pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, inbox: Inbox) -> Self {
+    pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds) -> Self {
+        let inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
         let WorkerEnds { orders, answers, turned } = ends;
         let others_cpu_us = process_cpu_us().saturating_sub(thread_cpu_us());
         Self {
@@ -122,6 +126,14 @@ impl<'a> Calls<'a> {
         const DELAY: Duration = Duration::from_micros(FUNCTION_ANSWER_DELAY_US_MAX);
         while let Some(frame) = self.inbox.next_frame()? {
             let order = worker.decoder.order(frame)?;
+            if let Order::Store(number, store) = order {
+                // Its memory was sent before, with a byte that means nothing; it may have come while functions were loaded.
+                if worker.files.is_empty() {
+                    files::receive(self.socket, &mut [0], &mut worker.files)?;
+                }
+                worker.take_store(number, store)?;
+                continue;
+            }
             let began = Instant::now();
             if self.unannounced.is_some_and(|since| began + self.last_call > since + DELAY) {
                 self.announce()?;
@@ -173,8 +185,9 @@ impl<'a> Calls<'a> {
 fn hung_up(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     let mut state = [PollFd::new(&socket, PollFlags::IN)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Nothing is sent over it any more, so that it is readable only when it has ended.
-    Ok(retry_on_intr(|| poll(&mut state, Some(&at_once)))? > 0)
+    retry_on_intr(|| poll(&mut state, Some(&at_once)))?;
+    // Stores may lie there.
+    Ok(state[0].revents().contains(PollFlags::HUP))
 }
 
 fn process_cpu_us() -> u64 {
