@@ -182,7 +182,7 @@ impl Pool {
     }
 
     /// Gives all workers a newer store; calls that begin after this see it.
-    pub fn replace_store(&self, index: usize, store: Arc<Snapshot>) {
+    pub fn replace_store(&self, index: usize, store: &Arc<Snapshot>) {
         self.shared.stores.replace(index, store);
     }
 

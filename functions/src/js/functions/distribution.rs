@@ -124,7 +124,7 @@ impl DistributionFunctions {
     pub(super) fn replace_store(&self, store: &Arc<Snapshot>) {
         if let Some(index) = self.stores.iter().position(|name| *name == store.about.name) {
             let serving = self.serving.load();
-            serving.pool.replace_store(index, store.clone());
+            serving.pool.replace_store(index, store);
             serving.inline.replace_store(index, store.clone());
         }
     }

@@ -53,10 +53,11 @@ pub(super) fn get<'a>(table: &'a [u8], key: &str) -> Option<&'a str> {
 
 /// Key and value by place.
 fn entry(table: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
-    let slot: &[u8; SLOT] = table.get(HEAD + SLOT * at..)?.first_chunk()?;
-    let [a, b, c, d, e, f, g, h] = *slot;
-    let offset = u32::from_le_bytes([a, b, c, d]) as usize;
-    let (key, value) = (usize::from(u16::from_le_bytes([e, f])), usize::from(u16::from_le_bytes([g, h])));
+    let (offset, lengths) = table.get(HEAD + SLOT * at..)?.split_first_chunk()?;
+    let (key, lengths) = lengths.split_first_chunk()?;
+    let offset = u32::from_le_bytes(*offset) as usize;
+    let (key, value) = (u16::from_le_bytes(*key), u16::from_le_bytes(*lengths.first_chunk()?));
+    let (key, value) = (usize::from(key), usize::from(value));
     table.get(offset..offset + key + value)?.split_at_checked(key)
 }
 

@@ -35,13 +35,13 @@ impl Stores {
     }
 
     /// Replaces a store for all workers: calls that are handed in after this see it.
-    pub(super) fn replace(&self, number: usize, store: Arc<Snapshot>) {
+    pub(super) fn replace(&self, number: usize, store: &Arc<Snapshot>) {
         let mut inner = self.inner.lock();
         inner.newest[number] = store.clone();
         for pool in inner.pools.iter().filter_map(Weak::upgrade) {
             let links: Vec<_> = pool.roster.lock().links().cloned().collect();
             for link in links {
-                link.push_store(number, &store);
+                link.push_store(number, store);
                 link.flush();
             }
         }
