@@ -207,6 +207,39 @@ const LEGITIMATE: &[&str] = &[
     "function value() { function toString() { return 'ok'; } return {toString: toString} + ''; }",
     "let toString = 'ok', constructor = 1, name = 2; function value() { return toString; }",
     "function value() { return Object.keys({toString: 1, constructor: 2}).length === 2 ? 'ok' : 'no'; }",
+    // Dictionaries whose keys are what viewers send.
+    "function value() { var d = {}; ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'name', 'message', 'length'].forEach(function (k) { \
+     d[k] = k; }); return Object.keys(d).length >= 6 && d.constructor === 'constructor' && d.name === 'name' ? 'ok' : Object.keys(d).join(); }",
+    "function value() { var d = Object.create(null); d.constructor = 1; d.toString = 2; return 'toString' in d && d.constructor === 1 ? 'ok' : 'no'; }",
+    "function value() { var counts = {}; 'constructor constructor valueOf'.split(' ').forEach(function (w) { \
+     counts[w] = Object.prototype.hasOwnProperty.call(counts, w) ? counts[w] + 1 : 1; }); return counts.constructor === 2 && counts.valueOf === 1 ? 'ok' : 'no'; }",
+    "function value() { return JSON.parse('{\"__proto__\": \"ok\", \"constructor\": 1}').__proto__; }",
+    "function value() { var merged = Object.assign({}, {toString: 1, constructor: 'ok'}, {valueOf: 2}); return merged.constructor; }",
+    "function value() { var q = require('querystring').parse('constructor=ok&hasOwnProperty=1&toString=2'); return q.hasOwnProperty === '1' ? q.constructor : 'no'; }",
+    // Inheritance in the ways of ECMAScript 5.
+    "function Base(v) { this.v = v; } Base.prototype.get = function () { return this.v; }; function Derived(v) { Base.call(this, v); } \
+     Derived.prototype = Object.create(Base.prototype, {constructor: {value: Derived}}); Derived.prototype.toString = function () { return 'o' + this.get(); }; \
+     function value() { return String(new Derived('k')); }",
+    "function extend(to, from) { for (var key in from) { if (from.hasOwnProperty(key)) { to[key] = from[key]; } } return to; } \
+     function value() { return extend({}, {a: 'ok', toString: 1}).a; }",
+    "var Shape = {name: 'none', toString: function () { return this.name; }}; function value() { var s = Object.create(Shape); s.name = 'ok'; return s + ''; }",
+    "function HttpError(status) { var e = Error.call(this, 'x'); this.message = 'o' + status; this.name = 'HttpError'; } \
+     HttpError.prototype = Object.create(Error.prototype); HttpError.prototype.constructor = HttpError; \
+     function value() { try { throw new HttpError('k'); } catch (e) { return e.name === 'HttpError' && e instanceof HttpError ? e.message : e.name; } }",
+    "function Stack() { Array.apply(this, arguments); } Stack.prototype = []; Stack.prototype.last = function () { return this[this.length - 1]; }; \
+     function value() { var s = new Stack(); s.push('ok'); return s.last(); }",
+    // Members named as those of functions, promises and errors.
+    "var api = {bind: 1, call: 2, apply: 3, name: 'ok', length: 4}; function value() { return api.name; }",
+    "function tools() {} tools.toString = function () { return 'ok'; }; tools.apply = 1; function value() { return tools.toString(); }",
+    "function value() { var thenable = {then: 'ok', catch: 1}; return thenable.then; }",
+    // Polyfills that test first, and ones that do not.
+    "if (typeof Object.fromEntries !== 'function') { Object.fromEntries = function (pairs) { var o = {}; pairs.forEach(function (p) { o[p[0]] = p[1]; }); \
+     return o; }; } function value() { return Object.fromEntries([['a', 'ok']]).a; }",
+    "Array.prototype.flat = function () { return [].concat.apply([], this); }; function value() { return [['ok']].flat()[0]; }",
+    "globalThis.Map = globalThis.Map || function () { var d = {}; this.set = function (k, v) { d[k] = v; return this; }; this.get = function (k) { return d[k]; }; }; \
+     function value() { return new Map().set('a', 'ok').get('a'); }",
+    "String.prototype.format = function () { var a = arguments; return this.replace(/\\{(\\d)\\}/g, function (m, i) { return a[i]; }); }; \
+     function value() { return '{0}{1}'.format('o', 'k'); }",
     "function value() { var o = {}; for (var k in []) { return 'no'; } for (var k in o) { return 'no'; } return 'ok'; }",
 ];
 

@@ -4,6 +4,7 @@
 mod conformance;
 mod examples;
 mod hostile;
+mod isolation;
 mod leaks;
 mod mapping;
 mod modules;
