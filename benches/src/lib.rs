@@ -2,4 +2,5 @@
 
 pub mod load;
 pub mod naive;
+pub mod site;
 pub mod typical;

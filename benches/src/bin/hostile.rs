@@ -1,0 +1,235 @@
+//! What functions that loop cost the others: how soon a killed worker is replaced, and what the calls of another distribution
+//! wait while ten workers a second are killed.
+
+use clap::Parser;
+use homefront_benches::load::machine;
+use homefront_benches::site::{Script, Site, call, context, percentile};
+use homefront_functions::subcommand;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::MissedTickBehavior;
+
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Replacement of killed workers, and latency beside functions that loop, as JSON lines and a table.
+#[derive(Debug, Parser)]
+#[command(name = "hostile", version)]
+struct Arguments {
+    /// How many workers are killed to see how soon another takes over.
+    #[arg(long, default_value_t = 30)]
+    kills: usize,
+    /// How long latency is measured in a round, once alone and once beside loops.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Rounds; alone and beside loops take turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Function workers of each distribution.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Calls a second of the function whose latency is measured.
+    #[arg(long, default_value_t = 500)]
+    calls_per_s: u32,
+    /// Loops a second.
+    #[arg(long, default_value_t = 10)]
+    loops_per_s: u32,
+}
+
+const URI: &str = include_str!("../../functions/uri.js");
+
+/// Ends only with its worker: the engine counts the turns of a loop, but of each function's loops anew.
+const LOOPS: &str = "function handler(event) { for (var i = 0; i < 50000; i++) { inner() } return event.request; }\n\
+                     function inner() { for (var i = 0; i < 50000; i++) {} }";
+
+/// A function that kills ten workers within ten seconds is throttled; so many, in turns, never are.
+const LOOPERS: usize = 24;
+
+fn main() -> ExitCode {
+    // Workers are this program, too.
+    if let Some(code) = subcommand::run() {
+        return code;
+    }
+    let ran = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| runtime.block_on(measure(&Arguments::parse())));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn script(distribution: usize, name: &str, code: &str, budget_ms: u64) -> Script {
+    let settings = format!("budget_ms = {budget_ms}");
+    Script { distribution, name: name.to_owned(), code: code.to_owned(), settings }
+}
+
+async fn measure(arguments: &Arguments) -> io::Result<()> {
+    let mut out = io::stdout();
+    let machine = machine::describe(&std::env::current_exe()?, false);
+    writeln!(
+        out,
+        "{}",
+        json!({
+            "machine": machine, "kills": arguments.kills, "seconds": arguments.seconds, "workers": arguments.workers,
+            "calls_per_s": arguments.calls_per_s, "loops_per_s": arguments.loops_per_s,
+        })
+    )?;
+    let mut rows = Vec::new();
+    let mut replaced = replacements(arguments.kills).await?;
+    replaced.sort_unstable();
+    let ms = |share| percentile(&replaced, share).as_secs_f64() * 1e3;
+    let (median, p99, max) = (ms(0.5), ms(0.99), ms(1.0));
+    let line = json!({ "replaced_after_kill": { "median_ms": median, "p99_ms": p99, "max_ms": max }, "max_ms": 5 });
+    writeln!(out, "{line}")?;
+    rows.push(format!("| a killed worker is replaced, ms | {median:.2} | {p99:.2} | {max:.2} |"));
+    for round in 1..=arguments.rounds {
+        let alone = latencies(arguments, false).await?;
+        let beside = latencies(arguments, true).await?;
+        let us = |round: &Round, share| percentile(&round.latencies, share).as_secs_f64() * 1e6;
+        for (name, of) in [("alone", &alone), ("beside loops", &beside)] {
+            let (p50, p99, p999) = (us(of, 0.5), us(of, 0.99), us(of, 0.999));
+            let calls = of.latencies.len();
+            let line = json!({
+                "case": name, "round": round, "calls": calls, "p50_us": p50, "p99_us": p99, "p999_us": p999,
+                "workers_killed": of.killed,
+            });
+            writeln!(out, "{line}")?;
+            rows.push(format!(
+                "| {name}, round {round}, {} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |",
+                of.killed
+            ));
+        }
+        let ratio = us(&beside, 0.99) / us(&alone, 0.99);
+        writeln!(out, "{}", json!({ "round": round, "p99_ratio": ratio, "max": 2 }))?;
+        rows.push(format!("| p99 beside loops over alone, round {round} | | {ratio:.2} | |"));
+    }
+    writeln!(out, "\n| | p50 | p99 | p99.9 or max |\n|---|---|---|---|\n{}", rows.join("\n"))
+}
+
+/// From the kill of the only worker that takes calls, in mid-call, until the answer to a call that waited behind that one.
+async fn replacements(kills: usize) -> io::Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    // A function that kills again and again is throttled: each kills once.
+    let scripts: Vec<_> = (0..kills)
+        .map(|number| script(0, &format!("loops{number}"), LOOPS, 10_000))
+        .chain([script(0, "healthy", URI, 10_000)])
+        .collect();
+    let site = Site::start(&scripts, 1, "", &[]).await?;
+    let healthy = site.function("healthy")?;
+    for number in 0..kills {
+        let active = site.staffed(2).await?[0];
+        let ask = |name: &str| -> io::Result<_> {
+            let (functions, function) = (site.functions.clone(), site.function(name)?);
+            Ok(tokio::spawn(async move {
+                let answer = call(&functions, &function, &context(0)).await;
+                (answer, Instant::now())
+            }))
+        };
+        let looping = ask(&format!("loops{number}"))?;
+        // Long enough to be in the loop, and that the next call is not given to the same worker.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let waiting = ask(&healthy.name)?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let pid = i32::try_from(active).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("no pid"))?;
+        let killed = Instant::now();
+        kill_process(pid, Signal::KILL)?;
+        let (answer, answered) = waiting.await.map_err(io::Error::other)?;
+        answer.map_err(io::Error::other)?;
+        times.push(answered.saturating_duration_since(killed));
+        let (answer, _) = looping.await.map_err(io::Error::other)?;
+        if answer.is_ok() {
+            return Err(io::Error::other("a call survived its worker"));
+        }
+    }
+    site.stop().await;
+    Ok(times)
+}
+
+struct Round {
+    /// Sorted.
+    latencies: Vec<Duration>,
+    /// Workers that were killed because of loops.
+    killed: usize,
+}
+
+/// Latencies of calls at a steady rate. Each counts from when it was due, so that none hides behind another.
+async fn latencies(arguments: &Arguments, with_loops: bool) -> io::Result<Round> {
+    let time = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
+    let mut scripts = vec![script(0, "uri", URI, 10_000)];
+    scripts.extend((0..LOOPERS).map(|number| script(1, &format!("loops{number}"), LOOPS, 50)));
+    let site = Site::start(&scripts, arguments.workers, "", &[]).await?;
+    site.staffed(2 * (arguments.workers + 1)).await?;
+    let over = Arc::new(AtomicBool::new(false));
+    let loops = with_loops.then(|| {
+        tokio::spawn(keep_looping(site.functions.clone(), loopers(&site), arguments.loops_per_s, over.clone()))
+    });
+    let (function, context) = (site.function("uri")?, Arc::new(context(0)));
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / arguments.calls_per_s.max(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let warm_up = Instant::now() + time / 5;
+    let end = warm_up + time;
+    let mut calls = Vec::new();
+    loop {
+        let due = tick.tick().await.into_std();
+        if due > end {
+            break;
+        }
+        let (functions, function, context) = (site.functions.clone(), function.clone(), context.clone());
+        calls.push(tokio::spawn(async move {
+            let answer = call(&functions, &function, &context).await;
+            (answer, due, due.elapsed())
+        }));
+    }
+    let mut latencies = Vec::with_capacity(calls.len());
+    for asked in calls {
+        let (answer, due, latency) = asked.await.map_err(io::Error::other)?;
+        answer.map_err(io::Error::other)?;
+        if due >= warm_up {
+            latencies.push(latency);
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    let killed = match loops {
+        Some(loops) => loops.await.map_err(io::Error::other)?,
+        None => 0,
+    };
+    site.stop().await;
+    latencies.sort_unstable();
+    Ok(Round { latencies, killed })
+}
+
+fn loopers(site: &Site) -> Vec<Arc<homefront_config::Function>> {
+    (0..LOOPERS).filter_map(|number| site.function(&format!("loops{number}")).ok()).collect()
+}
+
+/// Calls functions that loop, so many a second, until told; how many were killed for it.
+async fn keep_looping(
+    functions: Arc<homefront_functions::js::functions::Functions>,
+    loopers: Vec<Arc<homefront_config::Function>>,
+    per_s: u32,
+    over: Arc<AtomicBool>,
+) -> usize {
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / per_s.max(1));
+    let mut calls = tokio::task::JoinSet::new();
+    for looper in loopers.into_iter().cycle() {
+        tick.tick().await;
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let functions = functions.clone();
+        calls.spawn(async move { call(&functions, &looper, &context(1)).await });
+    }
+    let killed = |answer: &Result<String, String>| matches!(answer, Err(why) if why.contains("longer than its budget"));
+    calls.join_all().await.iter().filter(|answer| killed(answer)).count()
+}

@@ -1,0 +1,44 @@
+//! The benches of function workers, run for a moment: each measures what it says, with calls that are answered as they must be.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::Value;
+use std::process::Command;
+
+/// The JSON lines that a bench prints after the one about the machine.
+fn lines(program: &str, arguments: &[&str]) -> Vec<Value> {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    let json = printed.lines().filter(|line| line.starts_with('{'));
+    let mut lines: Vec<Value> = json.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.remove(0)["machine"]["cores"].as_u64().unwrap() > 0);
+    lines
+}
+
+#[test]
+fn memory_of_a_worker_a_function_and_a_store_is_measured() {
+    let lines = lines(env!("CARGO_BIN_EXE_memory"), &["--functions", "2", "--calls", "6"]);
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0]["fresh_kib"].as_u64().unwrap() > 100 && lines[0]["max_kib"] == 8_192);
+    assert!(lines[2]["fresh_kib"].as_u64().unwrap() < 1_024, "a store is shared: {}", lines[2]);
+}
+
+#[test]
+fn the_time_from_saving_to_serving_is_measured() {
+    let lines = lines(env!("CARGO_BIN_EXE_reload"), &["--saves", "2", "--functions", "1,2"]);
+    assert_eq!(lines.iter().map(|line| line["functions"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    assert!(lines.iter().all(|line| line["min_ms"].as_f64().unwrap() > 0.0), "{lines:?}");
+}
+
+#[test]
+fn replacement_and_latency_beside_loops_are_measured() {
+    let arguments = ["--kills", "2", "--rounds", "1", "--seconds", "1", "--calls-per-s", "50"];
+    let lines = lines(env!("CARGO_BIN_EXE_hostile"), &arguments);
+    assert!(lines[0]["replaced_after_kill"]["median_ms"].as_f64().unwrap() > 0.0);
+    let cases: Vec<_> = lines.iter().filter_map(|line| line["case"].as_str()).collect();
+    assert_eq!(cases, ["alone", "beside loops"]);
+    assert_eq!(lines[1]["workers_killed"], 0);
+    assert!(lines[2]["workers_killed"].as_u64().unwrap() > 0, "{}", lines[2]);
+    assert!(lines[3]["p99_ratio"].as_f64().unwrap() > 0.0);
+}
