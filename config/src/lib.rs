@@ -25,6 +25,7 @@ mod report;
 
 pub mod association;
 pub mod behavior;
+pub mod cases;
 pub mod distribution;
 pub mod experiment;
 pub mod function;

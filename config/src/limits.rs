@@ -74,6 +74,10 @@ pub const JWKS_RETRY_S: u64 = 30;
 pub const JWKS_DEMAND_INTERVAL_S: u64 = 10;
 /// Bytes of the configuration file.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 4 * 1_048_576;
+/// Seconds that one step of a test case may move the clock.
+pub const CASE_CLOCK_S_MAX: u64 = 10 * 365 * 86_400;
+/// Requests that a test case may expect an origin to get in one step.
+pub const CASE_ORIGIN_REQUESTS_MAX: u64 = 1_000;
 /// Bytes of a file that holds one secret.
 pub const SECRET_BYTES_MAX: u64 = 65_536;
 /// Bytes of a PEM file or a JWKS file.

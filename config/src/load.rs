@@ -17,12 +17,13 @@ use toml::de::{DeTable, DeValue};
 
 /// Reads a file. `env` answers for `${NAME}`; relative paths start at the file's folder.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<(Config, Vec<Warning>), Report> {
-    let text = read(path).map_err(|error| Report::unreadable(path, &error))?;
+    let text = read_text(path).map_err(|error| Report::unreadable(path, &error))?;
     let base = absolute(path).map_err(|error| Report::unreadable(path, &error))?;
     parse(&path.display().to_string(), &text, base.parent().unwrap_or(Path::new("/")), env)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a file in our language.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     if std::fs::metadata(path)?.len() > CONFIG_FILE_BYTES_MAX {
         return Err(io::Error::other(format!("it has more than {CONFIG_FILE_BYTES_MAX} bytes")));
     }
@@ -37,6 +38,19 @@ pub fn parse(
     base: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Config, Vec<Warning>), Report> {
+    document(name, text, base, env, |root, reading| {
+        Root::read(root, reading).and_then(|root| build::build(root, reading))
+    })
+}
+
+/// Reads a text as `built` reads its root: a value and its warnings, or every error.
+pub(crate) fn document<T>(
+    name: &str,
+    text: &str,
+    base: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    built: impl FnOnce(&Node<'_>, &mut Reading<'_>) -> Option<T>,
+) -> Result<(T, Vec<Warning>), Report> {
     let source = Arc::new(Source::new(name, text));
     let attached = |mut problems: Vec<Problem>| {
         for problem in &mut problems {
@@ -52,10 +66,10 @@ pub fn parse(
     let span = document.span();
     let root: Node<'_> = Spanned::new(span, DeValue::Table(document.into_inner()));
     let mut reading = Reading::new(base, env);
-    let config = Root::read(&root, &mut reading).and_then(|root| build::build(root, &mut reading));
+    let value = built(&root, &mut reading);
     let (errors, warnings) = reading.finish();
-    match config {
-        Some(config) if errors.is_empty() => Ok((config, attached(warnings).into_iter().map(Warning::new).collect())),
+    match value {
+        Some(value) if errors.is_empty() => Ok((value, attached(warnings).into_iter().map(Warning::new).collect())),
         // Warnings wait: what is not used may be used by what could not be read.
         _ => Err(Report::new(name, attached(errors))),
     }

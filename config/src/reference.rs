@@ -1,5 +1,6 @@
 //! The reference page of the language, from the tables of [`crate::raw`]: one table of keys for each table of the file.
 
+use crate::cases;
 use crate::language::{Field, Presence, Shape, Table};
 use crate::raw::Root;
 use std::fmt::Write as _;
@@ -15,11 +16,28 @@ editors use for completion (`homefront schema` prints it). A key that is not her
 - `${NAME}` and `${NAME:-default}` in strings are replaced from the environment; `$${` stands for a literal `${`.
 ";
 
-/// The page, in Markdown.
+const CASES_HEAD: &str = "\
+# Case file reference
+
+What `homefront test` reads; [testing.md](testing.md) says how it is used. This page is made from the types that read the files,
+and so is `cases.schema.json`, which editors use for completion (`homefront schema --cases` prints it). A key that is not here is
+refused, with file, line and column. Paths and `${NAME}` are as in the [configuration](reference.md).
+";
+
+/// The page of the configuration, in Markdown.
 pub fn markdown() -> String {
-    let mut page = HEAD.to_owned();
+    of(&Root::table(), HEAD)
+}
+
+/// The page of case files.
+pub fn case_markdown() -> String {
+    of(&cases::raw::Root::table(), CASES_HEAD)
+}
+
+fn of(file: &Table, head: &str) -> String {
+    let mut page = head.to_owned();
     let mut told = Vec::new();
-    tell(&Root::table(), "The file", &mut told, &mut page);
+    tell(file, "The file", &mut told, &mut page);
     page
 }
 
@@ -56,7 +74,7 @@ fn inside(shape: &Shape, around: &Table, field: &Field, told: &mut Vec<&'static 
         }
         Shape::List(item) | Shape::Map(item) => inside(item, around, field, told, page),
         Shape::Either(forms) => forms.iter().for_each(|form| inside(form, around, field, told, page)),
-        Shape::Boolean | Shape::Integer { .. } | Shape::Text { .. } | Shape::Choice(_) => {}
+        Shape::Boolean | Shape::Integer { .. } | Shape::Text { .. } | Shape::Choice(_) | Shape::Json => {}
     }
 }
 
@@ -64,7 +82,7 @@ fn inside(shape: &Shape, around: &Table, field: &Field, told: &mut Vec<&'static 
 fn heading(around: &Table, field: &Field) -> String {
     let path = match around.name {
         "" => field.key.to_owned(),
-        "distribution" => format!("distribution.{}", field.key),
+        "distribution" | "case" => format!("{}.{}", around.name, field.key),
         _ => return format!("`{}` of `{}`", field.key, around.name),
     };
     match &field.shape {
@@ -80,6 +98,7 @@ fn form(shape: &Shape) -> String {
         Shape::Integer { min, max } => format!("integer, {min} to {max}"),
         Shape::Text { what, .. } => what.trim_start_matches("a ").trim_start_matches("an ").to_owned(),
         Shape::Choice(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
+        Shape::Json => "anything JSON can say".to_owned(),
         Shape::List(item) if matches!(**item, Shape::Table(_)) => "list of tables".to_owned(),
         Shape::List(item) => format!("list of: {}", form(item)),
         Shape::Map(item) => format!("table of names, each with: {}", form(item)),

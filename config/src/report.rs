@@ -49,6 +49,12 @@ impl Report {
         Self::new(&file, vec![problem])
     }
 
+    pub(crate) fn unreadable_cases(path: &Path, error: &io::Error) -> Self {
+        let file = path.display().to_string();
+        let problem = Problem::new(Severity::Error, 0..0, format!("cannot read {file}: {}", reason(error)));
+        Self::new(&file, vec![problem])
+    }
+
     /// Every error, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -1,16 +1,26 @@
 //! The JSON Schema of the language, for editors and for `homefront schema`, from the tables of [`crate::raw`].
 
+use crate::cases;
 use crate::language::{Field, Presence, Shape, Table};
 use crate::raw::Root;
 use serde_json::{Map, Value, json};
 
-/// The schema, draft 2020-12, as indented JSON with a line end.
+/// The schema of a configuration, draft 2020-12, as indented JSON with a line end.
 pub fn json_schema() -> String {
+    of(&Root::table(), "Homefront configuration")
+}
+
+/// The same of a case file.
+pub fn case_schema() -> String {
+    of(&cases::raw::Root::table(), "Homefront test cases")
+}
+
+fn of(file: &Table, title: &str) -> String {
     let mut definitions = Map::new();
-    let root = table(&Root::table(), &mut definitions);
+    let root = table(file, &mut definitions);
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    schema.insert("title".to_owned(), json!("Homefront configuration"));
+    schema.insert("title".to_owned(), json!(title));
     schema.extend(root);
     schema.insert("$defs".to_owned(), Value::Object(definitions));
     format!("{:#}\n", Value::Object(schema))
@@ -59,6 +69,7 @@ fn shape(form: &Shape, definitions: &mut Map<String, Value>) -> Map<String, Valu
             { "type": "string", "enum": words },
             { "type": "string", "pattern": VARIABLE },
         ] }),
+        Shape::Json => json!({}),
         Shape::List(item) => json!({ "type": "array", "items": shape(item, definitions) }),
         Shape::Map(item) => json!({ "type": "object", "additionalProperties": shape(item, definitions) }),
         Shape::Either(forms) => {
@@ -99,12 +110,17 @@ mod tests {
         serde_json::from_str(&json_schema()).unwrap()
     }
 
+    fn cases() -> Value {
+        serde_json::from_str(&case_schema()).unwrap()
+    }
+
     #[test]
     fn unknown_keys_are_refused_everywhere() {
-        let schema = schema();
-        let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
-        for table in tables {
-            assert_eq!(table["additionalProperties"], json!(false), "{table}");
+        for schema in [schema(), cases()] {
+            let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+            for table in tables {
+                assert_eq!(table["additionalProperties"], json!(false), "{table}");
+            }
         }
     }
 
@@ -127,6 +143,7 @@ mod tests {
             }
         }
         walk(&Root::table());
+        walk(&crate::cases::raw::Root::table());
     }
 
     #[test]

@@ -30,6 +30,16 @@ fn the_reference_is_current() {
     check("reference.md", &homefront_config::reference::markdown());
 }
 
+#[test]
+fn the_schema_of_case_files_is_current() {
+    check("cases.schema.json", &homefront_config::schema::case_schema());
+}
+
+#[test]
+fn the_reference_of_case_files_is_current() {
+    check("case-reference.md", &homefront_config::reference::case_markdown());
+}
+
 /// As much of JSON Schema as the schema uses, but for most patterns.
 fn accepts(schema: &Value, value: &Value, root: &Value) -> bool {
     if let Some(name) = schema["$ref"].as_str() {

@@ -1,5 +1,6 @@
 //! Golden tests of the language: each file of `tests/golden` holds an input, a rule, and what comes of it: the configuration,
-//! preceded by its warnings (and left out when the input begins with `# warnings only`), or the whole error text.
+//! preceded by its warnings (and left out when the input begins with `# warnings only`), or the whole error text. Those of
+//! `tests/case_golden` hold case files and what comes of them.
 //!
 //! `UPDATE=1 cargo test -p homefront-config --test golden` writes what comes out now; read the diff before committing it.
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -12,6 +13,7 @@ const RULE: &str = "\n----------\n";
 
 /// Below the folder that cargo runs tests in. Messages wrap by their length, so where the repository lies must not be in them.
 const FOLDER: &str = "tests/golden";
+const CASE_FOLDER: &str = "tests/case_golden";
 
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -37,14 +39,34 @@ fn outcome(input: &str) -> String {
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
+fn outcome_of_cases(input: &str) -> String {
+    let text = match homefront_config::cases::parse("cases.toml", input, CASE_FOLDER.as_ref(), &environment) {
+        Ok(file) => format!("{:#?}", file.cases),
+        Err(error) => error.to_string(),
+    };
+    // A configuration that is loaded has absolute paths.
+    let folder = std::path::absolute(CASE_FOLDER).unwrap();
+    let text = text.replace(folder.to_str().unwrap(), "[folder]").replace(CASE_FOLDER, "[folder]");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
 #[test]
 fn every_golden_file_comes_out_as_written() {
+    comes_out_as_written(FOLDER, 25, outcome);
+}
+
+#[test]
+fn every_golden_case_file_comes_out_as_written() {
+    comes_out_as_written(CASE_FOLDER, 10, outcome_of_cases);
+}
+
+fn comes_out_as_written(folder: &str, at_least: usize, outcome: fn(&str) -> String) {
     let update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
-    let mut files: Vec<PathBuf> = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "golden"));
     files.sort();
-    assert!(files.len() > 25, "the golden files are gone");
+    assert!(files.len() > at_least, "the golden files are gone");
     for path in files {
         let text = fs::read_to_string(&path).unwrap();
         let (input, expected) = text.split_once(RULE).unwrap_or((&text, ""));

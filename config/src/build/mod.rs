@@ -21,7 +21,8 @@ use crate::raw::{Root, each};
 
 pub(crate) use behavior::default_cache_policy;
 pub(crate) use distribution::{domain_name, id_from};
-pub(crate) use header::is_forbidden_custom;
+pub(crate) use header::{is_forbidden_custom, is_token, is_value};
+pub(crate) use names::unknown;
 pub(crate) use node::CACHE_MEMORY_BYTES;
 pub(crate) use origin::is_host_name;
 

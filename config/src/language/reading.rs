@@ -144,4 +144,4 @@ pub(crate) fn nearest<'n>(meant: &str, names: impl Iterator<Item = &'n str>) -> 
         .map(|(_, name)| name)
 }
 
-const RELATIVE: &str = "relative paths start at the folder of the configuration file";
+const RELATIVE: &str = "relative paths start at the folder of the file that names them";

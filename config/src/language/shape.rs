@@ -19,6 +19,8 @@ pub(crate) enum Shape {
     List(Box<Shape>),
     Map(Box<Shape>),
     Table(fn() -> Table),
+    /// Anything JSON can say.
+    Json,
     /// Any one of these.
     Either(Vec<Shape>),
 }
@@ -83,6 +85,7 @@ impl fmt::Display for Shape {
                 [first, second] => write!(f, "a table with `{}` and `{}`", first.key, second.key),
                 _ => f.write_str("a table"),
             },
+            Self::Json => f.write_str("what JSON can say"),
             Self::Either(shapes) => {
                 let texts: Vec<_> = shapes.iter().map(ToString::to_string).collect();
                 f.write_str(&texts.join("; or "))

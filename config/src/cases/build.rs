@@ -1,0 +1,400 @@
+//! From the case file as it is written to cases that cannot be wrong.
+
+use super::raw::{self, Json, Lines};
+use super::{Answer, Case, CaseError, CaseFile, Event, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find};
+use crate::build::{is_token, is_value, unknown};
+use crate::language::collection::Map;
+use crate::language::scalar::{Text, value};
+use crate::language::{At, Reading, Value as _};
+use crate::limits::{CONFIG_FILE_BYTES_MAX, LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
+use crate::load::{document, read_text};
+use crate::path_pattern::PathPattern;
+use crate::raw::each;
+use crate::report::Report;
+use crate::{Config, load as load_config};
+use std::ops::Range;
+use std::path::{Path, PathBuf, absolute};
+use std::time::Duration;
+
+pub(super) fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<CaseFile, CaseError> {
+    let unreadable = |error: &std::io::Error| CaseError::Cases(Report::unreadable_cases(path, error));
+    let text = read_text(path).map_err(|error| unreadable(&error))?;
+    let file = absolute(path).map_err(|error| unreadable(&error))?;
+    parse(&path.display().to_string(), &text, file.parent().unwrap_or(Path::new("/")), env)
+}
+
+pub(super) fn parse(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<CaseFile, CaseError> {
+    // Of the configuration; what is wrong with the cases comes first.
+    let mut broken = None;
+    let cases = document(name, text, folder, env, |root, reading| {
+        let root = raw::Root::read(root, reading)?;
+        let config = config_file(root.config, folder, reading)?;
+        let config = match load_config(&config, env) {
+            Ok((config, _)) => config,
+            Err(report) => {
+                broken = Some(report);
+                return None;
+            }
+        };
+        let mut builder = Builder { config: &config, text, origins: root.origin, extent: 0..0, reading };
+        let cases = builder.cases(root.case);
+        Some((cases, config))
+    });
+    match (cases, broken) {
+        (_, Some(report)) => Err(CaseError::Config(report)),
+        (Ok(((cases, config), _)), None) => Ok(CaseFile { cases, config }),
+        (Err(report), None) => Err(CaseError::Cases(report)),
+    }
+}
+
+fn config_file(named: Option<At<PathBuf>>, folder: &Path, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    if let Some(path) = named {
+        return reading.file(&path, "configuration", CONFIG_FILE_BYTES_MAX).map(|_| path.value);
+    }
+    let found = find::nearest_config(folder);
+    if found.is_none() {
+        let name = find::CONFIG_FILE;
+        reading
+            .error(0..0, format!("no {name} is beside this file or in a folder above it"))
+            .hint("name the configuration these cases are about: `config = \"site.toml\"`");
+    }
+    found
+}
+
+/// What building a case needs to know of the file around it.
+struct Builder<'a, 'r> {
+    config: &'a Config,
+    text: &'a str,
+    origins: Option<At<Map<Vec<At<raw::Answer>>>>>,
+    /// All of the case that is being built.
+    extent: Range<usize>,
+    reading: &'a mut Reading<'r>,
+}
+
+impl Builder<'_, '_> {
+    fn cases(&mut self, cases: Option<At<Vec<At<raw::Case>>>>) -> Vec<Case> {
+        let Some(At { value: cases, span }) = cases else { return Vec::new() };
+        if cases.is_empty() && !self.reading.is_broken(&span) {
+            self.reading.error(span, "there is no case");
+        }
+        let shared = self.origins.take();
+        let shared = self.stand_ins(shared);
+        let mut names: Vec<At<String>> = Vec::new();
+        let mut built = Vec::new();
+        // The span of a `[[case]]` is its header; the case goes on to the next one.
+        let ends: Vec<_> = cases.iter().skip(1).map(|case| case.span.start).chain([self.text.len()]).collect();
+        for (At { value: mut case, span }, end) in cases.into_iter().zip(ends) {
+            let name = case.name.take().map(|name| name.at(name.value.0.clone()));
+            if let Some(name) = &name {
+                self.unique(name, &names);
+                names.push(name.clone());
+            }
+            let line = self.text.as_bytes()[..span.start].split(|byte| *byte == b'\n').count();
+            self.extent = span.start..end.max(span.end);
+            let trial = self.trial(case, &span, &shared);
+            if let (Some(name), Some(trial)) = (name, trial) {
+                built.push(Case { name: name.value, line, trial });
+            }
+        }
+        built
+    }
+
+    fn unique(&mut self, name: &At<String>, names: &[At<String>]) {
+        if let Some(first) = names.iter().find(|other| other.value == name.value) {
+            self.reading
+                .error(name.span.clone(), format!("the case {:?} is there twice", name.value))
+                .label("again here")
+                .related(first.span.clone(), "first here");
+        }
+    }
+
+    fn trial(&mut self, case: raw::Case, span: &Range<usize>, shared: &[StandIn]) -> Option<Trial> {
+        match (&case.function, &case.lambda) {
+            (Some(_), Some(lambda)) => {
+                self.reading.error(lambda.span.clone(), "a case runs a `function` or a `lambda`, not both");
+                None
+            }
+            (Some(_), None) => self.function(case, span),
+            (None, Some(_)) => self.lambda(case, span),
+            (None, None) => self.node(case, span, shared),
+        }
+    }
+
+    fn function(&mut self, mut case: raw::Case, span: &Range<usize>) -> Option<Trial> {
+        const WHY: &str = "this case runs a function, which gets one event";
+        self.refuse("step", case.step.as_ref(), WHY);
+        self.refuse("origin", case.origin.as_ref(), WHY);
+        let name = text(case.function.take())?;
+        let functions = &self.config.functions;
+        let function = functions.iter().find(|function| function.name == name.value).cloned();
+        if function.is_none() {
+            let known = functions.iter().map(|function| function.name.as_str());
+            unknown("function", &name, known, self.reading);
+        }
+        let event = match (case.event.take(), case.request.take()) {
+            (Some(event), None) => {
+                self.refuse("response", case.response.as_ref(), "the `event` has its own");
+                self.event(event).map(Event::Object)
+            }
+            (None, Some(request)) => {
+                let response = case.response.take().map(|response| self.response(response.value));
+                self.request(request, Asks::Function).map(|request| Event::Of { request, response })
+            }
+            (Some(_), Some(request)) => {
+                self.reading.error(request.span, "a function gets an `event` or a `request`, not both");
+                None
+            }
+            (None, None) => {
+                self.missing(span, "the function needs an `event`, or a `request` that one is made of");
+                None
+            }
+        };
+        let expect = self.function_expect(case.expect, span, expect::Runs::Function);
+        Some(Trial::Function { function: function?, event: event?, expect: expect? })
+    }
+
+    fn lambda(&mut self, mut case: raw::Case, span: &Range<usize>) -> Option<Trial> {
+        const WHY: &str = "this case runs a Lambda@Edge function, which gets one `event`";
+        self.refuse("step", case.step.as_ref(), WHY);
+        self.refuse("origin", case.origin.as_ref(), WHY);
+        self.refuse("request", case.request.as_ref(), WHY);
+        self.refuse("response", case.response.as_ref(), WHY);
+        let name = text(case.lambda.take())?;
+        let lambdas = &self.config.lambdas;
+        let lambda = lambdas.iter().find(|lambda| lambda.name == name.value).cloned();
+        if lambda.is_none() {
+            unknown("lambda", &name, lambdas.iter().map(|lambda| lambda.name.as_str()), self.reading);
+        }
+        if case.event.is_none() {
+            self.missing(span, "the function needs an `event`");
+        }
+        let event = case.event.take().and_then(|event| self.event(event));
+        let expect = self.function_expect(case.expect, span, expect::Runs::Lambda);
+        Some(Trial::Lambda { lambda: lambda?, event: event?, expect: expect? })
+    }
+
+    fn function_expect(
+        &mut self,
+        expect: Option<At<raw::Expect>>,
+        span: &Range<usize>,
+        runs: expect::Runs,
+    ) -> Option<FunctionExpect> {
+        match expect {
+            Some(expect) => expect::of_function(expect, runs, self.reading),
+            None => {
+                self.missing(span, "the case needs an `expect`");
+                None
+            }
+        }
+    }
+
+    fn node(&mut self, mut case: raw::Case, span: &Range<usize>, shared: &[StandIn]) -> Option<Trial> {
+        const WHY: &str = "this case asks a node; with `function` or `lambda` it would run one function";
+        self.refuse("event", case.event.as_ref(), WHY);
+        self.refuse("response", case.response.as_ref(), WHY);
+        let own = case.origin.take();
+        let stand_ins = joined(self.stand_ins(own), shared);
+        let (mut steps, mut log_contains) = (Vec::new(), Vec::new());
+        match (case.step.take(), case.request.take()) {
+            (Some(rows), None) => {
+                if let Some(expect) = case.expect.take() {
+                    log_contains = expect::of_case(expect, self.reading);
+                }
+                for row in rows.value {
+                    steps.extend(self.step(row.value, &mut log_contains));
+                }
+            }
+            (None, Some(request)) => match case.expect.take() {
+                Some(expect) => {
+                    let row = raw::Step { request: Some(request), expect: Some(expect), after_s: None };
+                    steps.extend(self.step(row, &mut log_contains));
+                }
+                None => self.missing(span, "the case needs an `expect`"),
+            },
+            (Some(_), Some(request)) => {
+                self.reading.error(request.span, "a case has one `request` or several in `step`, not both");
+            }
+            (None, None) => self.missing(span, "the case does nothing: it needs a `request`, a `function` or a `lambda`"),
+        }
+        Some(Trial::Node { steps, stand_ins, log_contains })
+    }
+
+    fn step(&mut self, row: raw::Step, log_contains: &mut Vec<String>) -> Option<Step> {
+        let request = row.request.and_then(|request| self.request(request, Asks::Node));
+        let expect = row.expect.map(|expect| expect::of_answer(expect, log_contains, self.reading));
+        let after = Duration::from_secs(row.after_s.map_or(0, |after| after.value.0));
+        Some(Step { after, request: request?, expect: expect? })
+    }
+
+    /// The event object; what is in a file is read.
+    fn event(&mut self, event: At<raw::Event>) -> Option<serde_json::Value> {
+        let path = match event.value {
+            raw::Event::Object(object) => return Some(object),
+            raw::Event::File(path) => At { value: path, span: event.span },
+        };
+        let bytes = self.reading.file(&path, "event", LAMBDA_ORIGIN_RESPONSE_BYTES_MAX as u64)?;
+        match serde_json::from_slice(&bytes) {
+            Ok(object) => Some(object),
+            Err(error) => {
+                self.reading.error(path.span, format!("the event {} is not JSON: {error}", path.value.display()));
+                None
+            }
+        }
+    }
+
+    fn request(&mut self, request: At<raw::Request>, asks: Asks) -> Option<Request> {
+        let At { value: request, .. } = request;
+        if asks == Asks::Node {
+            self.refuse("viewer_ip", request.viewer_ip.as_ref(), "a node sees the address its viewer has");
+        } else {
+            const WHY: &str = "a CloudFront Function does not see it";
+            self.refuse("body", request.body.as_ref(), WHY);
+            self.refuse("scheme", request.scheme.as_ref(), WHY);
+        }
+        let method = request.method.map_or_else(|| "GET".to_owned(), |method| method.value.0);
+        let viewer_ip = match request.viewer_ip {
+            None => EXAMPLE_VIEWER,
+            Some(ip) => match ip.value.0.parse() {
+                Ok(address) => address,
+                Err(_) => {
+                    self.reading.error(ip.span, format!("{:?} is not an IP address", ip.value.0));
+                    return None;
+                }
+            },
+        };
+        let target = request.path.map(|path| path.at(path.value.0.clone()));
+        let target = target.filter(|target| self.target(target));
+        let headers = headers(request.headers, self.reading);
+        Some(Request {
+            method,
+            target: target?.value,
+            headers,
+            body: value(request.body).unwrap_or_default(),
+            scheme: value(request.scheme).unwrap_or(raw::Scheme::Http),
+            viewer_ip,
+        })
+    }
+
+    /// Whether it can go on the wire. What CloudFront refuses, a case may ask for.
+    fn target(&mut self, target: &At<String>) -> bool {
+        let sendable = target.value.bytes().all(|byte| byte > b' ' && byte != 0x7f);
+        let known = target.value.starts_with('/') && sendable && target.value.len() <= 2 * URL_BYTES_MAX;
+        if !known {
+            self.reading
+                .error(target.span.clone(), "a request's path begins with \"/\" and has no space or control character")
+                .hint("percent-encode it as a viewer would");
+        }
+        known
+    }
+
+    fn response(&mut self, response: raw::Response) -> Response {
+        let status = response.status.map_or(200, |status| status.value.0 as u16);
+        Response { status, headers: headers(response.headers, self.reading) }
+    }
+
+    fn stand_ins(&mut self, origins: Option<At<Map<Vec<At<raw::Answer>>>>>) -> Vec<StandIn> {
+        let rows = origins.map(|origins| origins.value.0).unwrap_or_default();
+        let mut built = Vec::new();
+        for (origin, answers) in rows {
+            let distributions = &self.config.distributions;
+            let ids = || distributions.iter().flat_map(|each| each.origins.iter().map(|origin| origin.id.as_str()));
+            if !ids().any(|id| id == origin.value) {
+                let ids: Vec<_> = ids().collect();
+                unknown("origin", &origin, ids.into_iter(), self.reading);
+            }
+            let answers = answers.value.into_iter().filter_map(|answer| self.answer(answer.value)).collect();
+            built.push(StandIn { origin: origin.value, answers });
+        }
+        built
+    }
+
+    fn answer(&mut self, answer: raw::Answer) -> Option<Answer> {
+        let path_pattern = match answer.path_pattern {
+            None => PathPattern::any(),
+            Some(pattern) => match PathPattern::parse(&pattern.value.0) {
+                Ok(pattern) => pattern,
+                Err(error) => {
+                    self.reading.error(pattern.span, error.to_string());
+                    return None;
+                }
+            },
+        };
+        Some(Answer {
+            path_pattern,
+            status: answer.status.map_or(200, |status| status.value.0 as u16),
+            headers: headers(answer.headers, self.reading),
+            body: value(answer.body).unwrap_or_default(),
+        })
+    }
+
+    /// Notes a key that has no place in this kind of case.
+    fn refuse<T>(&mut self, key: &str, at: Option<&At<T>>, why: &str) {
+        if let Some(at) = at {
+            self.reading.error(at.span.clone(), format!("`{key}` has no place here: {why}"));
+        }
+    }
+
+    /// Notes what is missing, unless it is there and wrong.
+    fn missing(&mut self, span: &Range<usize>, message: &str) {
+        if !self.reading.is_broken(&self.extent) {
+            self.reading.error(span.clone(), message);
+        }
+    }
+}
+
+/// Who gets a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Function,
+    Node,
+}
+
+/// RFC 5737, TEST-NET-3: the address of the Developer Guide's examples.
+const EXAMPLE_VIEWER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 178));
+
+fn text(text: Option<At<Text>>) -> Option<At<String>> {
+    text.map(|At { value, span }| At { value: value.0, span })
+}
+
+/// A case's own answers go before those of the file.
+fn joined(mut own: Vec<StandIn>, shared: &[StandIn]) -> Vec<StandIn> {
+    for StandIn { origin, answers } in shared {
+        match own.iter_mut().find(|stand_in| stand_in.origin == *origin) {
+            Some(stand_in) => stand_in.answers.extend(answers.iter().cloned()),
+            None => own.push(StandIn { origin: origin.clone(), answers: answers.clone() }),
+        }
+    }
+    own
+}
+
+/// Header lines that can go on the wire, as they are written.
+pub(super) fn headers(headers: Option<At<Map<Lines>>>, reading: &mut Reading<'_>) -> Vec<(String, String)> {
+    let rows = headers.map(|headers| headers.value.0).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (name, values) in rows {
+        if !is_token(&name.value) {
+            reading.error(name.span.clone(), format!("{:?} cannot be the name of a header", name.value));
+        }
+        if !values.value.0.iter().all(|value| is_value(value)) {
+            let message = "a header's value cannot have control characters, or white space around it";
+            reading.error(values.span.clone(), message);
+        }
+        lines.extend(values.value.0.into_iter().map(|value| (name.value.clone(), value)));
+    }
+    lines
+}
+
+/// JSON as the public types hold it.
+pub(super) fn plain(json: Option<At<Json>>) -> Option<serde_json::Value> {
+    json.map(|json| json.value.0)
+}
+
+/// The items of an optional list.
+pub(super) fn texts(list: Option<At<Vec<At<Text>>>>) -> Vec<String> {
+    each(list).into_iter().map(|text| text.value.0).collect()
+}
