@@ -14,6 +14,7 @@ pub mod message;
 pub mod process;
 pub mod rules;
 pub mod subcommand;
+pub mod test;
 pub mod test_function;
 pub mod watch;
 

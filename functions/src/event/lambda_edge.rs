@@ -3,6 +3,7 @@
 //! A function sees text: bytes that are not UTF-8 are read as ISO-8859-1. What it leaves alone goes on byte for byte, see
 //! [`result`].
 
+pub mod given;
 mod headers;
 pub mod result;
 
@@ -16,11 +17,16 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub struct Event {
     json: Bytes,
-    subject: Range<usize>,
-    origin: Range<usize>,
+    subject: Bytes,
+    origin: Bytes,
 }
 
 impl Event {
+    fn of(json: Vec<u8>, subject: Range<usize>, origin: Range<usize>) -> Self {
+        let json = Bytes::from(json);
+        Self { subject: json.slice(subject), origin: json.slice(origin), json }
+    }
+
     /// The whole event: what the function is called with.
     pub fn json(&self) -> &Bytes {
         &self.json
@@ -28,12 +34,12 @@ impl Event {
 
     /// The JSON of `cf.request` in a request event, of `cf.response` in a response event.
     fn subject(&self) -> &[u8] {
-        &self.json[self.subject.clone()]
+        &self.subject
     }
 
     /// The JSON of `cf.request.origin`.
     fn origin(&self) -> &[u8] {
-        &self.json[self.origin.clone()]
+        &self.origin
     }
 }
 
@@ -43,7 +49,7 @@ pub fn origin_request(context: &EventContext, origin: &Origin, protocol: OriginP
     config(&mut out, context, "origin-request");
     let (subject, origin) = request_object(&mut out, context, origin, protocol, request);
     out.extend_from_slice(b"}}]}");
-    Event { json: out.into(), subject, origin }
+    Event::of(out, subject, origin)
 }
 
 /// The event of `origin-response`: what `origin` answered to `request`. The body is never shown to a function.
@@ -68,7 +74,7 @@ pub fn origin_response(
     out.push(b'}');
     let subject = start..out.len();
     out.extend_from_slice(b"}}]}");
-    Event { json: out.into(), subject, origin }
+    Event::of(out, subject, origin)
 }
 
 fn config(out: &mut Vec<u8>, context: &EventContext, event_type: &str) {

@@ -1,0 +1,120 @@
+//! What came of a case, judged: the pure half of `homefront test`.
+
+mod compare;
+mod diff;
+mod event;
+mod json;
+mod seen;
+
+pub use compare::{answer, call, log_contains, origin_request};
+pub use diff::diff;
+pub use event::{viewer_request, viewer_response};
+pub use seen::Seen;
+
+use crate::lambda::InvokeResult;
+use crate::test_function::TestResult;
+use serde_json::Value;
+use std::fmt;
+
+/// One thing that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What: the key of `expect`, and more where it has parts, as in `headers: x-cache`.
+    pub what: String,
+    /// What was expected and what came: a line, or several.
+    pub detail: String,
+}
+
+impl Mismatch {
+    /// `detail` says what was expected and what came.
+    pub fn new(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), detail: detail.into() }
+    }
+
+    /// Two values that differ.
+    pub(crate) fn values(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self::new(what, format!("expected {expected}, found {found}"))
+    }
+
+    /// A value that is missing from a text.
+    pub(crate) fn within(what: impl Into<String>, expected: impl fmt::Display, found: &str) -> Self {
+        Self::new(what, format!("expected {expected}, found:\n{}", found.trim_end()))
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.detail.contains('\n') {
+            true => write!(f, "{}:\n{}", self.what, self.detail),
+            false => write!(f, "{}: {}", self.what, self.detail),
+        }
+    }
+}
+
+/// How a call of a function ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ran {
+    /// What it returned; `None` after an error.
+    pub output: Option<Value>,
+    /// The error's text, as TestFunction or Lambda gives it.
+    pub error: Option<String>,
+    /// Why CloudFront would refuse what it returned.
+    pub refusal: Option<Refusal>,
+    /// The lines it printed, without those of the platform.
+    pub log: Vec<String>,
+    /// In percent; CloudFront Functions only.
+    pub utilization: Option<u8>,
+}
+
+/// What CloudFront says of a result that it does not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The sentence of its error page.
+    pub sentence: String,
+    /// What and where, and what it should be.
+    pub reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  {}", self.sentence, self.reason)
+    }
+}
+
+impl Ran {
+    /// Of a CloudFront Function; `refusal` is what `result.failure` comes to.
+    pub fn function(result: &TestResult, refusal: Option<Refusal>) -> Self {
+        let failed = !result.error_message.is_empty();
+        Self {
+            output: serde_json::from_str(&result.function_output).ok(),
+            error: failed.then(|| result.error_message.clone()),
+            refusal: refusal.filter(|_| !failed),
+            log: result.logs.clone(),
+            utilization: Some(result.compute_utilization),
+        }
+    }
+
+    /// Of a Lambda@Edge function; `refusal` is what CloudFront would say of its result.
+    pub fn lambda(result: &InvokeResult, refusal: Option<Refusal>) -> Self {
+        let payload = serde_json::from_slice::<Value>(&result.payload).ok();
+        let error = result.error.as_ref().map(|failure| {
+            let member = |name: &str| payload.as_ref()?.get(name)?.as_str().map(str::to_owned);
+            match (member("errorType"), member("errorMessage")) {
+                (Some(kind), Some(message)) => format!("{kind}: {message}"),
+                (None, Some(message)) => message,
+                _ => failure.detail.clone(),
+            }
+        });
+        let platform = |line: &str| ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|word| line.starts_with(word));
+        Self {
+            output: payload.filter(|_| error.is_none()),
+            refusal: refusal.filter(|_| error.is_none()),
+            error,
+            log: result.log.iter().filter(|line| !platform(line)).cloned().collect(),
+            utilization: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

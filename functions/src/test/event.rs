@@ -1,0 +1,93 @@
+//! CloudFront Functions' event object, made of messages.
+
+use crate::rules;
+use homefront_config::cases::{Request, Response};
+use serde_json::{Map, Value, json};
+
+/// The event of a viewer's request.
+pub fn viewer_request(request: &Request) -> Value {
+    event("viewer-request", request)
+}
+
+/// The event of a response to it.
+pub fn viewer_response(request: &Request, response: &Response) -> Value {
+    let mut event = event("viewer-response", request);
+    let (headers, cookies) = apart(&response.headers, "set-cookie");
+    let cookies = cookies.iter().filter_map(|line| {
+        let (pair, attributes) = line.split_once(';').map_or((*line, ""), |(pair, attributes)| (pair, attributes.trim()));
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut entry = json!({ "value": value.trim() });
+        if !attributes.is_empty() {
+            entry["attributes"] = attributes.into();
+        }
+        Some((name.trim().to_owned(), entry))
+    });
+    let status = http::StatusCode::from_u16(response.status).ok();
+    event["response"] = json!({
+        "statusCode": response.status,
+        "statusDescription": status.and_then(|status| status.canonical_reason()).unwrap_or_default(),
+        "headers": grouped(headers),
+        "cookies": grouped(cookies),
+    });
+    event
+}
+
+fn event(event_type: &str, request: &Request) -> Value {
+    let (uri, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let (headers, cookies) = apart(&request.headers, "cookie");
+    let cookies = cookies.iter().flat_map(|line| line.split(';')).map(str::trim).filter(|pair| !pair.is_empty());
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name.to_owned(), json!({ "value": value }))
+    };
+    json!({
+        "version": "1.0",
+        "context": {
+            "distributionDomainName": "d111111abcdef8.cloudfront.net",
+            "distributionId": "EDFDVBD6EXAMPLE",
+            "eventType": event_type,
+            "requestId": "4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ==",
+        },
+        "viewer": { "ip": request.viewer_ip.to_string() },
+        "request": {
+            "method": request.method,
+            "uri": uri,
+            "querystring": grouped(query.split('&').filter(|text| !text.is_empty()).map(pair)),
+            "headers": grouped(headers),
+            "cookies": grouped(cookies.map(pair)),
+        },
+    })
+}
+
+/// The lines of `separate`, and the others as entries, without those that functions never see.
+fn apart<'a>(
+    lines: &'a [(String, String)],
+    separate: &str,
+) -> (impl Iterator<Item = (String, Value)> + 'a, Vec<&'a str>) {
+    let is_separate = |name: &str| name.eq_ignore_ascii_case(separate);
+    let own = lines.iter().filter(|(name, _)| is_separate(name)).map(|(_, value)| value.as_str()).collect();
+    let separate = separate.to_owned();
+    let others = lines
+        .iter()
+        .filter(move |(name, _)| !name.eq_ignore_ascii_case(&separate) && !rules::disallowed(name))
+        .map(|(name, value)| (name.to_ascii_lowercase(), json!({ "value": value })));
+    (others, own)
+}
+
+/// The first value of a name is its `value`; several are its `multiValue`, too.
+fn grouped(entries: impl Iterator<Item = (String, Value)>) -> Map<String, Value> {
+    let mut section = Map::new();
+    for (name, entry) in entries {
+        if !section.contains_key(&name) {
+            section.insert(name, entry);
+            continue;
+        }
+        let first = &mut section[&name];
+        if let Some(Value::Array(several)) = first.get_mut("multiValue") {
+            several.push(entry);
+        } else {
+            first["multiValue"] = json!([first.clone(), entry]);
+        }
+    }
+    section
+}
