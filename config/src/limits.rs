@@ -74,6 +74,13 @@ pub const JWKS_RETRY_S: u64 = 30;
 pub const JWKS_DEMAND_INTERVAL_S: u64 = 10;
 /// Bytes of the configuration file.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 4 * 1_048_576;
+/// The least that a function's budget is in a test case: a busy machine fails no case. What a call may cost is for
+/// `utilization_max` to say.
+pub const CASE_FUNCTION_BUDGET_MIN: Duration = Duration::from_secs(10);
+/// Of one answer to a test case, until its end.
+pub const CASE_ANSWER_TIMEOUT: Duration = Duration::from_mins(3);
+/// Bytes of the body of an answer to a test case.
+pub const CASE_BODY_BYTES_MAX: usize = 64 * 1_048_576;
 /// Seconds that one step of a test case may move the clock.
 pub const CASE_CLOCK_S_MAX: u64 = 10 * 365 * 86_400;
 /// Requests that a test case may expect an origin to get in one step.

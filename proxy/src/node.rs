@@ -125,7 +125,7 @@ impl Node {
             clock,
             routes: Routes::new(deployed),
             verifiers: Arc::new(verifiers),
-            resolver: Resolver::new(),
+            resolver: Resolver::new(&config.hosts),
             edge_code,
             access_log: config.log.access.as_ref().map(open).transpose()?,
         })

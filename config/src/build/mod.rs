@@ -53,5 +53,6 @@ pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {
         distributions: distributions?,
         functions: shared.functions.into_items()?,
         lambdas: shared.lambdas.into_items()?,
+        hosts: Vec::new(),
     })
 }

@@ -248,8 +248,9 @@ impl Builder<'_, '_> {
     }
 
     fn request(&mut self, request: At<raw::Request>, asks: Asks) -> Option<Request> {
-        let At { value: request, .. } = request;
+        let At { value: request, span } = request;
         if asks == Asks::Node {
+            self.https_possible(request.scheme.as_ref());
             self.refuse("viewer_ip", request.viewer_ip.as_ref(), "a node sees the address its viewer has");
         } else {
             const WHY: &str = "a CloudFront Function does not see it";
@@ -270,14 +271,42 @@ impl Builder<'_, '_> {
         let target = request.path.map(|path| path.at(path.value.0.clone()));
         let target = target.filter(|target| self.target(target));
         let headers = headers(request.headers, self.reading);
+        let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, host)| host.clone());
+        let host = host.or_else(|| self.only_host(&span, asks));
         Some(Request {
             method,
             target: target?.value,
+            host: host?,
             headers,
             body: value(request.body).unwrap_or_default(),
             scheme: value(request.scheme).unwrap_or(raw::Scheme::Http),
             viewer_ip,
         })
+    }
+
+    /// The name of the one distribution, for a request that names none.
+    fn only_host(&mut self, span: &Range<usize>, asks: Asks) -> Option<String> {
+        match &self.config.distributions[..] {
+            [first, ..] if asks == Asks::Function => Some(first.domain_name.clone()),
+            [only] => {
+                let alias = only.aliases.iter().find(|alias| !alias.starts_with("*."));
+                Some(alias.unwrap_or(&only.domain_name).clone())
+            }
+            _ => {
+                self.reading
+                    .error(span.clone(), "the configuration has several distributions: which is asked?")
+                    .hint("say it with `headers = { Host = \"…\" }`");
+                None
+            }
+        }
+    }
+
+    fn https_possible(&mut self, scheme: Option<&At<raw::Scheme>>) {
+        if let Some(At { value: raw::Scheme::Https, span }) = scheme
+            && self.config.listen.certificate.is_none()
+        {
+            self.reading.error(span.clone(), "no distribution of the configuration has a `viewer_certificate`");
+        }
     }
 
     /// Whether it can go on the wire. What CloudFront refuses, a case may ask for.

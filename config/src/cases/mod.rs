@@ -94,7 +94,9 @@ pub struct Request {
     pub method: String,
     /// Path and query; begins with `/`.
     pub target: String,
-    /// Lines in the order of the file.
+    /// The `Host`.
+    pub host: String,
+    /// Lines in the order of the file; without `Host` when the case says nothing of it.
     pub headers: Vec<(String, String)>,
     /// May be empty.
     pub body: String,

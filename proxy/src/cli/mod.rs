@@ -4,6 +4,7 @@ mod check;
 mod invoke;
 mod quickstart;
 mod serve;
+mod test;
 
 use clap::{Parser, Subcommand};
 use homefront_config::{Config, Warning};
@@ -62,8 +63,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run the cases beside functions and distributions.
+    ///
+    /// Reads every cases.toml and *.cases.toml, runs each case against its function or against a node of its own, and prints what
+    /// differs from what is expected. Exits with 0 when something ran and all of it passed, with 1 when a case failed, with 2 when
+    /// a file is wrong or there is no case.
+    Test(test::Arguments),
     /// Print the JSON Schema of the configuration, for editors.
-    Schema,
+    Schema {
+        /// The schema of case files instead.
+        #[arg(long)]
+        cases: bool,
+    },
 }
 
 /// The exit code of a wrong configuration, event or name.
@@ -75,8 +86,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve { file, origin, listen } => serve::run(file, origin, listen),
         Command::Check { file } => check::run(&file),
         Command::Invoke { name, event, config, json } => invoke::run(&name, &event, &config, json),
-        Command::Schema => {
-            print(homefront_config::schema::json_schema().trim_end());
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Schema { cases } => {
+            use homefront_config::schema::{case_schema, json_schema};
+            print(if cases { case_schema() } else { json_schema() }.trim_end());
             ExitCode::SUCCESS
         }
     }
