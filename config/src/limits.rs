@@ -76,7 +76,7 @@ pub const JWKS_DEMAND_INTERVAL_S: u64 = 10;
 pub const CONFIG_FILE_BYTES_MAX: u64 = 4 * 1_048_576;
 /// The least that a function's budget is in a test case: a busy machine fails no case. What a call may cost is for
 /// `utilization_max` to say.
-pub const CASE_FUNCTION_BUDGET_MIN: Duration = Duration::from_secs(10);
+pub const CASE_FUNCTION_BUDGET_MIN: Duration = Duration::from_secs(5);
 /// Of one answer to a test case, until its end.
 pub const CASE_ANSWER_TIMEOUT: Duration = Duration::from_mins(3);
 /// Bytes of the body of an answer to a test case.

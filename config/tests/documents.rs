@@ -53,3 +53,39 @@ fn the_readme_shows_configurations_that_are_read() {
 fn the_guide_shows_configurations_that_are_read() {
     every_configuration_of("docs/guide.md");
 }
+
+/// What the cases in documents are about.
+const TESTED: &str = r#"
+[[distribution]]
+origin = [{ id = "app", domain_name = "app.internal" }]
+default_behavior = { target_origin = "app" }
+[[function]]
+name = "rewrite"
+code = "functions/rewrite.js"
+[[function]]
+name = "members"
+code = "functions/rewrite.js"
+[[function]]
+name = "security-headers"
+code = "functions/rewrite.js"
+[[lambda]]
+name = "robots"
+runtime = "python3"
+handler = "hello.lambda_handler"
+code = "lambda/hello"
+"#;
+
+#[test]
+fn the_page_about_testing_shows_cases_that_are_read() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md")).unwrap();
+    let folder = site();
+    fs::write(folder.path().join("homefront.toml"), TESTED).unwrap();
+    fs::create_dir(folder.path().join("events")).unwrap();
+    fs::write(folder.path().join("events/no-cookie.json"), "{}").unwrap();
+    let blocks: Vec<_> = text.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    assert!(blocks.len() > 3, "the page shows no case");
+    for block in blocks {
+        let read = homefront_config::cases::parse("cases.toml", block, folder.path(), &|_| None);
+        assert!(read.is_ok_and(|file| !file.cases.is_empty()), "{block}");
+    }
+}

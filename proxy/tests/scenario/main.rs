@@ -27,6 +27,7 @@ mod reloading;
 mod replaced_bodies;
 mod routing;
 mod stopping;
+mod testing;
 mod ttl;
 mod uploads;
 mod viewer_functions;

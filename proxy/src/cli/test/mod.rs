@@ -84,6 +84,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
             vec![path.clone()]
         };
         for file in found {
+            let file = file.strip_prefix(".").map(Path::to_owned).unwrap_or(file);
             if !files.contains(&file) {
                 files.push(file);
             }
@@ -111,7 +112,6 @@ impl<'a> Runner<'a> {
     /// Runs the cases of a file, telling of each as it ends.
     async fn file(&mut self, path: &Path, report: &mut Report) {
         let name = path.display().to_string();
-        let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
         match cases::load(path, &|name| std::env::var(name).ok()) {
             Ok(file) => {
                 report.file(&name);
