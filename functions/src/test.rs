@@ -44,10 +44,8 @@ impl Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.detail.contains('\n') {
-            true => write!(f, "{}:\n{}", self.what, self.detail),
-            false => write!(f, "{}: {}", self.what, self.detail),
-        }
+        let separator = if self.detail.contains('\n') { '\n' } else { ' ' };
+        write!(f, "{}:{separator}{}", self.what, self.detail)
     }
 }
 
@@ -105,7 +103,8 @@ impl Ran {
                 _ => failure.detail.clone(),
             }
         });
-        let platform = |line: &str| ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|word| line.starts_with(word));
+        let platform =
+            |line: &str| ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|word| line.starts_with(word));
         Self {
             output: payload.filter(|_| error.is_none()),
             refusal: refusal.filter(|_| error.is_none()),

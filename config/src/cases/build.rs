@@ -1,7 +1,9 @@
 //! From the case file as it is written to cases that cannot be wrong.
 
 use super::raw::{self, Json, Lines};
-use super::{Answer, Case, CaseError, CaseFile, Event, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find};
+use super::{
+    Answer, Case, CaseError, CaseFile, Event, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find,
+};
 use crate::build::{is_token, is_value, unknown};
 use crate::language::collection::Map;
 use crate::language::scalar::{Text, value};
@@ -121,7 +123,7 @@ impl Builder<'_, '_> {
             }
             (Some(_), None) => self.function(case, span),
             (None, Some(_)) => self.lambda(case, span),
-            (None, None) => self.node(case, span, shared),
+            (None, None) => Some(self.node(case, span, shared)),
         }
     }
 
@@ -184,16 +186,14 @@ impl Builder<'_, '_> {
         span: &Range<usize>,
         runs: expect::Runs,
     ) -> Option<FunctionExpect> {
-        match expect {
-            Some(expect) => expect::of_function(expect, runs, self.reading),
-            None => {
-                self.missing(span, "the case needs an `expect`");
-                None
-            }
-        }
+        let Some(expect) = expect else {
+            self.missing(span, "the case needs an `expect`");
+            return None;
+        };
+        expect::of_function(expect, runs, self.reading)
     }
 
-    fn node(&mut self, mut case: raw::Case, span: &Range<usize>, shared: &[StandIn]) -> Option<Trial> {
+    fn node(&mut self, mut case: raw::Case, span: &Range<usize>, shared: &[StandIn]) -> Trial {
         const WHY: &str = "this case asks a node; with `function` or `lambda` it would run one function";
         self.refuse("event", case.event.as_ref(), WHY);
         self.refuse("response", case.response.as_ref(), WHY);
@@ -219,9 +219,11 @@ impl Builder<'_, '_> {
             (Some(_), Some(request)) => {
                 self.reading.error(request.span, "a case has one `request` or several in `step`, not both");
             }
-            (None, None) => self.missing(span, "the case does nothing: it needs a `request`, a `function` or a `lambda`"),
+            (None, None) => {
+                self.missing(span, "the case does nothing: it needs a `request`, a `function` or a `lambda`");
+            }
         }
-        Some(Trial::Node { steps, stand_ins, log_contains })
+        Trial::Node { steps, stand_ins, log_contains }
     }
 
     fn step(&mut self, row: raw::Step, log_contains: &mut Vec<String>) -> Option<Step> {
@@ -258,15 +260,13 @@ impl Builder<'_, '_> {
             self.refuse("scheme", request.scheme.as_ref(), WHY);
         }
         let method = request.method.map_or_else(|| "GET".to_owned(), |method| method.value.0);
-        let viewer_ip = match request.viewer_ip {
+        let viewer_ip = match request.viewer_ip.map(|ip| (ip.value.0.parse(), ip)) {
             None => EXAMPLE_VIEWER,
-            Some(ip) => match ip.value.0.parse() {
-                Ok(address) => address,
-                Err(_) => {
-                    self.reading.error(ip.span, format!("{:?} is not an IP address", ip.value.0));
-                    return None;
-                }
-            },
+            Some((Ok(address), _)) => address,
+            Some((Err(_), ip)) => {
+                self.reading.error(ip.span, format!("{:?} is not an IP address", ip.value.0));
+                return None;
+            }
         };
         let target = request.path.map(|path| path.at(path.value.0.clone()));
         let target = target.filter(|target| self.target(target));

@@ -149,9 +149,24 @@ impl Keys {
             };
         }
         present!(
-            status, headers, present_headers, absent_headers, body, body_contains, uri, querystring, output,
-            output_contains, log, log_contains, utilization_max, error_contains, refused_contains, origin_requests,
-            origin_request, snapshot,
+            status,
+            headers,
+            present_headers,
+            absent_headers,
+            body,
+            body_contains,
+            uri,
+            querystring,
+            output,
+            output_contains,
+            log,
+            log_contains,
+            utilization_max,
+            error_contains,
+            refused_contains,
+            origin_requests,
+            origin_request,
+            snapshot,
         );
         if keys.is_empty() && !reading.is_broken(&expect.span) {
             reading.error(expect.span.clone(), "`expect` expects nothing, so the case could not fail");

@@ -14,7 +14,9 @@ const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
 /// Whether a file has the name of a case file.
 pub fn is_case_file(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name == "cases.toml" || name.ends_with(".cases.toml"))
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name == "cases.toml" || name.ends_with(".cases.toml"))
 }
 
 /// Every case file in a folder and the folders in it, by path. Hidden folders and what tools made are left out, and links to
@@ -70,7 +72,8 @@ mod tests {
             fs::write(file, "").unwrap();
         }
         let found = find(folder.path()).unwrap();
-        let found: Vec<_> = found.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        let found: Vec<_> =
+            found.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(found, ["a/cases.toml", "b/rewrite.cases.toml", "cases.toml"]);
         assert_eq!(nearest_config(&folder.path().join("a/deep/down")), Some(folder.path().join("a/homefront.toml")));
     }

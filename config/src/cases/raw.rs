@@ -205,20 +205,21 @@ fn json(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<serde_json::Value>
     Some(match node.get_ref() {
         DeValue::String(_) => reading.text(node, &Shape::Json)?.into(),
         DeValue::Boolean(value) => (*value).into(),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => number.into(),
-            Err(_) => {
+        DeValue::Integer(number) => {
+            let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) else {
                 reading.error(node.span(), format!("the number {number} is too large"));
                 return None;
-            }
-        },
-        DeValue::Float(number) => match number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
-            Some(number) => serde_json::Value::Number(number),
-            None => {
+            };
+            number.into()
+        }
+        DeValue::Float(number) => {
+            let finite = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+            let Some(number) = finite else {
                 reading.error(node.span(), format!("JSON has no number {number}"));
                 return None;
-            }
-        },
+            };
+            serde_json::Value::Number(number)
+        }
         DeValue::Array(items) => items.iter().map(|item| json(item, reading)).collect::<Option<Vec<_>>>()?.into(),
         DeValue::Table(table) => {
             let mut members: Vec<_> = table.iter().collect();

@@ -50,7 +50,7 @@ fn log(expect: &FunctionExpect, ran: &Ran, mismatches: &mut Vec<Mismatch>) {
     if let Some(lines) = &expect.log
         && *lines != ran.log
     {
-        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text = |lines: &[String]| lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>();
         mismatches.push(Mismatch::new("log", diff(&text(lines), &text(&ran.log))));
     }
     mismatches.extend(log_contains(&expect.log_contains, &ran.log));
@@ -136,14 +136,20 @@ fn body(expect: &MessageExpect, seen: &Seen, place: &str, mismatches: &mut Vec<M
 fn contains(what: &str, part: &str, found: &str, mismatches: &mut Vec<Mismatch>) {
     if !found.contains(part) {
         let expected = format!("{part:?} in it");
-        mismatches.push(match found.contains('\n') {
-            true => Mismatch::within(what, expected, found),
-            false => Mismatch::values(what, expected, format!("{found:?}")),
+        mismatches.push(if found.contains('\n') {
+            Mismatch::within(what, expected, found)
+        } else {
+            Mismatch::values(what, expected, format!("{found:?}"))
         });
     }
 }
 
-fn optional<T: AsRef<str> + ?Sized>(what: &str, expected: Option<&T>, found: Option<&T>, mismatches: &mut Vec<Mismatch>) {
+fn optional<T: AsRef<str> + ?Sized>(
+    what: &str,
+    expected: Option<&T>,
+    found: Option<&T>,
+    mismatches: &mut Vec<Mismatch>,
+) {
     let Some(expected) = expected.map(AsRef::as_ref) else { return };
     let found = found.map(AsRef::as_ref);
     if found != Some(expected) {

@@ -13,14 +13,15 @@ pub fn viewer_request(request: &Request) -> Value {
 pub fn viewer_response(request: &Request, response: &Response) -> Value {
     let mut event = event("viewer-response", request);
     let (headers, cookies) = apart(&response.headers, "set-cookie");
-    let cookies = cookies.iter().filter_map(|line| {
-        let (pair, attributes) = line.split_once(';').map_or((*line, ""), |(pair, attributes)| (pair, attributes.trim()));
+    let cookies = cookies.iter().map(|line| {
+        let (pair, attributes) =
+            line.split_once(';').map_or((*line, ""), |(pair, attributes)| (pair, attributes.trim()));
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let mut entry = json!({ "value": value.trim() });
         if !attributes.is_empty() {
             entry["attributes"] = attributes.into();
         }
-        Some((name.trim().to_owned(), entry))
+        (name.trim().to_owned(), entry)
     });
     let status = http::StatusCode::from_u16(response.status).ok();
     event["response"] = json!({

@@ -1,5 +1,5 @@
 //! What came of cases, judged: every message a person can meet.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect, reason = "tests")]
 
 use super::*;
 use homefront_config::cases::{
@@ -9,7 +9,8 @@ use serde_json::json;
 
 /// The expectation of a case that runs a function, written as in a case file.
 fn expect(text: &str) -> FunctionExpect {
-    let text = format!("[[case]]\nname = \"a\"\nfunction = \"f\"\nrequest = {{ path = \"/\" }}\nexpect = {{ {text} }}\n");
+    let text =
+        format!("[[case]]\nname = \"a\"\nfunction = \"f\"\nrequest = {{ path = \"/\" }}\nexpect = {{ {text} }}\n");
     match trial(&text) {
         Trial::Function { expect, .. } => expect,
         other => panic!("{other:?}"),
@@ -174,7 +175,8 @@ fn a_value_that_was_changed_replaces_the_first_of_several_and_changed_several_co
 
 #[test]
 fn a_lambdas_result_is_a_message_too() {
-    let response = json!({"status": "404", "headers": {"x-a": [{"key": "X-A", "value": "1"}, {"value": "2"}]}, "body": "no"});
+    let response =
+        json!({"status": "404", "headers": {"x-a": [{"key": "X-A", "value": "1"}, {"value": "2"}]}, "body": "no"});
     let seen = Seen::lambda_output(&response).unwrap();
     assert_eq!((seen.status, seen.lines("X-A"), seen.body.as_deref()), (Some(404), vec!["1", "2"], Some(&b"no"[..])));
     let seen = Seen::lambda_output(&json!({"uri": "/a", "querystring": "b=c", "headers": {}})).unwrap();
@@ -183,7 +185,8 @@ fn a_lambdas_result_is_a_message_too() {
 
 #[test]
 fn a_lambdas_log_and_error_are_without_the_platforms_lines() {
-    let failure = crate::Failure { kind: crate::FailureKind::LambdaExecution, sentence: None, detail: "gone".to_owned() };
+    let failure =
+        crate::Failure { kind: crate::FailureKind::LambdaExecution, sentence: None, detail: "gone".to_owned() };
     let lines = ["START RequestId: 1 Version: 1", "hello", "END RequestId: 1", "REPORT RequestId: 1"];
     let result = InvokeResult {
         payload: r#"{"errorType":"ValueError","errorMessage":"boom"}"#.into(),
@@ -236,6 +239,7 @@ fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
     let request = Request {
         method: "GET".to_owned(),
         target: "/a?b=1&c&b=2".to_owned(),
+        host: "www.example.com".to_owned(),
         headers: lines(&[
             ("Host", "www.example.com"),
             ("Accept", "x"),

@@ -166,6 +166,7 @@ mod tests {
           serve   Run a node; without FILE, the quickstart example
           check   Print all that is wrong with a configuration and its functions
           invoke  Run one function on one event
+          test    Run the cases beside functions and distributions
           schema  Print the JSON Schema of the configuration, for editors
           help    Print this message or the help of the given subcommand(s)
 

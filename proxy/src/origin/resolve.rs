@@ -20,7 +20,10 @@ const NAMES_MAX: u64 = 10_000;
 impl Resolver {
     /// `hosts` are names whose addresses are known.
     pub(crate) fn new(hosts: &[(String, IpAddr)]) -> Self {
-        Self { hosts: hosts.into(), known: Cache::builder().max_capacity(NAMES_MAX).time_to_live(limits::DNS_TTL).build() }
+        Self {
+            hosts: hosts.into(),
+            known: Cache::builder().max_capacity(NAMES_MAX).time_to_live(limits::DNS_TTL).build(),
+        }
     }
 
     /// The address to try at the `attempt`th attempt (0 is the first): the addresses of a name take turns.

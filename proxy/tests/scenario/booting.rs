@@ -231,9 +231,14 @@ async fn a_file_that_is_not_there_is_one_clear_line() {
 async fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    for words in
-        [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["invoke", "--help"], &["schema", "--help"]]
-    {
+    for words in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["invoke", "--help"],
+        &["test", "--help"],
+        &["schema", "--help"],
+    ] {
         let ended = binary::run(binary::command(folder.path(), words)).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{words:?}");
         text.push_str(&format!("$ homefront {}\n{}\n", words.join(" "), ended.stdout));

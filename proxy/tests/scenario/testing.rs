@@ -1,7 +1,7 @@
 //! `homefront test`: cases of functions and whole distributions, and everything it says of them.
 
-use crate::harness::binary::{self, Ended};
 use crate::harness::Authority;
+use crate::harness::binary::{self, Ended};
 use std::fmt::Write as _;
 use std::path::Path;
 use tempfile::TempDir;
@@ -106,7 +106,7 @@ async fn told(folder: &TempDir, words: &[&str]) -> String {
     if !stderr.is_empty() {
         let _ = write!(said, "(standard error)\n{stderr}");
     }
-    let _ = write!(said, "(exit code {})\n", code.unwrap());
+    let _ = writeln!(said, "(exit code {})", code.unwrap());
     said.replace(folder.path().to_str().unwrap(), "[folder]")
 }
 
@@ -254,7 +254,8 @@ async fn what_differs_is_shown_case_by_case() {
 
 #[tokio::test]
 async fn a_wrong_case_file_is_told_with_its_places_and_the_others_are_run() {
-    const WRONG: &str = "[[case]]\nname = \"a\"\nfunction = \"rewrit\"\nrequest = { path = \"/\" }\nexpct = { uri = \"/\" }\n";
+    const WRONG: &str =
+        "[[case]]\nname = \"a\"\nfunction = \"rewrit\"\nrequest = { path = \"/\" }\nexpct = { uri = \"/\" }\n";
     const GOOD: &str = "[[case]]\nname = \"a\"\nfunction = \"rewrite\"\nrequest = { path = \"/\" }\nexpect = { uri = \"/index.html\" }\n";
     let folder = folder(&[("a/wrong.cases.toml", WRONG), ("b/rewrite.cases.toml", GOOD)]);
     insta::assert_snapshot!(told(&folder, &[]).await);
@@ -262,14 +263,16 @@ async fn a_wrong_case_file_is_told_with_its_places_and_the_others_are_run() {
 
 #[tokio::test]
 async fn a_wrong_configuration_is_told_as_check_tells_it() {
-    let case = "config = \"site.toml\"\n[[case]]\nname = \"a\"\nrequest = { path = \"/\" }\nexpect = { status = 200 }\n";
+    let case =
+        "config = \"site.toml\"\n[[case]]\nname = \"a\"\nrequest = { path = \"/\" }\nexpect = { status = 200 }\n";
     let folder = folder(&[("cases.toml", case), ("site.toml", "[[distribution]]\norigins = []\n")]);
     insta::assert_snapshot!(told(&folder, &[]).await);
 }
 
 #[tokio::test]
 async fn no_case_is_a_failure() {
-    let folder = folder(&[("some/cases.toml", PASSING), ("some/events/origin-request.json", EVENT), ("empty/cases.txt", "")]);
+    let folder =
+        folder(&[("some/cases.toml", PASSING), ("some/events/origin-request.json", EVENT), ("empty/cases.txt", "")]);
     let mut said = String::new();
     for words in [&["empty"][..], &["nowhere"], &["--filter", "no such name", "."], &["empty", "some/none.toml"]] {
         said += &told(&folder, words).await;
@@ -280,7 +283,8 @@ async fn no_case_is_a_failure() {
 
 #[tokio::test]
 async fn a_filter_and_a_path_choose_cases() {
-    let folder = folder(&[("some/cases.toml", PASSING), ("some/events/origin-request.json", EVENT), ("other/cases.toml", "?")]);
+    let folder =
+        folder(&[("some/cases.toml", PASSING), ("some/events/origin-request.json", EVENT), ("other/cases.toml", "?")]);
     insta::assert_snapshot!(told(&folder, &["some", "--filter", "Lambda"]).await);
     let by_file = run(folder.path(), &["some/cases.toml", "-f", "some/"]).await;
     assert_eq!((by_file.code, by_file.stdout.contains("6 passed")), (Some(0), true), "{}", by_file.stdout);
@@ -403,6 +407,10 @@ expect = { status = 404, body = "gone", origin_requests = 1 }
         ("key.pem", &pair.private_key),
     ]);
     insta::assert_snapshot!(told(&folder, &[]).await);
-    std::fs::write(folder.path().join("cases.toml"), "[[case]]\nname = \"a\"\nrequest = { path = \"/\" }\nexpect = { status = 200 }\n").unwrap();
+    std::fs::write(
+        folder.path().join("cases.toml"),
+        "[[case]]\nname = \"a\"\nrequest = { path = \"/\" }\nexpect = { status = 200 }\n",
+    )
+    .unwrap();
     insta::assert_snapshot!(told(&folder, &[]).await);
 }

@@ -1,10 +1,11 @@
 //! An event that somebody wrote, for `homefront invoke` and `homefront test`: read back into what CloudFront would have made it
 //! of, so that what a function returns for it can be judged.
 
-use super::{Event, result, string};
+use super::{Event, result};
 use crate::{Failure, Headers, Request, Response, Verdict};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 
 /// Why an event is none of Lambda@Edge's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,13 +31,19 @@ impl Given {
             "origin-request" => None,
             "origin-response" => Some(response(&cf.object("response")?)?),
             "viewer-request" | "viewer-response" => {
-                return Err(cf.object("config")?.wrong("eventType", "Homefront runs Lambda@Edge on origin events only"));
+                return Err(cf
+                    .object("config")?
+                    .wrong("eventType", "Homefront runs Lambda@Edge on origin events only"));
             }
-            _ => return Err(cf.object("config")?.wrong("eventType", "must be \"origin-request\" or \"origin-response\"")),
+            _ => {
+                return Err(cf
+                    .object("config")?
+                    .wrong("eventType", "must be \"origin-request\" or \"origin-response\""));
+            }
         };
         let request = cf.object("request")?;
         let subject = if response.is_some() { cf.members.get("response") } else { cf.members.get("request") };
-        let bytes = |value: Option<&Value>| Bytes::from(value.map(Value::to_string).unwrap_or_else(|| "null".to_owned()));
+        let bytes = |value: Option<&Value>| Bytes::from(value.map_or_else(|| "null".to_owned(), Value::to_string));
         let event = Event {
             json: event.to_string().into(),
             subject: bytes(subject),
@@ -124,9 +131,8 @@ impl<'a> Object<'a> {
             path.push_str(if path.is_empty() { "" } else { "." });
             path.push_str(name);
         } else {
-            let mut quoted = Vec::new();
-            string(&mut quoted, name);
-            path.push_str(&format!("[{}]", String::from_utf8_lossy(&quoted)));
+            // Writing to a string cannot fail.
+            let _ = write!(path, "[{name:?}]");
         }
         path
     }

@@ -30,8 +30,7 @@ pub(super) async fn function(
     let function = Function { budget: function.budget.max(CASE_FUNCTION_BUDGET_MIN), ..function.clone() };
     let since = Clock::default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (text, executable) = (event.to_string(), &runner.workers.executable);
-    let called =
-        runner::run(&function, text.as_bytes(), since.as_millis() as u64, &runner.spawner, executable).await;
+    let called = runner::run(&function, text.as_bytes(), since.as_millis() as u64, &runner.spawner, executable).await;
     match called {
         Ok(result) => {
             let ran = Ran::function(&result, result.failure.as_ref().map(refusal));

@@ -5,12 +5,15 @@ use super::stand_in::{Asked, Log, Serving};
 use super::viewer;
 use crate::clock::Clock;
 use crate::server::Server;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use homefront_config::cases::{AnswerExpect, StandIn, Step};
 use homefront_config::log::LogTarget;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
 use homefront_config::{Config, Function, limits};
 use homefront_functions::edge_code::Workers;
 use homefront_functions::test::{self, Mismatch, Seen};
+use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -83,7 +86,8 @@ fn private(config: &Config, function_log: &Path) -> Config {
         let distribution = Arc::make_mut(distribution);
         for behavior in distribution.behaviors.iter_mut().chain([&mut distribution.default_behavior]) {
             let associations = &mut Arc::make_mut(behavior).associations;
-            for function in [&mut associations.viewer_request, &mut associations.viewer_response].into_iter().flatten() {
+            for function in [&mut associations.viewer_request, &mut associations.viewer_response].into_iter().flatten()
+            {
                 patient(function);
             }
         }
@@ -156,17 +160,15 @@ fn told(seen: &Seen) -> String {
         let _ = writeln!(text, "{name}: {value}");
     }
     let body = seen.body.as_deref().unwrap_or_default();
+    text.push('\n');
     match std::str::from_utf8(body) {
-        Ok(body) => text.push_str(&format!("\n{body}")),
-        Err(_) => text.push_str(&format!("\n[{} bytes, SHA-256 {}]", body.len(), sha256(body))),
+        Ok(body) => text.push_str(body),
+        Err(_) => {
+            let _ = write!(text, "[{} bytes, SHA-256 {}]", body.len(), STANDARD.encode(Sha256::digest(body)));
+        }
     }
     if !text.ends_with('\n') {
         text.push('\n');
     }
     text
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use sha2::{Digest as _, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -92,7 +92,11 @@ impl Report {
             (self.files.iter().map(|file| file.snapshots_written).sum(), "snapshots written"),
         ];
         for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
-            let what = if count == 1 { what.replace("files", "file").replace("snapshots", "snapshot") } else { what.to_owned() };
+            let what = if count == 1 {
+                what.replace("files", "file").replace("snapshots", "snapshot")
+            } else {
+                what.to_owned()
+            };
             parts.push(format!("{count} {what}"));
         }
         let sum = parts.join(", ");
@@ -130,7 +134,11 @@ impl ReportedCase {
             return format!("  ok      {}", self.name);
         }
         let mut text = format!("  FAILED  {}\n          at {file}:{}", self.name, self.line);
-        for line in self.mismatches.iter().flat_map(|mismatch| mismatch.to_string().lines().map(str::to_owned).collect::<Vec<_>>()) {
+        for line in self
+            .mismatches
+            .iter()
+            .flat_map(|mismatch| mismatch.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+        {
             // Writing to a string cannot fail.
             let _ = write!(text, "\n          {line}");
         }

@@ -60,7 +60,11 @@ impl Drop for Serving {
     }
 }
 
-async fn answer(answers: &[Answer], log: &Log, request: http::Request<Incoming>) -> http::Result<http::Response<Full<Bytes>>> {
+async fn answer(
+    answers: &[Answer],
+    log: &Log,
+    request: http::Request<Incoming>,
+) -> http::Result<http::Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
