@@ -112,7 +112,7 @@ fn lines_of_a_log_are_compared_as_a_whole() {
       one
     + two
     log_contains:
-    expected a line with "three", found 
+    expected a line with "three", found:
     one
     two
     "#);
@@ -151,7 +151,7 @@ fn an_error_and_a_refusal_fail_a_case_that_does_not_expect_them() {
     the function failed: could not run. Error: boom
     refused_contains = "uri", and it is refused:
     refused_contains:
-    expected "uri" in it, found 
+    expected "uri" in it, found:
     CloudFront's sentence.
       the host was changed
     refused_contains = "uri", and it is fine:
