@@ -31,6 +31,13 @@ pub struct FunctionSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FunctionId(pub(crate) u32);
 
+/// What loading a function found out, so that the same source need not be judged again in another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// It changes built-ins on purpose.
+    pub modifies_built_ins: bool,
+}
+
 /// Why a function cannot be loaded. On CloudFront every request of such a function is throttled (503).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -136,6 +143,13 @@ enum Contexts {
     Open(Vec<Realm>),
 }
 
+impl Contexts {
+    /// None yet.
+    fn of(proof: Proof) -> Self {
+        if proof.modifies_built_ins { Self::Open(Vec::new()) } else { Self::Frozen(None) }
+    }
+}
+
 /// Contexts kept ready for a function that changes built-ins.
 const OPEN_CONTEXTS_READY: usize = 4;
 
@@ -153,6 +167,18 @@ impl Engine {
         let loaded = Loaded::new(source)?;
         self.functions.push(loaded);
         Ok(FunctionId(self.functions.len() as u32 - 1))
+    }
+
+    /// Compiles a function that was loaded before, somewhere: a third of the work.
+    pub fn load_proven(&mut self, source: FunctionSource, proof: Proof) -> Result<FunctionId, LoadError> {
+        let loaded = Loaded::proven(source, proof)?;
+        self.functions.push(loaded);
+        Ok(FunctionId(self.functions.len() as u32 - 1))
+    }
+
+    /// What loading a function found out.
+    pub fn proof(&self, id: FunctionId) -> Proof {
+        Proof { modifies_built_ins: self.modifies_built_ins(id) }
     }
 
     /// Compiles newer code in place of a function's. On an error the function is what it was.
@@ -247,14 +273,33 @@ impl Loaded {
         if !trial.has_handler {
             return Err(LoadError::of_source(realm::NO_HANDLER));
         }
-        let contexts = if trial.modifies_built_ins {
-            Contexts::Open(Vec::new())
-        } else {
-            Contexts::Frozen(Some(Box::new(Realm::new(edition, &wrapped, Protection::Frozen)?)))
-        };
-        let mut loaded = Self { name, edition, wrapped, store, contexts, vain_retries: 0 };
-        loaded.prepare();
-        Ok(loaded)
+        Self::prepared(Self {
+            name,
+            edition,
+            wrapped,
+            store,
+            contexts: Contexts::of(Proof { modifies_built_ins: trial.modifies_built_ins }),
+            vain_retries: 0,
+        })
+    }
+
+    /// A function whose source [`Loaded::new`] has taken before.
+    fn proven(source: FunctionSource, proof: Proof) -> Result<Self, LoadError> {
+        let FunctionSource { name, runtime, fidelity, code, store } = source;
+        let edition = Edition { runtime, fidelity };
+        let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
+        let wrapped = source::wrap_proven(code, runtime)?;
+        Self::prepared(Self { name, edition, wrapped, store, contexts: Contexts::of(proof), vain_retries: 0 })
+    }
+
+    /// With the contexts of its first calls. An error: it does not compile.
+    fn prepared(mut self) -> Result<Self, LoadError> {
+        if let Contexts::Frozen(None) = self.contexts {
+            let realm = Realm::new(self.edition, &self.wrapped, Protection::Frozen)?;
+            self.contexts = Contexts::Frozen(Some(Box::new(realm)));
+        }
+        self.prepare();
+        Ok(self)
     }
 
     fn realm(&self, protection: Protection) -> Realm {

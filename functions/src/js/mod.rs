@@ -39,7 +39,7 @@ mod text_coding;
 pub mod worker;
 
 pub(crate) use engine::Examination;
-pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
+pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
 pub(crate) use fault::Fault;
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use renew::{Judgement, Renewed};
 use super::frame::{Order, OrderedLoad};
 use super::kvs::Snapshot;
 use super::lint::Finding;
-use super::{Call, CallResult, EventType, LoadError, Outcome};
+use super::{Call, CallResult, EventType, LoadError, Outcome, Proof};
 use crate::process::Spawner;
 use crate::{Failure, FailureKind, RequestEdit, ResponseEdit, Verdict};
 use homefront_config::Function;
@@ -103,6 +103,8 @@ struct PooledFunction {
     fault: OnceLock<LoadError>,
     /// What CloudFront's engine would reject in it; set by the first worker that has compiled it.
     findings: OnceLock<Vec<Finding>>,
+    /// What the first worker that loaded it found out: the others need not judge it again.
+    proof: OnceLock<Proof>,
     /// Whether it ever killed a worker; only then is the lock below worth taking.
     deadly: AtomicBool,
     throttle: Mutex<Throttle>,
@@ -228,7 +230,7 @@ impl From<Source> for PooledFunction {
 impl PooledFunction {
     /// Whether a worker has compiled it.
     fn is_proven(&self) -> bool {
-        self.findings.get().is_some() && self.fault.get().is_none()
+        self.proof.get().is_some()
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn run(
     }
     let before = Instant::now();
     match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
-        Ok(Answer::Loaded(_, Ok(()), _)) => {}
+        Ok(Answer::Loaded(_, Ok(_), _)) => {}
         Ok(Answer::Loaded(_, Err(error), _)) => return Ok(TestResult::could_not_run(&error.message)),
         Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
         Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),

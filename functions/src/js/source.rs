@@ -40,12 +40,31 @@ pub(super) fn without_imports(code: &str, runtime: FunctionRuntime) -> Result<(S
 
 /// Takes the imports out, checks that what is left is a program, and wraps it.
 pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) -> Result<Wrapped, LoadError> {
+    let parse = |text: &str, context: &mut Context| {
+        let parsed = Script::parse(Source::from_bytes(text), None, context);
+        parsed.map(drop).map_err(|error| syntax_error(&error))
+    };
+    // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
+    let wrapped = wrap_checked(code, runtime, |blanked| parse(blanked, context))?;
+    parse(&wrapped.text, context)?;
+    Ok(wrapped)
+}
+
+/// Wraps what [`wrap`] has taken before.
+pub(super) fn wrap_proven(code: &str, runtime: FunctionRuntime) -> Result<Wrapped, LoadError> {
+    wrap_checked(code, runtime, |_| Ok(()))
+}
+
+fn wrap_checked(
+    code: &str,
+    runtime: FunctionRuntime,
+    check: impl FnOnce(&str) -> Result<(), LoadError>,
+) -> Result<Wrapped, LoadError> {
     let scan = Scanner::new(code, runtime).run().map_err(|refusal| {
         let (line, column) = position(&code[..refusal.at]);
         LoadError::syntax(&refusal.message, Some(line)).in_column(Some(column))
     })?;
-    // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
-    Script::parse(Source::from_bytes(&scan.blanked), None, context).map_err(|error| syntax_error(&error))?;
+    check(&scan.blanked)?;
     let mut parameters: Vec<&str> = scan.imports.iter().map(|import| import.name.as_str()).collect();
     let clauses = lint::catch_clauses(&scan.blanked);
     let reword = name_of_none(code);
@@ -57,7 +76,6 @@ pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) 
         parameters.join(","),
         with_calls(&scan.blanked, &clauses, &reword)
     );
-    Script::parse(Source::from_bytes(&text), None, context).map_err(|error| syntax_error(&error))?;
     let modules = scan.imports.into_iter().map(|import| import.module).collect();
     Ok(Wrapped { text, modules, catches: !clauses.is_empty() })
 }

@@ -12,7 +12,7 @@ use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad,
 use super::kvs::Snapshot;
 use super::lint::lint;
 use super::ring;
-use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome};
+use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
 use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
@@ -139,7 +139,11 @@ impl Worker {
         match order {
             Order::Load(number, load) => {
                 let findings = lint(&load.code, load.runtime);
-                Some(Answer::Loaded(number, self.load(number, load), findings))
+                Some(Answer::Loaded(number, self.load(number, load, Engine::load), findings))
+            }
+            Order::LoadProven(number, load, proof) => {
+                let load_proven = |engine: &mut Engine, source| engine.load_proven(source, proof);
+                Some(Answer::Loaded(number, self.load(number, load, load_proven), Vec::new()))
             }
             Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
             Order::Store(..) | Order::Serve => None,
@@ -164,11 +168,16 @@ impl Worker {
         FunctionSource { name, runtime, fidelity, code, store }
     }
 
-    fn load(&mut self, number: u32, load: OrderedLoad) -> Result<(), LoadError> {
-        let store = load.store;
-        let id = self.engine.load(self.source(load))?;
+    fn load(
+        &mut self,
+        number: u32,
+        load: OrderedLoad,
+        by: impl FnOnce(&mut Engine, FunctionSource) -> Result<FunctionId, LoadError>,
+    ) -> Result<Proof, LoadError> {
+        let (store, source) = (load.store, self.source(load));
+        let id = by(&mut self.engine, source)?;
         self.functions.insert(number, Loaded { id, store });
-        Ok(())
+        Ok(self.engine.proof(id))
     }
 
     fn call(&mut self, call: &OrderedCall) -> CallResult {

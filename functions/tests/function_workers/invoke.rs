@@ -60,7 +60,7 @@ pub(crate) async fn a_worker_that_dies_is_a_result() {
     // Ready, loaded, and then it dies of the test.
     let steps = "printf '\\003\\000\\000\\000\\001\\001\\001' >&0
 head -c 30 <&0 >/dev/null
-printf '\\012\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
+printf '\\013\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
 head -c 100 <&0 >/dev/null
 kill -SEGV $$";
     let result = invoke(script("healthy", HEALTHY), "{}", &impostor(&folder, steps)).await.expect("a result");

@@ -90,7 +90,7 @@ pub(crate) fn lie() -> ExitCode {
     socket.write_all(&[3, 0, 0, 0, 1, 1, 1]).expect("it reads");
     let mut order = [0; 30];
     socket.read_exact(&mut order).expect("a function to load");
-    socket.write_all(&[10, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
+    socket.write_all(&[11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
     let mut call = Vec::new();
     while call.is_empty() {
         ends.orders.read(&mut call).expect("an honest node");

@@ -4,7 +4,7 @@
 use super::fields::{put_length, put_response};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
 use crate::js::lint::{Finding, Rejected};
-use crate::js::{CallResult, LoadError, Outcome};
+use crate::js::{CallResult, LoadError, Outcome, Proof};
 use crate::rules::{header_name_valid, header_value_valid, querystring_valid, uri_valid};
 use crate::test_function::TestResult;
 use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, Response, ResponseEdit, Verdict};
@@ -28,8 +28,8 @@ const FAIL: u8 = 2;
 pub enum Answer {
     /// It has locked itself in and takes orders.
     Ready(Sandbox),
-    /// To `Load`: the function's number, whether it compiles, and what CloudFront's engine would reject in it.
-    Loaded(u32, Result<(), LoadError>, Vec<Finding>),
+    /// To `Load` and `LoadProven`: the function's number, whether it compiles, and what CloudFront's engine would reject in it.
+    Loaded(u32, Result<Proof, LoadError>, Vec<Finding>),
     /// To `Call`: the call's id and what came of it.
     Called(u64, CallResult),
     /// To `Test`; the error is about the event object.
@@ -59,6 +59,7 @@ impl Answer {
                         put_option(out, number, |out, number| out.extend_from_slice(&number.to_le_bytes()));
                     }
                 });
+                out.push(u8::from(result.as_ref().is_ok_and(|proof| proof.modifies_built_ins)));
                 put_findings(out, findings);
             }
             Self::Called(id, result) => {
@@ -87,7 +88,8 @@ impl Answer {
                     let (line, column) = (fields.option(Fields::u32)?, fields.option(Fields::u32)?);
                     Ok(LoadError { message, line, column })
                 })?;
-                Self::Loaded(function, error.map_or(Ok(()), Err), take_findings(&mut fields)?)
+                let proof = Proof { modifies_built_ins: fields.u8()? == 1 };
+                Self::Loaded(function, error.map_or(Ok(proof), Err), take_findings(&mut fields)?)
             }
             CALLED => {
                 let (id, cpu_us) = (fields.u64()?, fields.u64()?);

@@ -3,7 +3,7 @@
 use super::fields::{put_ip, put_request, put_response};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
 use crate::js::kvs::About;
-use crate::js::{Call, EventType};
+use crate::js::{Call, EventType, Proof};
 use crate::{EventContext, Request, Response};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::FUNCTION_ORDER_BYTES_MAX;
@@ -13,6 +13,7 @@ const STORE: u8 = 1;
 const LOAD: u8 = 2;
 const CALL: u8 = 3;
 const TEST: u8 = 4;
+const LOAD_PROVEN: u8 = 6;
 const SERVE: u8 = 5;
 
 /// What a worker is told, as it receives it.
@@ -23,6 +24,8 @@ pub enum Order {
     Store(u32, OrderedStore),
     /// Compile a function and know it by this number.
     Load(u32, OrderedLoad),
+    /// The same for a function that another worker has loaded before: nothing is judged again.
+    LoadProven(u32, OrderedLoad, Proof),
     /// Call a function.
     Call(Box<OrderedCall>),
     /// Run a function once on an event object, as TestFunction does.
@@ -136,6 +139,16 @@ impl Order {
         })
     }
 
+    /// See [`Order::LoadProven`].
+    pub fn put_load_proven(out: &mut Vec<u8>, number: u32, load: &OrderedLoad, proof: Proof) -> bool {
+        put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
+            out.push(LOAD_PROVEN);
+            out.extend_from_slice(&number.to_le_bytes());
+            out.push(u8::from(proof.modifies_built_ins));
+            put_source(out, load);
+        })
+    }
+
     /// See [`Order::Call`].
     pub fn put_call(out: &mut Vec<u8>, id: u64, function: u32, call: &Call<'_>) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
@@ -226,6 +239,10 @@ impl Decoder {
         let order = match fields.u8()? {
             STORE => Order::Store(fields.u32()?, take_store(&mut fields)?),
             LOAD => Order::Load(fields.u32()?, take_source(&mut fields)?),
+            LOAD_PROVEN => {
+                let (number, modifies_built_ins) = (fields.u32()?, fields.u8()? == 1);
+                Order::LoadProven(number, take_source(&mut fields)?, Proof { modifies_built_ins })
+            }
             CALL => Order::Call(Box::new(self.call(&mut fields)?)),
             TEST => Order::Test {
                 load: take_source(&mut fields)?,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::js::Proof;
 use crate::js::kvs::About;
 use crate::js::lint::{Finding, Rejected};
 use crate::js::{Call, CallResult, EventType, LoadError, Outcome};
@@ -107,11 +108,11 @@ fn answer() -> impl Strategy<Value = Answer> {
     );
     prop_oneof![
         any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
-        (any::<u32>(), option::of(error), vec(finding(), 0..4)).prop_map(|(number, error, findings)| Answer::Loaded(
-            number,
-            error.map_or(Ok(()), Err),
-            findings
-        )),
+        (any::<u32>(), option::of(error), any::<bool>(), vec(finding(), 0..4)).prop_map(
+            |(number, error, modifies_built_ins, findings)| {
+                Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins }), Err), findings)
+            }
+        ),
         (any::<u64>(), outcome(), vec(".{0,20}", 0..4), any::<u64>())
             .prop_map(|(id, outcome, logs, cpu_us)| Answer::Called(id, CallResult { outcome, logs, cpu_us })),
         tested.prop_map(|result| Answer::Tested(Ok(result))),
@@ -205,6 +206,11 @@ fn a_function_and_its_store_arrive_as_they_were_sent() {
         store: Some(7),
     };
     assert_eq!(order(|out| Order::put_load(out, 3, &load)), Ok(Order::Load(3, load.clone())));
+    for modifies_built_ins in [true, false] {
+        let proof = Proof { modifies_built_ins };
+        let sent = Ok(Order::LoadProven(3, load.clone(), proof));
+        assert_eq!(order(|out| Order::put_load_proven(out, 3, &load, proof)), sent);
+    }
     let test = Order::Test { load: load.clone(), event_json: b"{}".to_vec(), now_ms: 5 };
     assert_eq!(order(|out| Order::put_test(out, &load, b"{}", 5)), Ok(test));
     let about = About { name: "s".into(), id: "id".into(), created: "then".into(), updated: "now".into() };
@@ -301,7 +307,7 @@ fn findings_beyond_their_bounds_are_not_taken() {
         |sentence: &str| Finding { line: 1, column: 1, what: Rejected::Class, sentence: Some(sentence.to_owned()) };
     let taken = |findings: Vec<Finding>| {
         let mut out = Vec::new();
-        Answer::Loaded(1, Ok(()), findings).put(&mut out);
+        Answer::Loaded(1, Ok(Proof { modifies_built_ins: false }), findings).put(&mut out);
         Answer::take(&only_frame(&out))
     };
     assert!(taken(vec![finding("a"); FUNCTION_FINDINGS_MAX]).is_ok());

@@ -99,6 +99,7 @@ impl PooledFunction {
             load,
             fault: super::OnceLock::new(),
             findings: super::OnceLock::new(),
+            proof: super::OnceLock::new(),
             deadly: super::AtomicBool::new(false),
             throttle: super::Mutex::default(),
             counters,

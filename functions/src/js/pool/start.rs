@@ -154,7 +154,10 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
     let mut frames = Vec::new();
     for (index, function) in shared.functions.iter().enumerate().filter(|(_, function)| function.fault.get().is_none())
     {
-        Order::put_load(&mut frames, index as u32, &function.load);
+        match function.proof.get() {
+            Some(proof) => Order::put_load_proven(&mut frames, index as u32, &function.load, *proof),
+            None => Order::put_load(&mut frames, index as u32, &function.load),
+        };
         let answer = talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await;
         frames.clear();
         note(function, index, answer)?;
@@ -171,9 +174,10 @@ fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkErro
     match answer {
         Ok(Answer::Loaded(number, result, findings)) if number as usize == index => {
             let _ = function.findings.set(findings);
-            if let Err(error) = result {
-                let _ = function.fault.set(error);
-            }
+            let _ = match result {
+                Ok(proof) => function.proof.set(proof).is_ok(),
+                Err(error) => function.fault.set(error).is_ok(),
+            };
             Ok(())
         }
         Ok(_) => Err(FrameError::Impossible("answer").into()),

@@ -389,3 +389,46 @@ fn sections_can_be_read_in_any_order_by_any_call() {
         assert_eq!(edit.querystring.as_deref(), Some(&b"a=1"[..]), "{headers:?}");
     }
 }
+
+#[test]
+fn a_function_that_was_proven_elsewhere_behaves_the_same_here() {
+    let codes = [
+        ("function handler(event) { event.request.uri += '/x'; return event.request; }", false),
+        (
+            "import crypto from 'crypto';\nfunction handler(event) { try { null.a; } catch (error) { \
+          event.request.uri += crypto.createHash('md5').update(error.message).digest('hex'); } return event.request; }",
+            false,
+        ),
+        (
+            "String.prototype.twice = function () { return this + this; };\n\
+          function handler(event) { event.request.uri = event.request.uri.twice(); return event.request; }",
+            true,
+        ),
+    ];
+    for (code, modifies_built_ins) in codes {
+        let source = || FunctionSource {
+            name: "test".to_owned(),
+            runtime: FunctionRuntime::CloudfrontJs2_0,
+            fidelity: Fidelity::Strict,
+            code: code.to_owned(),
+            store: None,
+        };
+        let mut engine = Engine::new();
+        let judged = engine.load(source()).unwrap();
+        let proof = engine.proof(judged);
+        assert_eq!(proof.modifies_built_ins, modifies_built_ins, "{code}");
+        let proven = engine.load_proven(source(), proof).unwrap();
+        assert_eq!(engine.proof(proven), proof);
+        for _ in 0..3 {
+            let outcome = |id, engine: Engine| {
+                let mut function = Function { engine, id };
+                (function.call(&request("/a", &[]), None).outcome, function.engine)
+            };
+            let (first, back) = outcome(judged, engine);
+            let (second, back) = outcome(proven, back);
+            assert!(matches!(first, Outcome::Request(Verdict::Continue(_))), "{first:?}");
+            assert_eq!(first, second);
+            engine = back;
+        }
+    }
+}

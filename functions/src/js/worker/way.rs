@@ -34,7 +34,11 @@ pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Pre
     loop {
         while let Some(frame) = inbox.next_frame()? {
             match worker.decoder.order(frame)? {
-                Order::Serve => return Ok(Prepared::ForCalls),
+                Order::Serve => {
+                    // What loading left behind.
+                    worker.collect();
+                    return Ok(Prepared::ForCalls);
+                }
                 // Its memory came with the first byte of the frame.
                 Order::Store(number, store) => worker.take_store(number, store)?,
                 order => {
