@@ -1,7 +1,11 @@
 //! What hostile functions get, and that nobody else notices.
 
-use super::site::{HEALTHY, LOOPS, Script, Site, assert_ok, failure, resume, script, signal, suspend, until_dead};
-use homefront_config::limits::{FUNCTION_DEATHS_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX};
+use super::site::{
+    HEALTHY, LOOPS, Script, Site, assert_ok, context, failure, resume, script, signal, suspend, until_dead,
+};
+use homefront_config::limits::{
+    FUNCTION_DEATHS_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX,
+};
 use homefront_functions::{FailureKind, Verdict};
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -43,6 +47,24 @@ pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
             "var s = 'aaaaaaaaaa'; for (var i = 0; i < 60; i++) { s += s } event.request.uri = '/' + s.length",
         ),
         hostile("regex", "/^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')"),
+        hostile("regex-or", "/^(a|aa)+$/.test('a'.repeat(60) + '!')"),
+        hostile("regex-dots", "/(.*)*x/.test('a'.repeat(60))"),
+        hostile("regex-replace", "('a'.repeat(60) + '!').replace(/^(a+)+$/, 'b')"),
+        hostile("regex-split", "('a'.repeat(60) + '!').split(/^(a+)+$/)"),
+        hostile("regex-match", "('a'.repeat(60) + '!').match(/^(a+)+$/g)"),
+        hostile("regex-made", "new RegExp('^(a+)+$').test('a'.repeat(60) + '!')"),
+        hostile("array-like", "Array.prototype.forEach.call({ length: 1e15 }, function () {})"),
+        hostile("array-like-reduce", "Array.prototype.reduce.call({ length: 1e15 }, function () {}, 0)"),
+        hostile("array-like-includes", "Array.prototype.includes.call({ length: 1e15 }, 1)"),
+        hostile("array-like-reverse", "Array.prototype.reverse.call({ length: 1e15 })"),
+        hostile("sparse", "var a = []; a.length = 4e9; a.map(function () {})"),
+        hostile("concatenation", "var s = ''; for (var i = 0; i < 2e5; i++) { s += 'x'.repeat(1e5) } s.indexOf('y')"),
+        hostile("replacement", "var s = 'a'.repeat(1e6); for (;;) { s = s.replace(/a/g, '$&$&') }"),
+        hostile("pieces", "var a = []; for (;;) { a.push('x'.repeat(1e6).split('')) }"),
+        hostile("buffers", "var a = []; for (;;) { a.push(Buffer.alloc(2e6)) }"),
+        hostile("closures", "var f = null; for (;;) { f = (function (g) { return function () { return g } })(f) }"),
+        hostile("stringify", "var a = []; for (var i = 0; i < 250000; i++) { a = [a] } for (;;) { JSON.stringify(a) }"),
+        hostile("promises", "return new Promise(function f() { Promise.resolve().then(f); for (;;) {} })"),
         hostile("memory", "var a = []; for (;;) { a.push({ x: new Array(1000).fill(1) }) }"),
         hostile("fill", "new Array(1e9).fill(0)"),
         hostile("buffer", "new ArrayBuffer(1e10)"),
@@ -60,6 +82,61 @@ pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
         assert_ok(&site.request("healthy").await);
     }
     site.stop().await;
+}
+
+pub(crate) async fn results_and_logs_are_bounded() {
+    let prints = "for (var i = 0; i < 300; i++) { console.log('x'.repeat(100000)) }";
+    let nested = "var a = []; for (var i = 0; i < 1000; i++) { a = [a] } console.log(a)";
+    let members = "for (var i = 0; i < 5000; i++) { event.request.headers['x-' + i] = { value: 'v' } }";
+    let cookies = "for (var i = 0; i < 5000; i++) { event.request.cookies['c' + i] = { value: 'v' } }";
+    let site = Site::start(&[
+        script("healthy", HEALTHY),
+        hostile("prints", prints),
+        hostile("nested", nested),
+        hostile("body", "return { statusCode: 200, body: 'x'.repeat(1000000) }"),
+        hostile("value", "event.request.headers['x-a'] = { value: 'x'.repeat(1000000) }"),
+        hostile("members", members),
+        hostile("cookies", cookies),
+        hostile("query", "event.request.querystring = 'x'.repeat(1000000)"),
+        hostile("status", "return { statusCode: 200, statusDescription: 'x'.repeat(1000000) }"),
+    ])
+    .await;
+    for name in ["prints", "nested"] {
+        let verdict = site.request(name).await;
+        assert!(matches!(verdict, Verdict::Continue(_)), "{name}: {verdict:?}");
+    }
+    assert!(site.log().len() < 2 * FUNCTION_LOG_BYTES_MAX, "{} bytes of logs", site.log().len());
+    for name in ["body", "value", "members", "cookies", "query", "status"] {
+        let (kind, detail) = failure(site.request(name).await);
+        assert!([FailureKind::FunctionValidation, FailureKind::FunctionExecution].contains(&kind), "{name}: {detail}");
+        assert_ok(&site.request("healthy").await);
+    }
+    site.stop().await;
+}
+
+pub(crate) async fn a_viewers_text_that_stalls_a_regular_expression_costs_its_own_request() {
+    // An honest function with a careless expression: it is the viewer who is hostile.
+    let careless = "function handler(event) { if (/^(\\w+\\s?)+$/.test(event.request.headers['x-id'].value)) { \
+                    event.request.uri = '/ok' } return event.request; }";
+    let site = Arc::new(
+        Site::start(&[script("careless", careless).with("budget_ms = 300"), script("healthy", HEALTHY)]).await,
+    );
+    site.staffed().await;
+    assert_ok(&site.request_as("careless", &context("honest")).await);
+    let stalling = tokio::spawn({
+        let site = site.clone();
+        async move { failure(site.request_as("careless", &context(&format!("{}!", "a".repeat(60)))).await) }
+    });
+    let mut healthy_meanwhile = 0;
+    while !stalling.is_finished() {
+        assert_ok(&site.request("healthy").await);
+        healthy_meanwhile += 1;
+    }
+    let (kind, detail) = stalling.await.expect("a verdict");
+    assert_eq!(kind, FailureKind::FunctionExecution, "{detail}");
+    assert!(healthy_meanwhile > 1, "they waited for the expression");
+    assert_ok(&site.request_as("careless", &context("honest")).await);
+    Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
 pub(crate) async fn a_source_that_aborts_the_parser_spoils_only_its_own_function() {

@@ -47,6 +47,8 @@ const TESTS: &[Test] = tests! {
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
         what_exhausts_the_engine_costs_one_request
+        results_and_logs_are_bounded
+        a_viewers_text_that_stalls_a_regular_expression_costs_its_own_request
         a_source_that_aborts_the_parser_spoils_only_its_own_function
         a_source_that_loops_while_it_is_loaded_spoils_only_its_own_function
         a_function_that_kills_its_workers_again_and_again_is_throttled

@@ -7,7 +7,8 @@ use crate::js::host::Host;
 use crate::js::text::utf8;
 use boa_engine::object::builtins::{JsArray, JsArrayBuffer, JsTypedArray};
 use boa_engine::{Context, JsArgs, JsNativeError, JsObject, JsResult, JsValue, js_string};
-use homefront_config::limits::{FUNCTION_ARRAY_LENGTH_MAX, FUNCTION_BUFFER_BYTES_MAX};
+use homefront_config::limits::{FUNCTION_ARRAY_LENGTH_MAX, FUNCTION_BUFFER_BYTES_MAX, FUNCTION_RECURSION_MAX};
+use std::ops::ControlFlow;
 
 const STATICS: &[(&str, usize, Native)] = &[
     ("alloc", 3, alloc),
@@ -85,42 +86,57 @@ fn concat(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
 }
 
 fn from(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let value = arguments.get_or_undefined(0);
+    let mut value = arguments.get_or_undefined(0).clone();
+    // What an object's `valueOf` gives may have a `valueOf` of its own, and so on.
+    for _ in 0..FUNCTION_RECURSION_MAX {
+        match from_value(&value, arguments, context)? {
+            ControlFlow::Break(made) => return Ok(made),
+            ControlFlow::Continue(next) => value = next,
+        }
+    }
+    Err(JsNativeError::range().with_message("Maximum call stack size exceeded").into())
+}
+
+/// A Buffer of a value, or the value to make it of instead.
+fn from_value(
+    value: &JsValue,
+    arguments: &[JsValue],
+    context: &mut Context,
+) -> JsResult<ControlFlow<JsValue, JsValue>> {
     if let Some(text) = value.as_string() {
         let bytes = Encoding::from_argument(arguments.get_or_undefined(1))?.decode(&text);
-        return made(&bytes, context);
+        return made(&bytes, context).map(ControlFlow::Break);
     }
     let Some(object) = value.as_object() else {
         return Err(not_buffer_like("first argument {}", value));
     };
     if let Ok(buffer) = JsArrayBuffer::from_object(object.clone()) {
-        return over(&buffer, arguments, context);
+        return over(&buffer, arguments, context).map(ControlFlow::Break);
     }
     if JsTypedArray::from_object(object.clone()).is_ok() {
         // Elements, not bytes, as with any array.
         let is_bytes = boa_engine::object::builtins::JsUint8Array::from_object(object.clone()).is_ok();
-        return match of_view(&object, context)? {
+        let made = match of_view(&object, context)? {
             Some(bytes) if is_bytes => made(&bytes, context),
             _ => from_array_like(&object, context),
         };
+        return made.map(ControlFlow::Break);
     }
     if !object.is_array() {
         let inner = object.get(js_string!("data"), context)?;
         let named = object.get(js_string!("type"), context)?.as_string().is_some_and(|name| name == "Buffer");
         if let (true, Some(inner)) = (named, inner.as_object()) {
-            return from_array_like(&inner, context);
+            return from_array_like(&inner, context).map(ControlFlow::Break);
         }
         let value_of = object.get(js_string!("valueOf"), context)?.as_callable();
         if let Some(value_of) = value_of {
             let primitive = value_of.call(&object.clone().into(), &[], context)?;
             if primitive.is_string() || primitive.as_object().is_some_and(|other| other != object) {
-                let mut again = arguments.to_vec();
-                again[0] = primitive;
-                return from(&JsValue::undefined(), &again, context);
+                return Ok(ControlFlow::Continue(primitive));
             }
         }
     }
-    from_array_like(&object, context)
+    from_array_like(&object, context).map(ControlFlow::Break)
 }
 
 /// `from(arrayBuffer[, byteOffset[, length]])` shares the memory.

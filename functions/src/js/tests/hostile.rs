@@ -27,6 +27,31 @@ fn endless_recursion_ends() {
         "function f() { [2, 1].sort(f); } f()",
         "var o = {toJSON: function () { return JSON.stringify(o); }}; JSON.stringify(o)",
         "function f() { return 'a'.replace(/a/, f); } f()",
+        "function f() { return 'a'.replace(/a/g, f); } f()",
+        "function f() { return 'a'.replaceAll('a', f); } f()",
+        "function f() { [1].forEach(f); } f()",
+        "function f() { return [1].filter(f); } f()",
+        "function f() { return [1].find(f) || [1].findIndex(f); } f()",
+        "function f() { return [1].every(f) || [1].some(f); } f()",
+        "function f() { return [1, 2].reduce(f); } f()",
+        "function f() { return [1, 2].reduceRight(f); } f()",
+        "function f() { return new Uint8Array(1).map(f); } f()",
+        "function f() { return new Uint8Array(2).sort(f); } f()",
+        "function f() { return f.call(); } f()",
+        "function f() { return f.apply(null, arguments); } f(1)",
+        "function f() { return f.bind()(); } f()",
+        "function f() { return new f(); } f()",
+        "function f() { return f`a`; } f()",
+        "var o = {get a() { return this.b; }, get b() { return this.a; }}; o.a",
+        "var o = {set a(v) { this.a = v; }}; o.a = 1",
+        "var o = Object.defineProperty({}, 'a', {get: function () { return Object.keys(o).concat(o.a); }}); o.a",
+        "function f() { return JSON.parse('[1]', f); } f()",
+        "function f() { return JSON.stringify([1], f); } f()",
+        "function f() { return require('querystring').parse('a=b', '&', '=', {decodeURIComponent: f}); } f()",
+        "function f() { return require('querystring').stringify({a: 'b'}, '&', '=', {encodeURIComponent: f}); } f()",
+        "var o = {valueOf: function () { return Buffer.from(o); }}; Buffer.from(o)",
+        "var o = {valueOf: function () { return {valueOf: o.valueOf}; }}; Buffer.from(o)",
+        "var o = {get a() { console.log(o); }}; console.log(o)",
     ] {
         // On the stack of an ordinary thread too, as with `isolation = "inline"`.
         for stack_bytes in [2 << 20, 1 << 30] {
@@ -139,5 +164,19 @@ fn an_error_is_one_bounded_line_of_the_log() {
     ] {
         let detail = failure(&format!("function handler(event) {{ {body}; return event.request; }}")).detail;
         assert!(detail.len() < 2_200 && !detail.contains(char::is_control), "{} {body}", detail.len());
+    }
+}
+
+/// boa gives these up by itself, with a value in place of an error.
+#[test]
+fn objects_that_convert_themselves_end() {
+    for body in [
+        "var o = {toString: function () { return '' + o; }}; '' + o",
+        "var o = {valueOf: function () { return +o; }}; +o",
+        "var o = {toString: function () { return [o].join(); }}; [o].join()",
+    ] {
+        let function = format!("function handler(event) {{ {body}; return event.request; }}");
+        let verdict = Function::new(&function).on_request(&request("/", &[]));
+        assert_eq!(verdict, Verdict::Continue(RequestEdit::default()), "{body}");
     }
 }
