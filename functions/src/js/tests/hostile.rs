@@ -180,3 +180,16 @@ fn objects_that_convert_themselves_end() {
         assert_eq!(verdict, Verdict::Continue(RequestEdit::default()), "{body}");
     }
 }
+
+/// Regression: each repetition counted as a turn of the loop that called it.
+#[test]
+fn repeating_a_text_is_no_turn_of_a_loop() {
+    let code = "function handler(event) { var bytes = 0; for (var i = 0; i < 300; i++) { bytes += 'xé'.repeat(50000).length; } \
+                console.log([bytes, 'ab'.repeat(2.9), '漢'.repeat(2), ''.repeat(1e9).length, 'a'.repeat(0), 'a'.repeat()].join()); \
+                return event.request; }";
+    assert_eq!(Function::new(code).call(&request("/", &[]), None).logs, ["30000000,abab,漢漢,0,,"]);
+    for body in ["'a'.repeat(-1)", "'a'.repeat(Infinity)", "'a'.repeat(-Infinity)"] {
+        assert_eq!(fault(body), "RangeError", "{body}");
+    }
+    assert_eq!(fault("String.prototype.repeat.call(null, 1)"), "TypeError: cannot convert null or undefined to object");
+}
