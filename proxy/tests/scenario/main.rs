@@ -8,6 +8,7 @@ mod booting;
 mod cache_key;
 mod caching;
 mod collapsing;
+mod conformance;
 mod connections;
 mod error_caching;
 mod examples;
