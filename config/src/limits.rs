@@ -245,6 +245,28 @@ pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
 pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 /// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.
 pub const LAMBDA_INIT_PAUSE_MS: u64 = 1_000;
+/// Bytes of an origin's id that a function names. CloudFront: 128 characters.
+pub const FUNCTION_ORIGIN_ID_BYTES_MAX: usize = 1_024;
+/// Seconds of `keepAliveTimeout` that a function may give an origin. CloudFront: 120.
+pub const FUNCTION_KEEPALIVE_TIMEOUT_S_MAX: u64 = 120;
+/// Names in `allowedCertificateNames`. CloudFront: 20.
+pub const FUNCTION_CERTIFICATE_NAMES_MAX: usize = 20;
+/// Characters of one of them. CloudFront: 64.
+pub const FUNCTION_CERTIFICATE_NAME_CHARS_MAX: usize = 64;
+/// Characters of the domain name of an S3 bucket. CloudFront: 128.
+pub const S3_DOMAIN_NAME_CHARS_MAX: usize = 128;
+/// Names of origins that functions of one distribution gave and whose addresses are kept.
+pub const FUNCTION_ORIGIN_NAMES_MAX: u64 = 256;
+/// Lookups of such names at the same time, for one distribution; further ones wait.
+pub const FUNCTION_ORIGIN_LOOKUPS_MAX: usize = 8;
+/// Origins that functions of one distribution made and whose idle connections are kept.
+pub const FUNCTION_ORIGINS_POOLED_MAX: u64 = 64;
+/// How long an origin that a function made is remembered after its last request.
+pub const FUNCTION_ORIGIN_IDLE: Duration = Duration::from_mins(5);
+/// Lists of `allowedCertificateNames` of one distribution whose TLS settings are kept.
+pub const FUNCTION_TLS_SETTINGS_MAX: u64 = 32;
+/// Bytes that `cf.logCustomData` writes, URL-encoded. CloudFront: 800.
+pub const FUNCTION_LOG_DATA_BYTES_MAX: usize = 800;
 /// JavaScript calls inside one another, few enough for the 2 MiB stack of an ordinary thread. CloudFront publishes none.
 pub const FUNCTION_RECURSION_MAX: usize = 200;
 /// Turns of the loops of one JavaScript call: some 20 ms, so that an endless loop is an error before the budget ends its worker. CloudFront ends a function by time.

@@ -2,7 +2,6 @@
 
 use crate::limits::ORIGIN_PATH_CHARS_MAX;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -117,6 +116,16 @@ impl SslProtocols {
         (set != 0).then_some(Self(set))
     }
 
+    /// The set as bits: the first for the first of [`Self::ALL`].
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set of these bits; `None` when it would be empty or have a bit too many.
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        (bits != 0 && bits < 1 << Self::ALL.len()).then_some(Self(bits))
+    }
+
     /// The versions, oldest first.
     pub fn iter(self) -> impl Iterator<Item = &'static str> {
         Self::ALL.into_iter().enumerate().filter(move |(place, _)| self.0 & (1 << place) != 0).map(|(_, word)| word)
@@ -144,20 +153,27 @@ pub fn port_valid(port: u16) -> bool {
 /// Whether a text is a name in the DNS: labels of letters, digits, `-` and `_` (which private networks use), 63 at most each,
 /// 253 in all; not an address.
 pub fn dns_name_valid(name: &str) -> bool {
-    crate::build::is_host_name(name) && name.parse::<IpAddr>().is_err()
+    // Resolvers take `127.1`, `0x7f.1` and `2130706433` for addresses, too. No top-level domain is a number.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let digits = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = match digits {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    crate::build::is_host_name(name) && !is_number
 }
 
 /// The rule that a text breaks as an origin's path, if it breaks one. The path of an origin starts with `/`, does not end with
 /// it, and is a path and nothing else.
 pub fn path_fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
-        Some("starts with `/`")
+        Some("must start with `/`")
     } else if path.ends_with('/') {
-        Some("does not end with `/`")
+        Some("must not end with `/`")
     } else if path.chars().count() > ORIGIN_PATH_CHARS_MAX {
-        Some("has at most 255 characters")
+        Some("must have at most 255 characters")
     } else if path.bytes().any(|b| !b.is_ascii_graphic() || b"?#\\".contains(&b)) {
-        Some("has no spaces, `?`, `#` or bytes beyond ASCII; percent-encode them")
+        Some("must have no spaces, `?`, `#` or bytes beyond ASCII; percent-encode them")
     } else {
         None
     }
@@ -179,13 +195,30 @@ mod tests {
         assert_eq!(some.iter().collect::<Vec<_>>(), ["TLSv1", "TLSv1.2"]);
         assert_eq!(SslProtocols::new(["TLSv1.3"]), None);
         assert_eq!(SslProtocols::new([]), None);
+        assert_eq!((SslProtocols::from_bits(0), SslProtocols::from_bits(16)), (None, None));
+        assert_eq!(SslProtocols::from_bits(some.bits()), Some(some));
         assert_eq!(format!("{:?}", SslProtocols::default()), "{\"TLSv1.2\"}");
     }
 
     #[test]
     fn addresses_and_ports_are_no_dns_names() {
         assert!(dns_name_valid("b.example.com") && dns_name_valid("localhost") && dns_name_valid("_a.b"));
-        for name in ["127.0.0.1", "::1", "a:80", "a..b", "", "a.", "-a", "a b", "\u{e9}.com", &"a.".repeat(127)] {
+        for name in [
+            "127.0.0.1",
+            "::1",
+            "a:80",
+            "a..b",
+            "",
+            "a.",
+            "-a",
+            "a b",
+            "127.1",
+            "2130706433",
+            "0x7f.0x1",
+            "192.168.0.001",
+            "\u{e9}.com",
+            &"a.".repeat(127),
+        ] {
             assert!(!dns_name_valid(name), "{name:?}");
         }
     }

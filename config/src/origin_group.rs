@@ -38,6 +38,16 @@ impl FailoverStatusCodes {
         Self::place(status).is_some_and(|place| self.0 & (1 << place) != 0)
     }
 
+    /// The set as bits: the first for the first of [`Self::ALL`].
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The set of these bits; `None` when it would be empty or have a bit too many.
+    pub fn from_bits(bits: u16) -> Option<Self> {
+        (bits != 0 && bits < 1 << Self::ALL.len()).then_some(Self(bits))
+    }
+
     /// The statuses, in order.
     pub fn iter(self) -> impl Iterator<Item = u16> {
         Self::ALL.into_iter().filter(move |code| self.contains(*code))
@@ -70,6 +80,7 @@ mod tests {
     #[test]
     fn no_set_is_empty_or_has_another_status() {
         assert_eq!(FailoverStatusCodes::new([]), None);
+        assert_eq!((FailoverStatusCodes::from_bits(0), FailoverStatusCodes::from_bits(1 << 9)), (None, None));
         for code in [200, 401, 501, 505, 0] {
             assert_eq!(FailoverStatusCodes::new([500, code]), None, "{code}");
         }

@@ -11,6 +11,7 @@ pub mod function_log;
 pub mod js;
 pub mod lambda;
 pub mod message;
+pub mod origin_edit;
 pub mod process;
 pub mod rules;
 pub mod subcommand;
@@ -21,6 +22,7 @@ pub mod watch;
 pub use edge_code::EdgeCode;
 pub use failure::{Failure, FailureKind};
 pub use message::{Headers, Request, Response};
+pub use origin_edit::OriginEdit;
 
 use bytes::Bytes;
 
@@ -44,6 +46,8 @@ pub struct RequestEdit {
     pub querystring: Option<Bytes>,
     /// Header changes, `Cookie` included, in no particular order; a name stands once.
     pub headers: Vec<HeaderEdit>,
+    /// Where the request goes instead of its behavior's origin (viewer request only).
+    pub origin: Option<Box<OriginEdit>>,
 }
 
 /// What a hook changed in a response. Empty = nothing.
@@ -81,7 +85,7 @@ pub struct EventContext {
     pub viewer_ip: std::net::IpAddr,
 }
 
-/// How the origin of an event is spoken to: what its protocol policy came to for this request.
+/// How an origin is spoken to: what its protocol policy came to for a request, or what a function asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginProtocol {
     /// `http`

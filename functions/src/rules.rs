@@ -31,6 +31,9 @@ pub const SENTENCE_RESPONSE_HEADER_NAME_CASE: &str =
 pub const SENTENCE_REQUEST_HEADER_NAME_CASE: &str =
     "The CloudFront function returned an invalid value: request.headers must have header names in lower case.";
 
+/// CloudFront's sentence for an origin that `cf.updateRequestOrigin` or its like cannot make.
+pub const SENTENCE_ORIGIN_REWRITE: &str = "The CloudFront function returned an invalid value for origin rewrite.";
+
 /// Names a function never sees and may not add. A trailing `*` stands for any rest.
 const DISALLOWED: [&str; 31] = [
     "client-cert",

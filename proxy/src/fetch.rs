@@ -1,14 +1,14 @@
 //! The way to the origin: what it is asked, over which connection, how often it is tried.
 
 use crate::cache::store;
-use crate::exchange::{Exchange, Fetch, NO_VIEWER, Turned};
+use crate::exchange::{Exchange, Fetch, NO_VIEWER, Route, Turned};
 use crate::failure::Failure;
 use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
 use crate::head;
 use crate::hooks;
 use crate::node::Node;
 use crate::origin::failover::{self, Cause};
-use crate::origin::{PreparedOrigin, Reach, local, peer::Server};
+use crate::origin::{Chosen, Reach, local, peer::Server};
 use homefront_config::limits;
 use http::{Method, header};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -52,26 +52,28 @@ async fn prepare_one(
             return Ok(local::peer(answer));
         }
     }
-    let origin = exchange.route()?.origin();
-    match &origin.reach {
+    let route = exchange.route()?;
+    match &route.origin().reach {
         Reach::Local(origin) => Ok(local::peer(origin.clone())),
-        Reach::Server(server) => connect(node, origin, server, exchange).await,
+        Reach::Server(server) => connect(node, route, server, exchange).await,
     }
 }
 
-async fn connect(
-    node: &Node,
-    origin: &PreparedOrigin,
-    server: &Server,
-    exchange: &Exchange,
-) -> Result<HttpPeer, Failure> {
-    let tls = server.speaks_tls(exchange.viewer_tls());
-    let resolved = node.resolver.resolve(server.host(), server.port(tls), exchange.fetch.attempts).await;
-    let address = resolved.map_err(|reason| Failure::OriginDns {
-        origin: origin.config.id.clone(),
-        reason: format!("{}: {reason}", server.host()),
+async fn connect(node: &Node, route: &Route, server: &Server, exchange: &Exchange) -> Result<HttpPeer, Failure> {
+    let (distribution, tls) = (&route.distribution, server.speaks_tls(exchange.viewer_tls()));
+    let failed = |reason: String| (route.origin().config.id.clone(), format!("{}: {reason}", server.host()));
+    let address = server.address(&node.resolver, distribution, tls, exchange.fetch.attempts).await;
+    let address = address.map_err(|reason| {
+        let (origin, reason) = failed(reason.to_string());
+        Failure::OriginDns { origin, reason }
     })?;
-    let mut peer = server.peer(address, tls);
+    let mut peer = match &route.origin {
+        Chosen::Configured(_) => server.peer(address, tls),
+        Chosen::Rewritten(_) => server.made_peer(distribution, address, tls).await.ok_or_else(|| {
+            let (origin, reason) = failed("TLS cannot ask for this name".to_owned());
+            Failure::OriginConnect { origin, reason }
+        })?,
+    };
     if let Some(budget) = server.config().response_completion_timeout {
         peer.options.read_timeout = Some(server.config().read_timeout.min(budget));
     }
@@ -276,7 +278,7 @@ pub(crate) fn admit_response(exchange: &mut Exchange, response: &ResponseHeader)
 
 /// For messages.
 pub(crate) fn origin_id(exchange: &Exchange) -> String {
-    let id = |route: &crate::exchange::Route| route.origin().config.id.clone();
+    let id = |route: &Route| route.origin().config.id.clone();
     exchange.route.as_ref().map(id).unwrap_or_default()
 }
 

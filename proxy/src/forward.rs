@@ -32,10 +32,19 @@ pub struct OriginRequest<'a> {
     pub cache_policy: &'a CachePolicy,
     /// Of the behavior.
     pub origin_request_policy: Option<&'a OriginRequestPolicy>,
-    /// `Host`, unless a policy forwards the viewer's.
-    pub origin_host: &'a str,
+    /// `Host`.
+    pub origin_host: OriginHost<'a>,
     /// Of the origin; each replaces a viewer's header of its name.
     pub custom_headers: &'a [(String, String)],
+}
+
+/// What an origin is called in `Host`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginHost<'a> {
+    /// By its own name, unless a policy forwards the viewer's `Host`.
+    Own(&'a str),
+    /// As a function chose, whatever the policies say.
+    Chosen(&'a str),
 }
 
 /// Removed whatever the policies say. `x-edge-*`, `proxy-*` and CloudFront's own names are removed by their prefix.
@@ -231,8 +240,12 @@ fn asks_unconditionally(request: &OriginRequest<'_>) -> bool {
 }
 
 fn host(request: &OriginRequest<'_>) -> Option<HeaderValue> {
+    let own = match request.origin_host {
+        OriginHost::Chosen(host) => return HeaderValue::from_str(host).ok(),
+        OriginHost::Own(host) => host,
+    };
     let viewers = request.viewer.get(header::HOST).filter(|_| listed(request, "host"));
-    viewers.cloned().or_else(|| HeaderValue::from_str(request.origin_host).ok())
+    viewers.cloned().or_else(|| HeaderValue::from_str(own).ok())
 }
 
 fn user_agent(request: &OriginRequest<'_>) -> Option<HeaderValue> {
@@ -292,7 +305,7 @@ fn is_nominable(name: &HeaderName) -> bool {
 fn replace_with_custom(sent: &mut Vec<(Cow<'static, str>, HeaderValue)>, custom: &[(String, String)]) {
     sent.retain(|(name, _)| !custom.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
     for (name, value) in custom {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             sent.push((Cow::Owned(name.clone()), value));
         }
     }

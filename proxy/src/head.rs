@@ -159,7 +159,8 @@ mod tests {
             HeaderEdit { name: "X-Twice".into(), values: vec!["3".into()] },
             HeaderEdit { name: "X-New".into(), values: vec!["n".into()] },
         ];
-        let edit = RequestEdit { uri: Some("/b".into()), querystring: Some("".into()), headers };
+        let (uri, querystring) = (Some("/b".into()), Some("".into()));
+        let edit = RequestEdit { uri, querystring, headers, origin: None };
         edit_request(&mut head, edit).unwrap();
         let neutral = neutral_request(&head, "");
         assert_eq!(head.uri, "/b");

@@ -4,10 +4,11 @@ use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
 use crate::head;
 use crate::node::Node;
-use crate::origin::local;
+use crate::origin::{local, rewrite};
 use crate::respond::{self, Answer};
 use bytes::Bytes;
-use homefront_functions::{EventContext, Headers, Response, ResponseEdit, Verdict};
+use homefront_config::Function;
+use homefront_functions::{EventContext, FailureKind, Headers, OriginEdit, Response, ResponseEdit, Verdict, rules};
 use http::header;
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -25,16 +26,32 @@ fn context(exchange: &Exchange) -> Result<EventContext, Failure> {
 /// The CloudFront Function on viewer request: it may rewrite the request, or answer it.
 pub(crate) async fn viewer_request(
     node: &Node,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     request: &mut RequestHeader,
 ) -> Result<Option<Answer>, Failure> {
     let Some(function) = &exchange.route()?.behavior.associations.viewer_request else { return Ok(None) };
     let event = head::neutral_request(request, &exchange.asked.host);
     match node.edge_code.function_viewer_request(function, &context(exchange)?, &event).await {
-        Verdict::Continue(edit) => head::edit_request(request, edit).map(|()| None),
+        Verdict::Continue(mut edit) => {
+            if let Some(origin) = edit.origin.take() {
+                let function = function.clone();
+                choose_origin(exchange, &function, *origin)?;
+            }
+            head::edit_request(request, edit).map(|()| None)
+        }
         Verdict::Respond(response) => Ok(Some(respond::generated(response))),
         Verdict::Fail(failure) => Err(failure.into()),
     }
+}
+
+/// Sends the request to the origin that its function chose. What cannot be one is the function's fault.
+fn choose_origin(exchange: &mut Exchange, function: &Function, edit: OriginEdit) -> Result<(), Failure> {
+    let Some(route) = &mut exchange.route else { return Ok(()) };
+    rewrite::apply(route, edit).map_err(|rule| {
+        let detail = format!("function \"{}\": {rule}", function.name);
+        let (kind, sentence) = (FailureKind::FunctionValidation, Some(rules::SENTENCE_ORIGIN_REWRITE.into()));
+        homefront_functions::Failure { kind, sentence, detail }.into()
+    })
 }
 
 /// The Lambda@Edge function on origin request, once for each attempt: what it generates enters as an origin's answer.

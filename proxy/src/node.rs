@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::guard::{KeyError, Verifiers};
 use crate::observe::access_log;
 use crate::observe::log_writer::LogWriter;
-use crate::origin::{PreparedOrigin, peer::CaError, resolve::Resolver};
+use crate::origin::{PreparedOrigin, peer::CaError, remembered::Remembered, resolve::Resolver};
 use crate::request_id::NodeName;
 use crate::route::Routes;
 use homefront_config::log::AccessLogFormat;
@@ -13,7 +13,7 @@ use homefront_config::{Config, Distribution, limits};
 use homefront_functions::EdgeCode;
 use pingora::cache::lock::{CacheKeyLockImpl, CacheLock};
 use pingora::cache::predictor::Predictor;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A node.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Deployed {
     pub(crate) origins: Vec<PreparedOrigin>,
     pub(crate) id: Arc<str>,
     pub(crate) domain_name: Arc<str>,
+    /// Made when a function makes the first origin.
+    function_origins: OnceLock<Remembered>,
 }
 
 /// The parts of pingora's cache. pingora wants them for ever; a node has one of each.
@@ -90,7 +92,12 @@ impl Deployed {
         let origins = config.origins.iter().map(|origin| PreparedOrigin::new(&config.id, origin.clone()));
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let (id, domain_name) = (config.id.as_str().into(), config.domain_name.as_str().into());
-        Ok(Self { config, origins, id, domain_name })
+        Ok(Self { config, origins, id, domain_name, function_origins: OnceLock::new() })
+    }
+
+    /// What is remembered of origins that functions made.
+    pub(crate) fn function_origins(&self) -> &Remembered {
+        self.function_origins.get_or_init(Remembered::default)
     }
 }
 

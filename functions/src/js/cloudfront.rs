@@ -1,4 +1,7 @@
-//! The module `cloudfront`: reads of the function's KeyValueStore.
+//! The module `cloudfront`: reads of the function's KeyValueStore, and the helpers beside it.
+
+mod members;
+mod origin;
 
 use super::event::{data, plain_object};
 use super::globals::{define, native};
@@ -20,6 +23,7 @@ pub(super) fn module(context: &mut Context) -> JsResult<JsObject> {
     Host::of(context).prototypes.borrow_mut().store = Some(store);
     let module = plain_object(context);
     define(&module, "kvs", native("kvs", 1, kvs, context), context)?;
+    origin::install(&module, context)?;
     Ok(module)
 }
 

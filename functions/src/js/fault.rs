@@ -9,7 +9,7 @@ pub(super) use reword::Reword;
 
 use super::host::Host;
 use super::text::utf8;
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, rules};
 use boa_engine::builtins::error::Error;
 use boa_engine::error::{EngineError, RuntimeLimitError};
 use boa_engine::{Context, JsError, JsValue, js_string};
@@ -41,6 +41,11 @@ impl Fault {
     /// A result that CloudFront refuses.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::Validation { sentence: None, detail: detail.into() }
+    }
+
+    /// An origin that CloudFront refuses.
+    pub(super) fn invalid_origin(detail: String) -> Self {
+        Self::Validation { sentence: Some(rules::SENTENCE_ORIGIN_REWRITE), detail }
     }
 
     /// A failed execution that has no place in the source.

@@ -8,6 +8,7 @@
 mod answer;
 mod fields;
 mod order;
+mod origin;
 
 pub use answer::{Answer, Sandbox};
 pub(super) use fields::{Fields, put_bytes, put_option};

@@ -4,6 +4,7 @@ use super::console::Log;
 use super::event::CallEvent;
 use super::fault::Operations;
 use super::kvs::Snapshot;
+use crate::OriginEdit;
 use boa_engine::{Context, JsNativeError, JsObject, JsResult};
 use homefront_config::function::FunctionRuntime;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -17,6 +18,8 @@ pub(super) struct Host {
     pub(super) random: Cell<u64>,
     pub(super) store: RefCell<Option<Arc<Snapshot>>>,
     pub(super) event: RefCell<Option<Rc<CallEvent>>>,
+    /// What the last origin helper said: the request's origin, or what is wrong with it.
+    pub(super) origin: RefCell<Option<Result<Box<OriginEdit>, String>>>,
     /// Arrays that `join` is in the middle of, so that a cycle ends.
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// Prototypes of the objects that modules hand out.
@@ -42,6 +45,7 @@ impl Host {
             random: Cell::new(1),
             store: RefCell::default(),
             event: RefCell::default(),
+            origin: RefCell::default(),
             joining: RefCell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),
@@ -69,6 +73,7 @@ impl Host {
     pub(super) fn clear(&self) {
         self.log.borrow_mut().clear();
         self.event.take();
+        self.origin.take();
         self.joining.borrow_mut().clear();
     }
 }

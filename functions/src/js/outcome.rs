@@ -7,7 +7,7 @@ use super::returned::{self, Member, Returned, alone, member_of, pair, set_cookie
 use super::text::{decode, same, utf8};
 use crate::message::Headers;
 use crate::rules::{self, Event};
-use crate::{HeaderEdit, RequestEdit, Response, ResponseEdit};
+use crate::{HeaderEdit, OriginEdit, RequestEdit, Response, ResponseEdit};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -31,6 +31,17 @@ pub(super) enum Decision {
     Respond(Response),
     /// Send the response.
     Response(ResponseEdit),
+}
+
+impl Decision {
+    /// With what the origin helpers said. A request that is answered, or changed on its way back, has no origin any more.
+    pub(super) fn with_origin(self, said: Option<Result<Box<OriginEdit>, String>>) -> Result<Self, Fault> {
+        match (self, said) {
+            (Self::Request(edit), Some(Ok(origin))) => Ok(Self::Request(RequestEdit { origin: Some(origin), ..edit })),
+            (Self::Request(_), Some(Err(detail))) => Err(Fault::invalid_origin(detail)),
+            (decision, _) => Ok(decision),
+        }
+    }
 }
 
 /// Reads what a handler returned.
@@ -95,7 +106,7 @@ impl Reader<'_> {
         self.headers(object, Section::RequestHeaders, "request.headers", "cookie", &mut headers, &mut separate)?;
         self.cookies(object, separate, &mut headers)?;
         within(&headers, REQUEST_HEAD_BYTES_MAX, "request.headers")?;
-        Ok(RequestEdit { uri, querystring, headers })
+        Ok(RequestEdit { uri, querystring, headers, origin: None })
     }
 
     fn uri(&self, uri: &JsString) -> Result<Option<Bytes>, Fault> {

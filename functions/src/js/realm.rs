@@ -169,7 +169,8 @@ impl Realm {
                     inspect(&value, &mut self.context);
                 }
                 let event = self.host.event.borrow().clone().expect("handle makes an event");
-                Reader { event: &event, accessors: &self.accessors, context: &mut self.context }.decision(&value)
+                let mut reader = Reader { event: &event, accessors: &self.accessors, context: &mut self.context };
+                reader.decision(&value).and_then(|decision| decision.with_origin(self.host.origin.take()))
             }
             Err(Some(error)) => Err(Fault::thrown(error, &mut self.context)),
             Err(None) => Err(Fault::execution(NO_HANDLER)),

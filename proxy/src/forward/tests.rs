@@ -78,7 +78,7 @@ fn seen_by(
         cloudfront: &cloudfront,
         cache_policy: policy,
         origin_request_policy: orp,
-        origin_host: "origin.example.net",
+        origin_host: OriginHost::Own("origin.example.net"),
         custom_headers: &[("X-Secret".into(), "a".into())],
     });
     sent.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
@@ -189,7 +189,7 @@ fn authorization_of_options_goes_only_when_options_is_not_cached() {
         cloudfront: &[],
         cache_policy: &policy,
         origin_request_policy: None,
-        origin_host: "origin.example.net",
+        origin_host: OriginHost::Own("origin.example.net"),
         custom_headers: &[],
     });
     assert!(!sent.iter().any(|(name, _)| name == "Authorization"));
@@ -264,7 +264,7 @@ fn a_websocket_handshake_keeps_its_upgrade() {
         cloudfront: &[],
         cache_policy: &policy,
         origin_request_policy: Some(&orp),
-        origin_host: "o",
+        origin_host: OriginHost::Own("o"),
         custom_headers: &[],
     });
     let seen: Vec<String> = sent.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();

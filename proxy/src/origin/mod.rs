@@ -4,8 +4,12 @@ pub(crate) mod directory;
 pub(crate) mod failover;
 pub(crate) mod local;
 pub(crate) mod peer;
+pub(crate) mod remembered;
 pub(crate) mod resolve;
+pub(crate) mod rewrite;
+mod tls;
 
+use crate::forward::OriginHost;
 use homefront_config::{Origin, origin::OriginKind};
 use homefront_functions::OriginProtocol;
 use std::sync::Arc;
@@ -17,6 +21,8 @@ pub(crate) struct PreparedOrigin {
     pub(crate) config: Arc<Origin>,
     /// How it is reached.
     pub(crate) reach: Reach,
+    /// What a viewer-request function put into `Host`, whatever a policy forwards.
+    pub(crate) host: Option<Box<str>>,
 }
 
 /// The origin of a request.
@@ -25,7 +31,6 @@ pub(crate) enum Chosen {
     /// One of the distribution's, by its index.
     Configured(usize),
     /// Made for this request by its viewer-request function.
-    #[expect(dead_code, reason = "the functions that make one are wired next")]
     Rewritten(Arc<PreparedOrigin>),
 }
 
@@ -45,7 +50,7 @@ impl PreparedOrigin {
             OriginKind::Custom(custom) => Reach::Server(peer::Server::new(distribution_id, &config.id, custom)?),
             OriginKind::Directory { root } => Reach::Local(Arc::new(directory::Directory::new(root.clone()))),
         };
-        Ok(Self { config, reach })
+        Ok(Self { config, reach, host: None })
     }
 
     /// How it is spoken to for a viewer that came over TLS, or not. A folder is to functions what a bucket is.
@@ -56,11 +61,12 @@ impl PreparedOrigin {
         }
     }
 
-    /// The `Host` of requests to it when no policy forwards the viewer's. Developer Guide: the origin's domain name.
-    pub(crate) fn host(&self) -> &str {
-        match &self.reach {
-            Reach::Server(server) => server.host(),
-            Reach::Local(_) => &self.config.id,
+    /// The `Host` of requests to it. Developer Guide: the origin's domain name, when no policy forwards the viewer's.
+    pub(crate) fn host(&self) -> OriginHost<'_> {
+        match (&self.host, &self.reach) {
+            (Some(host), _) => OriginHost::Chosen(host),
+            (None, Reach::Server(server)) => OriginHost::Own(server.host()),
+            (None, Reach::Local(_)) => OriginHost::Own(&self.config.id),
         }
     }
 }

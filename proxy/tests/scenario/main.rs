@@ -22,6 +22,7 @@ mod https_origins;
 mod invoking;
 mod origin_failure;
 mod origin_functions;
+mod origin_selection;
 mod ranges;
 mod refusals;
 mod reloading;

@@ -112,6 +112,7 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
         uri: uri_edit.map(|uri| Bytes::copy_from_slice(uri.as_bytes())),
         querystring: query_edit.map(|query| Bytes::copy_from_slice(query.as_bytes())),
         headers: headers::edits(Trigger::LambdaOriginRequest, &request.headers, headers)?,
+        origin: None,
     })
 }
 

@@ -2,6 +2,7 @@
 //! a viewer sends.
 
 use super::fields::{put_length, put_response};
+use super::origin::{put_origin, take_origin};
 use super::{Fields, FrameError, put_bytes, put_frame, put_option};
 use crate::js::lint::{Finding, Rejected};
 use crate::js::{CallResult, LoadError, Outcome, Proof};
@@ -161,6 +162,7 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
                 put_option(out, edit.uri.as_deref(), put_bytes);
                 put_option(out, edit.querystring.as_deref(), put_bytes);
                 put_edits(out, &edit.headers);
+                put_option(out, edit.origin.as_deref(), put_origin);
             });
         }
         Outcome::Response(verdict) => {
@@ -182,6 +184,7 @@ fn take_outcome(fields: &mut Fields<'_>) -> Result<Outcome, FrameError> {
                 uri: checked(take_body(fields)?, "uri", |uri| uri_valid(uri))?,
                 querystring: checked(take_body(fields)?, "query string", |query| querystring_valid(query))?,
                 headers: take_edits(fields)?,
+                origin: fields.option(take_origin)?.map(Box::new),
             })
         })?),
         1 => Outcome::Response(take_verdict(fields, |fields| {

@@ -6,9 +6,14 @@ use crate::js::Proof;
 use crate::js::kvs::About;
 use crate::js::lint::{Finding, Rejected};
 use crate::js::{Call, CallResult, EventType, LoadError, Outcome};
+use crate::origin_edit::{
+    CertificateName, CustomHeaders, CustomOriginConfig, DomainName, IpAddressType, OriginEdit, OriginId,
+    OriginOverrides, OriginPath, OriginTimeouts, OriginUpdate, RequestOriginGroup, SelectedOrigin,
+};
 use crate::test_function::TestResult;
 use crate::{
-    EventContext, Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict,
+    EventContext, Failure, FailureKind, HeaderEdit, Headers, OriginProtocol, Request, RequestEdit, Response,
+    ResponseEdit, Verdict,
 };
 use bytes::Bytes;
 use homefront_config::function::{Fidelity, FunctionRuntime};
@@ -16,6 +21,8 @@ use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX, FUNCTION_LOG_BYTES_MAX,
     FUNCTION_ORDER_BYTES_MAX,
 };
+use homefront_config::origin::SslProtocols;
+use homefront_config::origin_group::FailoverStatusCodes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -70,11 +77,74 @@ fn generated() -> impl Strategy<Value = Response> {
         .prop_map(|(status, status_description, headers, body)| Response { status, status_description, headers, body })
 }
 
+fn name() -> impl Strategy<Value = DomainName> {
+    "[a-z]{1,8}(\\.[a-z]{1,8}){0,3}".prop_map(|name| DomainName::parse(&name).unwrap())
+}
+
+fn overrides() -> BoxedStrategy<OriginOverrides> {
+    let names = vec("(\\*\\.)?[a-z]{1,8}\\.[a-z]{1,8}".prop_map(|name| CertificateName::parse(&name).unwrap()), 0..20);
+    (option::of(name()), option::of(name()), names)
+        .prop_map(|(host_header, sni, allowed_certificate_names)| OriginOverrides {
+            host_header,
+            sni,
+            allowed_certificate_names,
+        })
+        .boxed()
+}
+
+fn selected() -> BoxedStrategy<SelectedOrigin> {
+    let id = ".{1,20}".prop_map(|id| OriginId::parse(&id).unwrap());
+    (id, overrides()).prop_map(|(id, overrides)| SelectedOrigin { id, overrides }).boxed()
+}
+
+prop_compose! {
+    fn update()(
+        domain_name in name(),
+        origin_path in option::of("(/[a-z]{1,9})?".prop_map(|path| OriginPath::parse(&path).unwrap())),
+        headers in option::of(vec("[!-~]{0,9}", 0..9)),
+        connection_attempts in option::of(1_u8..4),
+        seconds in (option::of(1_u32..11), option::of(1_u32..121), option::of(121_u32..86_401), option::of(1_u32..121)),
+        config in option::of((1_024_u16.., any::<bool>(), 1_u8..16, option::of(select(&IpAddressType::ALL[..])))),
+        overrides in overrides(),
+    ) -> OriginUpdate {
+        let lines = headers.map(|values| values.into_iter().enumerate().map(|(at, value)| (format!("x-{at}"), value)).collect::<Vec<_>>());
+        let custom_headers = lines.map(|lines| {
+            CustomHeaders::parse(lines.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap()
+        });
+        let (connection_s, read_s, response_completion_s, keep_alive_s) = seconds;
+        let custom_origin_config = config.map(|(port, tls, ssl_protocols, kind)| CustomOriginConfig {
+            port,
+            protocol: if tls { OriginProtocol::Https } else { OriginProtocol::Http },
+            ssl_protocols: SslProtocols::from_bits(ssl_protocols).unwrap(),
+            ip_address_type: kind.map(|(_, kind)| kind),
+        });
+        OriginUpdate {
+            domain_name: Some(domain_name),
+            origin_path,
+            custom_headers,
+            connection_attempts,
+            timeouts: OriginTimeouts { connection_s, read_s, response_completion_s, keep_alive_s },
+            custom_origin_config,
+            overrides,
+        }
+    }
+}
+
+fn origin() -> BoxedStrategy<OriginEdit> {
+    let codes = (1_u16..512).prop_map(|bits| FailoverStatusCodes::from_bits(bits).unwrap());
+    let group = (selected(), selected(), codes).prop_map(|(primary, secondary, failover_status_codes)| {
+        OriginEdit::Group(RequestOriginGroup { primary, secondary, failover_status_codes })
+    });
+    // Boxed where they are put together: proptest lays a strategy out flat, and a test's stack is small.
+    prop_oneof![update().prop_map(OriginEdit::Update).boxed(), selected().prop_map(OriginEdit::Select), group.boxed()]
+        .boxed()
+}
+
 fn outcome() -> impl Strategy<Value = Outcome> {
     let uri = option::of("/[a-z/]{0,10}".prop_map(Bytes::from));
     let query = option::of("[a-z&=]{0,10}".prop_map(Bytes::from));
-    let request =
-        (uri, query, edits()).prop_map(|(uri, querystring, headers)| RequestEdit { uri, querystring, headers });
+    let request = (uri, query, edits(), option::of(origin().prop_map(Box::new)))
+        .prop_map(|(uri, querystring, headers, origin)| RequestEdit { uri, querystring, headers, origin });
     let response = (option::of(100_u16..600), option::of("[ -~]{0,12}"), edits(), option::of(bytes())).prop_map(
         |(status, status_description, headers, body)| ResponseEdit { status, status_description, headers, body },
     );
@@ -299,6 +369,41 @@ fn a_worker_that_lies_is_caught() {
     }
     let logs = vec!["x".repeat(FUNCTION_LOG_BYTES_MAX), "y".to_owned()];
     assert_eq!(lie(CallResult { logs, ..request(RequestEdit::default()) }), "a frame has an impossible log");
+}
+
+#[test]
+fn an_origin_that_no_engine_gives_is_not_taken() {
+    let taken = |origin: OriginEdit| {
+        let edit = RequestEdit { origin: Some(Box::new(origin)), ..RequestEdit::default() };
+        let result = CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
+        let mut out = Vec::new();
+        Answer::Called(1, result).put(&mut out);
+        only_frame(&out)
+    };
+    let b = || DomainName::parse("b.example.com").unwrap();
+    let update = OriginUpdate { domain_name: Some(b()), connection_attempts: Some(3), ..OriginUpdate::default() };
+    let frame = taken(OriginEdit::Update(update.clone()));
+    assert!(Answer::take(&frame).is_ok());
+    // The same length, another text or number in its place.
+    let lie = |frame: &[u8], said: &[u8], instead: &[u8]| {
+        let at = frame.windows(said.len()).position(|window| window == said).unwrap();
+        let lie = [&frame[..at], instead, &frame[at + said.len()..]].concat();
+        Answer::take(&lie).unwrap_err().to_string()
+    };
+    assert_eq!(lie(&frame, b"b.example.com", b"b.example:443"), "a frame has an impossible domain name");
+    assert_eq!(lie(&frame, b"b.example.com", b"192.168.0.001"), "a frame has an impossible domain name");
+    assert_eq!(lie(&frame, &[1, 3], &[1, 4]), "a frame has an impossible origin");
+    let beyond = OriginTimeouts { read_s: Some(121), ..OriginTimeouts::default() };
+    let beyond = taken(OriginEdit::Update(OriginUpdate { timeouts: beyond, ..update.clone() }));
+    assert_eq!(Answer::take(&beyond), Err(FrameError::Impossible("origin")));
+    let headers = CustomHeaders::parse([("x-a", "1")]).unwrap();
+    let frame = taken(OriginEdit::Update(OriginUpdate { custom_headers: Some(headers), ..update.clone() }));
+    assert_eq!(lie(&frame, b"x-a", b"via"), "a frame has an impossible custom header");
+    assert_eq!(lie(&frame, b"x-a", b"X-a"), "a frame has an impossible custom header");
+    let names = vec![CertificateName::parse("a.test").unwrap(); 21];
+    let overrides = OriginOverrides { allowed_certificate_names: names, ..OriginOverrides::default() };
+    let many = taken(OriginEdit::Select(SelectedOrigin { id: OriginId::parse("a").unwrap(), overrides }));
+    assert_eq!(Answer::take(&many), Err(FrameError::Impossible("number of certificate names")));
 }
 
 #[test]

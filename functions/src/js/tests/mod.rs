@@ -8,6 +8,7 @@ mod isolation;
 mod leaks;
 mod mapping;
 mod modules;
+mod origin_helpers;
 mod spec_1_event;
 mod spec_2_results;
 mod spec_3_headers;

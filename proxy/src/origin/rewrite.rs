@@ -1,0 +1,201 @@
+//! The origin of a request as its viewer-request function changed it: the assigned one with other settings, another of the
+//! distribution, or two of them.
+//!
+//! Developer Guide, "Helper methods for origin modification". An `Err` is the rule that is broken; the request fails for it.
+
+use super::failover::Failover;
+use super::{Chosen, PreparedOrigin, Reach, peer};
+use crate::exchange::Route;
+use homefront_config::Origin;
+use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
+use homefront_functions::OriginProtocol;
+use homefront_functions::origin_edit::{
+    CustomOriginConfig, DomainName, OriginEdit, OriginOverrides, OriginTimeouts, OriginUpdate, SelectedOrigin,
+    completion_fault, not_for_buckets,
+};
+use homefront_functions::rules::wire_name;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sends a request where its function said.
+pub(crate) fn apply(route: &mut Route, edit: OriginEdit) -> Result<(), String> {
+    match edit {
+        // In a group it is the first member that is changed; the second stands in for it as before.
+        OriginEdit::Update(edit) => route.origin = update(route, &edit).map_err(said_by("updateRequestOrigin"))?,
+        OriginEdit::Select(selected) => {
+            route.origin = select(route, selected).map_err(said_by("selectRequestOriginById"))?;
+            route.failover = None;
+        }
+        OriginEdit::Group(group) => {
+            let said_by = said_by("createRequestOriginGroup");
+            let primary = select(route, group.primary).map_err(&said_by)?;
+            let secondary = select(route, group.secondary).map_err(&said_by)?;
+            route.origin = primary;
+            route.failover = Some(Failover { secondary, status_codes: group.failover_status_codes });
+        }
+    }
+    Ok(())
+}
+
+fn said_by(helper: &str) -> impl Fn(String) -> String {
+    move |rule| format!("cf.{helper}: {rule}")
+}
+
+/// An origin of the distribution, with what is changed of it.
+fn select(route: &Route, selected: SelectedOrigin) -> Result<Chosen, String> {
+    let (distribution, id) = (&route.distribution, selected.id.as_str());
+    let Some(index) = distribution.origins.iter().position(|origin| origin.config.id == id) else {
+        let known: Vec<_> = distribution.origins.iter().map(|origin| format!("{:?}", origin.config.id)).collect();
+        return Err(format!("the distribution has no origin {id:?}; it has {}", known.join(", ")));
+    };
+    let origin = &distribution.origins[index];
+    let made = match &origin.reach {
+        _ if selected.overrides.is_empty() => return Ok(Chosen::Configured(index)),
+        Reach::Local(_) => return Err(folder(origin)),
+        Reach::Server(server) => {
+            let custom = overridden(server.config().clone(), &selected.overrides, None);
+            let asked = peer::Asked {
+                certificate_names: selected.overrides.allowed_certificate_names.into(),
+                ..server.asked()
+            };
+            Reach::Server(server.rewritten(&distribution.id, id, custom, asked))
+        }
+    };
+    let host = selected.overrides.host_header.as_ref().map(|host| host.as_str().into());
+    Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
+        config: Arc::new(shown(&origin.config, &made, None, None)),
+        reach: made,
+        host: host.or_else(|| origin.host.clone()),
+    })))
+}
+
+/// The assigned origin with other settings.
+fn update(route: &Route, edit: &OriginUpdate) -> Result<Chosen, String> {
+    let assigned = route.origin();
+    let given = edit.domain_name.as_ref();
+    let reach = match (&assigned.reach, given) {
+        (Reach::Local(_), None) if !edit.overrides.is_empty() => return Err(folder(assigned)),
+        // Attempts, timeouts and ports are those of connections; a folder needs none.
+        (Reach::Local(folder), None) => Reach::Local(folder.clone()),
+        (Reach::Local(_), Some(name)) => {
+            let custom = changed(CustomOrigin::new(name.as_str().to_owned()), edit)?;
+            let server = peer::Server::made(
+                &route.distribution.id,
+                &assigned.config.id,
+                custom,
+                asked(edit, peer::Asked::default()),
+            );
+            Reach::Server(server)
+        }
+        (Reach::Server(server), _) => {
+            let custom = changed(server.config().clone(), edit)?;
+            let asked = asked(edit, server.asked());
+            Reach::Server(server.rewritten(&route.distribution.id, &assigned.config.id, custom, asked))
+        }
+    };
+    let host = edit.overrides.host_header.as_ref().or(given).map(|host| host.as_str().into());
+    let path = edit.origin_path.as_ref().map(|path| path.as_str().to_owned());
+    let headers = edit.custom_headers.as_ref();
+    let headers = headers.map(|headers| headers.iter().map(|(name, value)| (wire_name(name), value.to_owned())));
+    Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
+        config: Arc::new(shown(&assigned.config, &reach, path, headers.map(Iterator::collect))),
+        reach,
+        host: host.or_else(|| assigned.host.clone()),
+    })))
+}
+
+fn folder(origin: &PreparedOrigin) -> String {
+    not_for_buckets(&format!("\"{}\" is a folder", origin.config.id))
+}
+
+/// A server with the settings that are given.
+fn changed(mut custom: CustomOrigin, edit: &OriginUpdate) -> Result<CustomOrigin, String> {
+    let given = edit.domain_name.as_ref();
+    if let Some(name) = given {
+        name.as_str().clone_into(&mut custom.domain_name);
+    }
+    let to_bucket = given.is_some_and(DomainName::is_bucket);
+    if to_bucket {
+        // S3 answers at its own ports, to the protocol of the viewer; a server's settings are no settings of a bucket.
+        let CustomOrigin { http_port, https_port, protocol_policy, .. } = CustomOrigin::new(String::new());
+        custom = CustomOrigin { http_port, https_port, protocol_policy, ..custom };
+    } else if let Some(config) = edit.custom_origin_config {
+        speak(&mut custom, config);
+    }
+    if let Some(attempts) = edit.connection_attempts {
+        custom.connection_attempts = attempts;
+    }
+    time(&mut custom, edit.timeouts)?;
+    Ok(overridden(custom, &edit.overrides, given))
+}
+
+fn speak(custom: &mut CustomOrigin, config: CustomOriginConfig) {
+    match config.protocol {
+        OriginProtocol::Http => {
+            custom.http_port = config.port;
+            custom.protocol_policy = OriginProtocolPolicy::HttpOnly;
+        }
+        OriginProtocol::Https => {
+            custom.https_port = config.port;
+            custom.protocol_policy = OriginProtocolPolicy::HttpsOnly;
+        }
+    }
+    custom.ssl_protocols = config.ssl_protocols;
+}
+
+fn time(custom: &mut CustomOrigin, given: OriginTimeouts) -> Result<(), String> {
+    let seconds = |given: Option<u32>| given.map(|seconds| Duration::from_secs(seconds.into()));
+    custom.connection_timeout = seconds(given.connection_s).unwrap_or(custom.connection_timeout);
+    custom.read_timeout = seconds(given.read_s).unwrap_or(custom.read_timeout);
+    custom.keepalive_timeout = seconds(given.keep_alive_s).unwrap_or(custom.keepalive_timeout);
+    custom.response_completion_timeout = seconds(given.response_completion_s).or(custom.response_completion_timeout);
+    match custom.response_completion_timeout {
+        Some(completion) if completion < custom.read_timeout => {
+            Err(completion_fault(completion.as_secs(), custom.read_timeout.as_secs()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// With the name that TLS asks for: `sni`, else `hostHeader`, else the new domain name, else what it was.
+fn overridden(mut custom: CustomOrigin, overrides: &OriginOverrides, domain_name: Option<&DomainName>) -> CustomOrigin {
+    let name = overrides.sni.as_ref().or(overrides.host_header.as_ref()).or(domain_name);
+    if let Some(name) = name {
+        custom.tls.server_name = Some(name.as_str().to_owned());
+    }
+    custom
+}
+
+/// What a function says of connections beyond what a configuration can.
+fn asked(edit: &OriginUpdate, inherited: peer::Asked) -> peer::Asked {
+    let config = edit.custom_origin_config.as_ref();
+    let names = &edit.overrides.allowed_certificate_names;
+    peer::Asked {
+        named_by_function: inherited.named_by_function || edit.domain_name.is_some(),
+        ip_address_type: config.and_then(|config| config.ip_address_type).unwrap_or(inherited.ip_address_type),
+        certificate_names: if names.is_empty() { inherited.certificate_names } else { names.as_slice().into() },
+    }
+}
+
+/// The origin as Lambda@Edge functions are shown it, and as its head is made.
+fn shown(
+    assigned: &Origin,
+    reach: &Reach,
+    path: Option<String>,
+    custom_headers: Option<Vec<(String, String)>>,
+) -> Origin {
+    let kind = match reach {
+        Reach::Server(server) => OriginKind::Custom(server.config().clone()),
+        Reach::Local(_) => assigned.kind.clone(),
+    };
+    Origin {
+        id: assigned.id.clone(),
+        path: path.unwrap_or_else(|| assigned.path.clone()),
+        custom_headers: custom_headers.unwrap_or_else(|| assigned.custom_headers.clone()),
+        kind,
+    }
+}
+
+#[cfg(test)]
+#[path = "rewrite_tests.rs"]
+mod tests;
