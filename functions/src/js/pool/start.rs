@@ -21,9 +21,14 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interes
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
-/// mimalloc, which the node allocates with, reserves 1 GiB of address space at once unless told otherwise: all of it would
-/// count as used before the worker limits what it may use.
-const ALLOCATOR: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "16MiB");
+/// What mimalloc, which the node allocates with, is told in a worker.
+const ALLOCATOR: [(&str, &str); 2] = [
+    // It reserves 1 GiB of address space at once unless told otherwise: all of it would count as used before the worker limits
+    // what it may use.
+    ("MIMALLOC_ARENA_RESERVE", "16MiB"),
+    // A worker needs few megabytes, and huge pages are of two each.
+    ("MIMALLOC_ALLOW_THP", "0"),
+];
 
 /// A worker that is ready for calls.
 pub(super) struct Started {
@@ -82,7 +87,7 @@ impl Talk {
         let launch = Launch {
             program: executable.to_owned(),
             arguments: vec![worker::SUBCOMMAND.into()],
-            environment: vec![(ALLOCATOR.0.into(), ALLOCATOR.1.into())],
+            environment: ALLOCATOR.map(|(name, value)| (name.into(), value.into())).into(),
             folder: "/".into(),
             stdin: Some(theirs.into()),
             output: None,
