@@ -141,9 +141,10 @@ fn stringify(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> J
     Ok(text_of_bytes(text.as_bytes()).into())
 }
 
-/// Strings, numbers and booleans as text; anything else is empty.
+/// Strings, finite numbers and booleans as text; anything else is empty.
 fn encoded(value: &JsValue, encode: Option<&JsObject>, context: &mut Context) -> JsResult<String> {
-    let plain = value.is_string() || value.is_number() || value.is_boolean();
+    let finite = value.as_number().is_some_and(f64::is_finite);
+    let plain = value.is_string() || finite || value.is_boolean();
     let text = if plain { value.to_string(context)? } else { js_string!("") };
     match encode {
         Some(encode) => {

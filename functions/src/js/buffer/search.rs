@@ -26,7 +26,7 @@ fn number(index: Option<usize>) -> JsValue {
 
 fn equals(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let view = View::of_this(this, context)?;
-    let other = View::of_argument(arguments.get_or_undefined(0), "\"otherBuffer\"", context)?;
+    let other = View::of_argument(arguments.get_or_undefined(0), "\"target\"", context)?;
     let other = other.read(<[u8]>::to_vec)?;
     Ok(view.read(|bytes| bytes == other)?.into())
 }

@@ -73,7 +73,7 @@ fn concat(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
     let mut bytes = Vec::new();
     for index in 0..list.length(context)? {
         let element = list.get(index, context)?;
-        let part = View::of_argument(&element, "\"list\"", context)?.read(<[u8]>::to_vec)?;
+        let part = View::of_argument(&element, &format!("\"list[{index}]\""), context)?.read(<[u8]>::to_vec)?;
         if (bytes.len() + part.len()) as u64 > FUNCTION_BUFFER_BYTES_MAX {
             return Err(JsNativeError::range().with_message("invalid size").into());
         }
