@@ -16,7 +16,7 @@ fn row(expression: &str, in_1_0: Option<&str>, in_2_0: Option<&str>) {
     for (runtime, expected) in [(V1, in_1_0), (V2, in_2_0)] {
         match expected {
             Some(expected) => {
-                assert_eq!(run(&code, runtime), Ok(vec![expected.to_owned()]), "{runtime:?}: {expression}")
+                assert_eq!(run(&code, runtime), Ok(vec![expected.to_owned()]), "{runtime:?}: {expression}");
             }
             None => assert!(run(&code, runtime).is_err(), "{runtime:?}: {expression}"),
         }
