@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn lines_that_differ_are_shown_with_those_around_them() {
-        let expected: String = (1..=20).map(|number| format!("line {number}\n")).collect();
+        let expected = (1..=20).fold(String::new(), |text, number| text + &format!("line {number}\n"));
         let found = expected.replace("line 4\n", "line four\n").replace("line 18\n", "");
         insta::assert_snapshot!(diff(&expected, &found), @r"
         - expected, + found

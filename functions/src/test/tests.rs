@@ -234,6 +234,7 @@ fn an_answer_and_what_the_origin_got_are_judged() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "two whole events, written out")]
 fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
     let lines = |lines: &[(&str, &str)]| lines.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let request = Request {

@@ -20,7 +20,8 @@ pub(crate) async fn workers_have_no_files_no_privileges_and_little_memory() {
         files.sort();
         assert_eq!(files, ["0", "1", "2"]);
         let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("it runs");
-        assert_eq!(environment, b"MIMALLOC_ARENA_RESERVE=16MiB\0", "nothing of the node's");
+        let environment = String::from_utf8(environment).expect("text");
+        assert_eq!(environment, "MIMALLOC_ALLOW_THP=0\0MIMALLOC_ARENA_RESERVE=16MiB\0", "nothing of the node's");
         let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
         let address_space = limits.lines().find(|line| line.starts_with("Max address space")).expect("a limit");
         let bytes: u64 = address_space.split_whitespace().nth(3).expect("a number").parse().expect("a number");
