@@ -67,5 +67,6 @@ pub fn context() -> EventContext {
         distribution_id: DISTRIBUTION_ID.into(),
         request_id: "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==".to_owned(),
         viewer_ip: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 11)),
+        server_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
     }
 }

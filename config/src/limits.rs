@@ -265,6 +265,10 @@ pub const FUNCTION_ORIGINS_POOLED_MAX: u64 = 64;
 pub const FUNCTION_ORIGIN_IDLE: Duration = Duration::from_mins(5);
 /// Lists of `allowedCertificateNames` of one distribution whose TLS settings are kept.
 pub const FUNCTION_TLS_SETTINGS_MAX: u64 = 32;
+/// Bytes of a CBOR Web Token. CloudFront: 1 KB.
+pub const CWT_BYTES_MAX: usize = 1_024;
+/// Values inside one another in a CBOR Web Token. CloudFront publishes none.
+pub const CWT_DEPTH_MAX: usize = 24;
 /// Bytes that `cf.logCustomData` writes, URL-encoded. CloudFront: 800.
 pub const FUNCTION_LOG_DATA_BYTES_MAX: usize = 800;
 /// JavaScript calls inside one another, few enough for the 2 MiB stack of an ordinary thread. CloudFront publishes none.

@@ -3,11 +3,11 @@
 use crate::function_log::FunctionLog;
 use crate::js::functions::{Functions, FunctionsError, Reloaded};
 use crate::js::pool::Figures;
-use crate::js::{Call, EventType, Outcome};
+use crate::js::{Call, CallResult, EventType, Outcome};
 use crate::lambda::Lambdas;
 use crate::process::Spawner;
 use crate::{
-    EventContext, Failure, FailureKind, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict,
+    Called, EventContext, Failure, FailureKind, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict,
 };
 use homefront_config::{Config, Function, Lambda, Origin};
 use std::path::PathBuf;
@@ -109,12 +109,14 @@ impl EdgeCode {
         function: &Function,
         context: &EventContext,
         request: &Request,
-    ) -> Verdict<RequestEdit> {
+    ) -> Called<RequestEdit> {
         let call = call(EventType::ViewerRequest, context, request, None);
-        match self.functions.call(function, &call).await.outcome {
+        let CallResult { outcome, log_data, .. } = self.functions.call(function, &call).await;
+        let verdict = match outcome {
             Outcome::Request(verdict) => verdict,
             Outcome::Response(_) => Verdict::Fail(other_event(function)),
-        }
+        };
+        Called { verdict, log_data }
     }
 
     /// CloudFront Function on viewer response; `request` is as the viewer-request function left it.
@@ -124,12 +126,14 @@ impl EdgeCode {
         context: &EventContext,
         request: &Request,
         response: &Response,
-    ) -> Verdict<ResponseEdit> {
+    ) -> Called<ResponseEdit> {
         let call = call(EventType::ViewerResponse, context, request, Some(response));
-        match self.functions.call(function, &call).await.outcome {
+        let CallResult { outcome, log_data, .. } = self.functions.call(function, &call).await;
+        let verdict = match outcome {
             Outcome::Response(verdict) => verdict,
             Outcome::Request(_) => Verdict::Fail(other_event(function)),
-        }
+        };
+        Called { verdict, log_data }
     }
 
     /// Lambda@Edge on origin request; `request` is what is about to go to the origin, over `protocol`.

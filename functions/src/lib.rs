@@ -5,6 +5,7 @@
 //! its own, or [`Verdict::Fail`] with CloudFront's reason. This crate does not know the proxy it runs in.
 
 pub mod edge_code;
+pub mod edge_location;
 pub mod event;
 pub mod failure;
 pub mod function_log;
@@ -35,6 +36,15 @@ pub enum Verdict<Edit> {
     Respond(Response),
     /// The hook failed; the viewer gets CloudFront's answer for the kind.
     Fail(Failure),
+}
+
+/// What came of a call of a CloudFront Function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called<Edit> {
+    /// What it decided.
+    pub verdict: Verdict<Edit>,
+    /// What it gave to `cf.logCustomData`, whatever it decided.
+    pub log_data: Option<Box<str>>,
 }
 
 /// What a hook changed in a request. Empty = nothing.
@@ -83,6 +93,8 @@ pub struct EventContext {
     pub request_id: String,
     /// The TCP peer.
     pub viewer_ip: std::net::IpAddr,
+    /// The address the viewer came to.
+    pub server_ip: std::net::IpAddr,
 }
 
 /// How an origin is spoken to: what its protocol policy came to for a request, or what a function asked for.

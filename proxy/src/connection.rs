@@ -7,7 +7,7 @@ pub(crate) use stream::{Transport, ViewerStream};
 use crate::renew::Renewal;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The length of an IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT`; pingora's and the origin's are equally long.
@@ -18,6 +18,8 @@ const DATE_BYTES: usize = 29;
 pub(crate) struct Viewer {
     /// The TCP peer.
     pub(crate) address: SocketAddr,
+    /// The address it came to.
+    pub(crate) server_ip: IpAddr,
     /// TLS, when it was spoken.
     pub(crate) tls: Option<TlsFacts>,
     /// Set while a request is being worked on: its head has been read.
@@ -41,8 +43,9 @@ pub(crate) struct TlsFacts {
 
 impl Viewer {
     /// A viewer that has just connected.
-    pub(crate) fn new(address: SocketAddr, tls: Option<TlsFacts>) -> Self {
-        Self { address, tls, in_request: AtomicBool::new(false), renewals: Mutex::default(), date: Mutex::new(None) }
+    pub(crate) fn new(address: SocketAddr, server_ip: IpAddr, tls: Option<TlsFacts>) -> Self {
+        let (in_request, renewals, date) = (AtomicBool::new(false), Mutex::default(), Mutex::new(None));
+        Self { address, server_ip, tls, in_request, renewals, date }
     }
 
     /// The head of a request has been read: its clock stops.

@@ -38,6 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) fetch: Fetch,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
     pub(crate) late_answer: Option<(Box<ResponseHeader>, Bytes)>,
+    /// What functions gave to the access log.
+    pub(crate) log_data: LogData,
     /// Why the node must answer itself.
     pub(crate) failure: Option<Failure>,
     /// What came of it, for the log and `X-Cache`.
@@ -159,6 +161,13 @@ pub(crate) enum Turned {
     ToSecondary,
 }
 
+/// What functions gave to `cf.logCustomData`.
+#[derive(Debug, Default)]
+pub(crate) struct LogData {
+    pub(crate) viewer_request: Option<Box<str>>,
+    pub(crate) viewer_response: Option<Box<str>>,
+}
+
 /// What came of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
@@ -183,6 +192,7 @@ impl Exchange {
             set_cookies: Vec::new(),
             fetch: Fetch::default(),
             late_answer: None,
+            log_data: LogData::default(),
             failure: None,
             outcome: Outcome { response_result: ResultType::Error, detail: None, first_byte: None },
         }

@@ -7,7 +7,6 @@ use crate::node::Node;
 use crate::origin::{local, rewrite};
 use crate::respond::{self, Answer};
 use bytes::Bytes;
-use homefront_config::Function;
 use homefront_functions::{EventContext, FailureKind, Headers, OriginEdit, Response, ResponseEdit, Verdict, rules};
 use http::header;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -20,6 +19,7 @@ fn context(exchange: &Exchange) -> Result<EventContext, Failure> {
         distribution_id: distribution.id.clone(),
         request_id: exchange.request_id.as_str().to_owned(),
         viewer_ip: exchange.viewer.as_ref().map_or(NO_VIEWER, |viewer| viewer.address).ip(),
+        server_ip: exchange.viewer.as_ref().map_or(NO_VIEWER.ip(), |viewer| viewer.server_ip),
     })
 }
 
@@ -31,11 +31,12 @@ pub(crate) async fn viewer_request(
 ) -> Result<Option<Answer>, Failure> {
     let Some(function) = &exchange.route()?.behavior.associations.viewer_request else { return Ok(None) };
     let event = head::neutral_request(request, &exchange.asked.host);
-    match node.edge_code.function_viewer_request(function, &context(exchange)?, &event).await {
+    let called = node.edge_code.function_viewer_request(function, &context(exchange)?, &event).await;
+    exchange.log_data.viewer_request = called.log_data;
+    match called.verdict {
         Verdict::Continue(mut edit) => {
             if let Some(origin) = edit.origin.take() {
-                let function = function.clone();
-                choose_origin(exchange, &function, *origin)?;
+                choose_origin(exchange, *origin)?;
             }
             head::edit_request(request, edit).map(|()| None)
         }
@@ -45,10 +46,12 @@ pub(crate) async fn viewer_request(
 }
 
 /// Sends the request to the origin that its function chose. What cannot be one is the function's fault.
-fn choose_origin(exchange: &mut Exchange, function: &Function, edit: OriginEdit) -> Result<(), Failure> {
+fn choose_origin(exchange: &mut Exchange, edit: OriginEdit) -> Result<(), Failure> {
     let Some(route) = &mut exchange.route else { return Ok(()) };
     rewrite::apply(route, edit).map_err(|rule| {
-        let detail = format!("function \"{}\": {rule}", function.name);
+        let function = &route.behavior.associations.viewer_request;
+        let name = function.as_ref().map_or("", |function| function.name.as_str());
+        let detail = format!("function \"{name}\": {rule}");
         let (kind, sentence) = (FailureKind::FunctionValidation, Some(rules::SENTENCE_ORIGIN_REWRITE.into()));
         homefront_functions::Failure { kind, sentence, detail }.into()
     })
@@ -103,7 +106,7 @@ pub(crate) async fn origin_response(
 /// The CloudFront Function on viewer response. Not after an origin error; gives the body it put in place.
 pub(crate) async fn viewer_response(
     node: &Node,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     request: &RequestHeader,
     response: &mut ResponseHeader,
 ) -> Result<Option<Bytes>, Failure> {
@@ -116,7 +119,9 @@ pub(crate) async fn viewer_response(
     response.insert_header(header::VIA, node.name.via()).map_err(|error| Failure::Internal(error.to_string()))?;
     let request = head::neutral_request(request, &exchange.asked.host);
     let event = head::neutral_response(response);
-    match node.edge_code.function_viewer_response(function, &context(exchange)?, &request, &event).await {
+    let called = node.edge_code.function_viewer_response(function, &context(exchange)?, &request, &event).await;
+    exchange.log_data.viewer_response = called.log_data;
+    match called.verdict {
         Verdict::Continue(edit) => apply(response, edit),
         Verdict::Respond(_) => Err(Failure::Internal("a viewer-response function cannot answer".to_owned())),
         Verdict::Fail(failure) => Err(failure.into()),

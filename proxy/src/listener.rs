@@ -11,7 +11,7 @@ use pingora::protocols::l4::stream::Stream as TcpStream;
 use pingora::proxy::HttpProxy;
 use rustls::ServerConfig;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -144,18 +144,19 @@ async fn establish(
     tls: Option<Arc<ServerConfig>>,
 ) -> io::Result<ViewerStream> {
     tcp.set_nodelay(true)?;
+    let server_ip = tcp.local_addr()?.ip();
     let tcp = TcpStream::from(tcp);
     let Some(config) = tls else {
-        return plaintext(tcp, address).await;
+        return plaintext(tcp, address, server_ip).await;
     };
     let stream = TlsAcceptor::from(config).accept(tcp).await?;
     let facts = tls::facts(stream.get_ref().1);
     let http2 = facts.http2;
-    Ok(ViewerStream::new(Transport::Tls(Box::new(stream)), Viewer::new(address, Some(facts)), http2))
+    Ok(ViewerStream::new(Transport::Tls(Box::new(stream)), Viewer::new(address, server_ip, Some(facts)), http2))
 }
 
 /// Reads as much as tells the h2 preface from an HTTP/1 request, and puts it back.
-async fn plaintext(mut tcp: TcpStream, address: SocketAddr) -> io::Result<ViewerStream> {
+async fn plaintext(mut tcp: TcpStream, address: SocketAddr, server_ip: IpAddr) -> io::Result<ViewerStream> {
     let mut seen = [0; H2_PREFACE.len()];
     let mut length = 0;
     let http2 = loop {
@@ -169,5 +170,5 @@ async fn plaintext(mut tcp: TcpStream, address: SocketAddr) -> io::Result<Viewer
         }
     };
     tcp.rewind(&seen[..length]);
-    Ok(ViewerStream::new(Transport::Plain(Box::new(tcp)), Viewer::new(address, None), http2))
+    Ok(ViewerStream::new(Transport::Plain(Box::new(tcp)), Viewer::new(address, server_ip, None), http2))
 }

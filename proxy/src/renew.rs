@@ -47,7 +47,7 @@ pub(crate) fn steps(session: &mut Session, exchange: &mut Exchange) -> pingora::
     };
     *session.req_header_mut() = renewal.head;
     // The facts of the viewer, not the state of its connection, which is at its next request already.
-    exchange.viewer = Some(Arc::new(Viewer::new(viewer.address, viewer.tls.clone())));
+    exchange.viewer = Some(Arc::new(Viewer::new(viewer.address, viewer.server_ip, viewer.tls.clone())));
     exchange.asked.host = renewal.host;
     exchange.cloudfront = renewal.cloudfront;
     exchange.route = Some(renewal.route);

@@ -132,4 +132,9 @@ mod tests {
         assert_eq!(node.pop(), "HFR50-C1");
         assert_eq!(NodeName::of_this_machine(), NodeName::of_this_machine());
     }
+
+    #[test]
+    fn functions_are_told_the_place_that_the_pop_begins_with() {
+        assert!(NodeName::DEFAULT_POP.starts_with(homefront_functions::edge_location::NAME));
+    }
 }

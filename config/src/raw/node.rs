@@ -43,7 +43,7 @@ table! {
     AccessTable "access" {
         /// `"stdout"`, `"stderr"` or a file, opened for append.
         path: LogTarget, required;
-        /// CloudFront's 33 fields, or the same as one JSON object a line.
+        /// CloudFront's 33 fields, or the same and what functions log as one JSON object a line.
         format: AccessLogFormat, default "\"cloudfront-standard\"";
     }
 }

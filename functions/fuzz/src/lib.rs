@@ -196,6 +196,7 @@ fn context() -> EventContext {
         distribution_id: "EDFDVBD6EXAMPLE".into(),
         request_id: "EXAMPLE".to_owned(),
         viewer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        server_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }
 }
 

@@ -1,5 +1,9 @@
 //! The module `cloudfront`: reads of the function's KeyValueStore, and the helpers beside it.
 
+mod absent;
+mod cwt;
+mod edge_location;
+mod log_data;
 mod members;
 mod origin;
 
@@ -24,6 +28,10 @@ pub(super) fn module(context: &mut Context) -> JsResult<JsObject> {
     let module = plain_object(context);
     define(&module, "kvs", native("kvs", 1, kvs, context), context)?;
     origin::install(&module, context)?;
+    edge_location::install(&module, context)?;
+    log_data::install(&module, context)?;
+    absent::install(&module, context)?;
+    cwt::install(&module, context)?;
     Ok(module)
 }
 

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::kvs::Snapshot;
 use super::outcome::Decision;
-use super::realm::{self, Afterwards, Edition, Inspect, Protection, Realm};
+use super::realm::{self, Afterwards, Edition, Inspect, Printed, Protection, Realm};
 use super::source::{self, Wrapped};
 use super::{json, lint};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
@@ -105,6 +105,8 @@ pub struct CallResult {
     pub outcome: Outcome,
     /// One element a `console.log`; `FUNCTION_LOG_BYTES_MAX` bytes in all, the rest is cut.
     pub logs: Vec<String>,
+    /// What it gave to `cf.logCustomData`: at most `FUNCTION_LOG_DATA_BYTES_MAX` bytes, not encoded.
+    pub log_data: Option<Box<str>>,
     /// CPU time of this thread, microseconds.
     pub cpu_us: u64,
 }
@@ -205,7 +207,7 @@ impl Engine {
     /// Calls a function for which this thread has been at work since its CPU time was `started_us`.
     pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started_us: u64) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
-        let (result, logs) = function.call(call, None);
+        let (result, printed) = function.call(call, None);
         let outcome = match result {
             Ok(Decision::Request(edit)) => Outcome::Request(Verdict::Continue(edit)),
             Ok(Decision::Respond(response)) => Outcome::Request(Verdict::Respond(response)),
@@ -218,7 +220,8 @@ impl Engine {
                 }
             }
         };
-        CallResult { outcome, logs, cpu_us: thread_cpu_us().saturating_sub(started_us) }
+        let Printed { logs, log_data } = printed;
+        CallResult { outcome, logs, log_data, cpu_us: thread_cpu_us().saturating_sub(started_us) }
     }
 
     /// Calls a function and keeps what it returned, for TestFunction.
@@ -228,7 +231,7 @@ impl Engine {
         let mut keep = |value: &JsValue, context: &mut Context| {
             returned = json::stringify(value, context);
         };
-        let (result, logs) = self.functions[id.0 as usize].call(call, Some(&mut keep));
+        let (result, Printed { logs, .. }) = self.functions[id.0 as usize].call(call, Some(&mut keep));
         let cpu_us = thread_cpu_us().saturating_sub(started_us);
         Examination { returned, fault: result.err(), logs, cpu_us }
     }
@@ -323,7 +326,7 @@ impl Loaded {
         }
     }
 
-    fn call(&mut self, call: &Call<'_>, mut inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Vec<String>) {
+    fn call(&mut self, call: &Call<'_>, mut inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Printed) {
         let kept = match &mut self.contexts {
             Contexts::Frozen(kept) => kept.take(),
             Contexts::Open(_) => return self.call_open(call, inspect),
@@ -335,27 +338,27 @@ impl Loaded {
         }
         let refused = matches!(&run.result, Err(Fault::Execution { text, .. }) if is_refused_write(text));
         if !refused || self.vain_retries >= VAIN_RETRIES_MAX {
-            return (run.result, run.logs);
+            return (run.result, run.printed);
         }
         // Perhaps it wrote to a built-in, which it may on CloudFront. A call has no effects but its result, so it is done
         // again where that is possible.
-        let (result, logs) = self.call_open(call, inspect);
+        let (result, printed) = self.call_open(call, inspect);
         if result == run.result {
             self.vain_retries += 1;
         } else {
             self.contexts = Contexts::Open(Vec::new());
         }
-        (result, logs)
+        (result, printed)
     }
 
-    fn call_open(&mut self, call: &Call<'_>, inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Vec<String>) {
+    fn call_open(&mut self, call: &Call<'_>, inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Printed) {
         let ready = match &mut self.contexts {
             Contexts::Open(ready) => ready.pop(),
             Contexts::Frozen(_) => None,
         };
         let mut realm = ready.unwrap_or_else(|| self.realm(Protection::Open));
         let run = realm.run(call, self.store.clone(), inspect);
-        (run.result, run.logs)
+        (run.result, run.printed)
     }
 }
 

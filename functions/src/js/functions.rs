@@ -101,7 +101,7 @@ impl Functions {
         let Some((distribution, index)) = found else {
             let detail = format!("function \"{}\" is not associated with distribution {id}", function.name);
             let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
-            return CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), cpu_us: 0 };
+            return CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), log_data: None, cpu_us: 0 };
         };
         let result = distribution.call(index, call).await;
         self.log.call(&call.context.request_id, id, &result.logs);

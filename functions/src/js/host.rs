@@ -20,6 +20,8 @@ pub(super) struct Host {
     pub(super) event: RefCell<Option<Rc<CallEvent>>>,
     /// What the last origin helper said: the request's origin, or what is wrong with it.
     pub(super) origin: RefCell<Option<Result<Box<OriginEdit>, String>>>,
+    /// What the program gave to the access log.
+    pub(super) log_data: RefCell<Option<Box<str>>>,
     /// Arrays that `join` is in the middle of, so that a cycle ends.
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// Prototypes of the objects that modules hand out.
@@ -46,6 +48,7 @@ impl Host {
             store: RefCell::default(),
             event: RefCell::default(),
             origin: RefCell::default(),
+            log_data: RefCell::default(),
             joining: RefCell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),
@@ -74,6 +77,7 @@ impl Host {
         self.log.borrow_mut().clear();
         self.event.take();
         self.origin.take();
+        self.log_data.take();
         self.joining.borrow_mut().clear();
     }
 }

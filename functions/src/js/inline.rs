@@ -84,7 +84,7 @@ impl Inline {
         let result = result.unwrap_or_else(|what| {
             let detail = format!("function \"{}\": {what}", function.name);
             let failure = Failure { kind: FailureKind::FunctionExecution, sentence: None, detail };
-            CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), cpu_us: 0 }
+            CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), log_data: None, cpu_us: 0 }
         });
         self.shared.counters[index].call(&result);
         result

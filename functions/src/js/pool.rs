@@ -158,7 +158,7 @@ impl Pool {
             }
             Err(failure) => {
                 function.counters.no_result(failure.kind);
-                CallResult { outcome: fail(event_type, failure), logs: Vec::new(), cpu_us: 0 }
+                CallResult { outcome: fail(event_type, failure), logs: Vec::new(), log_data: None, cpu_us: 0 }
             }
         }
     }

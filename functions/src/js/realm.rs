@@ -48,10 +48,18 @@ pub(super) enum Afterwards {
     Spent,
 }
 
+/// What a call wrote into logs.
+pub(super) struct Printed {
+    /// By `console.log`.
+    pub(super) logs: Vec<String>,
+    /// By `cf.logCustomData`.
+    pub(super) log_data: Option<Box<str>>,
+}
+
 /// What one call gave.
 pub(super) struct Run {
     pub(super) result: Result<Decision, Fault>,
-    pub(super) logs: Vec<String>,
+    pub(super) printed: Printed,
     pub(super) afterwards: Afterwards,
 }
 
@@ -175,9 +183,9 @@ impl Realm {
             Err(Some(error)) => Err(Fault::thrown(error, &mut self.context)),
             Err(None) => Err(Fault::execution(NO_HANDLER)),
         };
-        let logs = self.host.log.borrow_mut().take();
+        let printed = Printed { logs: self.host.log.borrow_mut().take(), log_data: self.host.log_data.take() };
         let afterwards = if inconsistent || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
-        Run { result, logs, afterwards }
+        Run { result, printed, afterwards }
     }
 
     /// Runs module scope and handler until it has a value; `Err(None)` = there is no handler.

@@ -101,7 +101,7 @@ fn failed(outcome: &Outcome, detail: &str, cpu_us: u64) -> CallResult {
         Outcome::Request(_) => Outcome::Request(Verdict::Fail(failure)),
         Outcome::Response(_) => Outcome::Response(Verdict::Fail(failure)),
     };
-    CallResult { outcome, logs: Vec::new(), cpu_us }
+    CallResult { outcome, logs: Vec::new(), log_data: None, cpu_us }
 }
 
 #[derive(Default)]

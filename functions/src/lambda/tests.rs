@@ -90,6 +90,7 @@ fn context() -> EventContext {
         distribution_id: "EDFDVBD6EXAMPLE".into(),
         request_id: "4TyzHTaYWb1GX1qTfsHhEqV6HUDd".to_owned(),
         viewer_ip: "203.0.113.178".parse().unwrap(),
+        server_ip: "192.0.2.1".parse().unwrap(),
     }
 }
 

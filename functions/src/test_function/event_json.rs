@@ -44,6 +44,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Event, EventError> {
         distribution_id: context.text("distributionId")?.unwrap_or_default().into(),
         request_id: context.text("requestId")?.unwrap_or_default().to_owned(),
         viewer_ip: viewer_ip(&event)?,
+        // An event object has no place for it.
+        server_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     Ok(Event { kind: event_type, context, request, response })
 }

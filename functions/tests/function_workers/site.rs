@@ -168,6 +168,7 @@ pub(crate) fn context(request_id: &str) -> EventContext {
         distribution_id: DISTRIBUTION.into(),
         request_id: request_id.to_owned(),
         viewer_ip: [203, 0, 113, 7].into(),
+        server_ip: [192, 0, 2, 1].into(),
     }
 }
 

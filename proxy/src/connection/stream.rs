@@ -282,7 +282,7 @@ mod tests {
         let viewer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (tcp, address) = listener.accept().await.unwrap();
         let transport = Transport::Plain(Box::new(TcpStream::from(tcp)));
-        let stream = ViewerStream::new(transport, Viewer::new(address, None), false);
+        let stream = ViewerStream::new(transport, Viewer::new(address, address.ip(), None), false);
         stream.viewer.request_begins();
         (viewer, stream)
     }

@@ -46,6 +46,20 @@ pub const FIELDS: [&str; 33] = [
     "sc-range-end",
 ];
 
+/// The fields of the JSON form: those, and what functions gave to `cf.logCustomData`, which CloudFront's standard format has no
+/// place for.
+pub const JSON_FIELDS: [&str; FIELDS.len() + 2] = {
+    let mut fields = [""; FIELDS.len() + 2];
+    let mut at = 0;
+    while at < FIELDS.len() {
+        fields[at] = FIELDS[at];
+        at += 1;
+    }
+    fields[at] = "viewer-request-log-data";
+    fields[at + 1] = "viewer-response-log-data";
+    fields
+};
+
 /// What one request was. Text is as it came over the wire: it need not be clean, it is encoded on the way out.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
@@ -107,6 +121,10 @@ pub struct Record<'a> {
     pub content_length: Option<u64>,
     /// `sc-range-start`, `sc-range-end` of a 206.
     pub range: Option<ByteRange>,
+    /// `viewer-request-log-data`
+    pub viewer_request_log_data: Option<&'a str>,
+    /// `viewer-response-log-data`
+    pub viewer_response_log_data: Option<&'a str>,
 }
 
 /// The range of a 206, from its `Content-Range`.
@@ -217,7 +235,7 @@ impl Record<'_> {
     pub fn line(&self, format: AccessLogFormat) -> String {
         let mut line = Line::new(format);
         let written = self.fields(&mut line);
-        debug_assert!(written.is_ok() && line.fields() == FIELDS.len(), "a String takes everything");
+        debug_assert!(written.is_ok() && line.is_whole(), "a String takes everything");
         line.finish()
     }
 
@@ -259,7 +277,12 @@ impl Record<'_> {
         line.text(self.content_type)?;
         line.number(self.content_length)?;
         line.number(self.range.map(|range| range.start))?;
-        line.number(self.range.map(|range| range.end))
+        line.number(self.range.map(|range| range.end))?;
+        if line.format() == AccessLogFormat::Json {
+            line.log_data(self.viewer_request_log_data)?;
+            line.log_data(self.viewer_response_log_data)?;
+        }
+        Ok(())
     }
 }
 

@@ -95,6 +95,8 @@ fn record<'a>(
         content_type: sent(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes),
         content_length: sent(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()),
         range: sent(header::CONTENT_RANGE).and_then(byte_range),
+        viewer_request_log_data: exchange.log_data.viewer_request.as_deref(),
+        viewer_response_log_data: exchange.log_data.viewer_response.as_deref(),
     }
 }
 

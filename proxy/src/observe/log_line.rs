@@ -3,10 +3,10 @@
 use std::fmt::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use homefront_config::limits::LOG_FIELD_BYTES_MAX;
+use homefront_config::limits::{FUNCTION_LOG_DATA_BYTES_MAX, LOG_FIELD_BYTES_MAX};
 use homefront_config::log::AccessLogFormat;
 
-use super::access_log::FIELDS;
+use super::access_log::{FIELDS, JSON_FIELDS};
 
 /// A line in the making.
 pub(super) struct Line {
@@ -20,9 +20,17 @@ impl Line {
         Self { text: String::with_capacity(512), format, fields: 0 }
     }
 
-    /// How many fields it has.
-    pub(super) fn fields(&self) -> usize {
+    /// Whether it has all fields of its format.
+    pub(super) fn is_whole(&self) -> bool {
         self.fields
+            == match self.format {
+                AccessLogFormat::CloudfrontStandard => FIELDS.len(),
+                AccessLogFormat::Json => JSON_FIELDS.len(),
+            }
+    }
+
+    pub(super) fn format(&self) -> AccessLogFormat {
+        self.format
     }
 
     /// What stands before the next value.
@@ -32,7 +40,7 @@ impl Line {
             AccessLogFormat::CloudfrontStandard => self.text.push('\t'),
             AccessLogFormat::Json => {
                 self.text.push_str(if self.fields == 0 { "{\"" } else { "\",\"" });
-                self.text.push_str(FIELDS[self.fields]);
+                self.text.push_str(JSON_FIELDS[self.fields]);
                 self.text.push_str("\":\"");
             }
         }
@@ -65,7 +73,17 @@ impl Line {
         self.open();
         match value {
             None | Some([]) => self.text.push('-'),
-            Some(bytes) => encode(bytes, &mut self.text)?,
+            Some(bytes) => encode(bytes, LOG_FIELD_BYTES_MAX, &mut self.text)?,
+        }
+        Ok(())
+    }
+
+    /// What a function gave: shorter than other fields.
+    pub(super) fn log_data(&mut self, value: Option<&str>) -> fmt::Result {
+        self.open();
+        match value {
+            None | Some("") => self.text.push('-'),
+            Some(text) => encode(text.as_bytes(), FUNCTION_LOG_DATA_BYTES_MAX, &mut self.text)?,
         }
         Ok(())
     }
@@ -78,9 +96,9 @@ impl Line {
     }
 }
 
-/// CloudFront's URL encoding, cut at [`LOG_FIELD_BYTES_MAX`] and never within an escape.
-fn encode(bytes: &[u8], out: &mut String) -> fmt::Result {
-    let bytes_max = out.len() + LOG_FIELD_BYTES_MAX;
+/// CloudFront's URL encoding, cut at `bytes_max` and never within an escape.
+fn encode(bytes: &[u8], bytes_max: usize, out: &mut String) -> fmt::Result {
+    let bytes_max = out.len() + bytes_max;
     for &byte in bytes {
         let width = if must_be_encoded(byte) { 3 } else { 1 };
         if out.len() + width > bytes_max {

@@ -56,7 +56,7 @@ async fn the_same_as_json() {
     let (log, ids) = logged("json", &[("/x?q=1", &[("User-Agent", "a \"quoted\" \u{e9}")])]).await;
     let line: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     let line = line.as_object().unwrap();
-    assert_eq!(line.len(), 33);
+    assert_eq!(line.len(), 35, "the 33, and what functions log");
     assert_eq!((line["x-edge-request-id"].as_str(), line["sc-status"].as_str()), (Some(&ids[0][..]), Some("200")));
     assert!(line.values().all(serde_json::Value::is_string), "CloudFront writes all values as text");
 }
@@ -143,4 +143,38 @@ async fn bytes_are_those_on_the_wire_request_line_and_status_line_included() {
     let fields = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
     let logged: Vec<_> = log.lines().skip(2).map(fields).map(|line| (line[3].clone(), line[17].clone())).collect();
     assert_eq!(logged, on_the_wire, "sc-bytes and cs-bytes of {requests:?}");
+}
+
+#[tokio::test]
+async fn what_functions_give_to_log_custom_data_is_in_the_json_log() {
+    let request = "import cf from 'cloudfront'; function handler(event) { cf.logCustomData('from ' + cf.edgeLocation.serverIp); \
+        if (event.request.uri === '/throw') throw new Error('x'); if (event.request.uri === '/made') return { statusCode: 204 }; \
+        return event.request; }";
+    let response = "import cf from 'cloudfront'; function handler(event) { cf.logCustomData(JSON.stringify({ status: event.response.statusCode })); \
+        return event.response; }";
+    for isolation in ["process", "inline"] {
+        let behavior = "viewer_request = { function = \"f\" }\nviewer_response = { function = \"g\" }";
+        let toml = format!(
+            "[log]\naccess = {{ path = \"access.log\", format = \"json\" }}\nfunction = \"f.log\"\n{}",
+            one_origin(behavior)
+        );
+        let settings = format!("budget_ms = 5000\nisolation = \"{isolation}\"");
+        let edge = Edge::with(toml)
+            .origin("app", |_| Reply::ok("hello"))
+            .function_with("f", request, &settings)
+            .function_with("g", response, &settings)
+            .start()
+            .await;
+        for path in ["/x", "/throw", "/made"] {
+            edge.get(path).await;
+        }
+        let log = edge.stop_and_read("access.log").await;
+        let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let data = |line: usize| {
+            ["viewer-request-log-data", "viewer-response-log-data"].map(|field| lines[line][field].as_str().unwrap())
+        };
+        assert_eq!(data(0), ["from%20127.0.0.1", "%7B%22status%22:200%7D"], "{isolation}");
+        assert_eq!(data(1), ["from%20127.0.0.1", "-"], "{isolation}: a function that threw");
+        assert_eq!(data(2), ["from%20127.0.0.1", "-"], "{isolation}: an answer of the function's own");
+    }
 }

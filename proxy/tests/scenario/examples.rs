@@ -37,4 +37,5 @@ examples! {
     header_rewriting: "header-rewriting",
     url_rewriting: "url-rewriting",
     python_origin_hook: "python-origin-hook",
+    origin_selection: "origin-selection",
 }

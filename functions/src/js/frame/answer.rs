@@ -12,7 +12,7 @@ use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, Response, ResponseEdi
 use bytes::Bytes;
 use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_BODY_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX,
-    FUNCTION_LOG_BYTES_MAX,
+    FUNCTION_LOG_BYTES_MAX, FUNCTION_LOG_DATA_BYTES_MAX,
 };
 
 const READY: u8 = 1;
@@ -68,6 +68,7 @@ impl Answer {
                 out.extend_from_slice(&id.to_le_bytes());
                 out.extend_from_slice(&result.cpu_us.to_le_bytes());
                 put_texts(out, &result.logs);
+                put_option(out, result.log_data.as_deref().map(str::as_bytes), put_bytes);
                 put_outcome(out, &result.outcome);
             }
             Self::Tested(result) => {
@@ -95,7 +96,9 @@ impl Answer {
             CALLED => {
                 let (id, cpu_us) = (fields.u64()?, fields.u64()?);
                 let logs = take_texts(&mut fields, FUNCTION_LOG_BYTES_MAX)?;
-                Self::Called(id, CallResult { outcome: take_outcome(&mut fields)?, logs, cpu_us })
+                let within = |text: &String| text.len() <= FUNCTION_LOG_DATA_BYTES_MAX;
+                let log_data = checked(take_text(&mut fields)?, "log data", within)?.map(Into::into);
+                Self::Called(id, CallResult { outcome: take_outcome(&mut fields)?, logs, log_data, cpu_us })
             }
             TESTED => Self::Tested(take_tested(&mut fields)?),
             _ => return Err(FrameError::Impossible("answer")),

@@ -103,6 +103,7 @@ impl PartialEq for OrderedCall {
                 context.distribution_id.clone(),
                 context.request_id.clone(),
                 context.viewer_ip,
+                context.server_ip,
             )
         };
         (self.id, self.function, self.event_type, self.now_ms, self.random_seed)
@@ -165,6 +166,7 @@ impl Order {
             put_bytes(out, call.context.distribution_id.as_bytes());
             put_bytes(out, call.context.request_id.as_bytes());
             put_ip(out, call.context.viewer_ip);
+            put_ip(out, call.context.server_ip);
             put_request(out, call.request);
             // A function never sees the body: it stays here.
             put_option(out, call.response, |out, response| put_response(out, response, None));
@@ -269,6 +271,7 @@ impl Decoder {
             distribution_id: remembered(&mut self.id, fields.text()?),
             request_id: fields.text()?.to_owned(),
             viewer_ip: fields.ip()?,
+            server_ip: fields.ip()?,
         };
         let request = fields.request()?;
         let response = fields.option(Fields::response)?;

@@ -49,12 +49,13 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn context()(names in (".{0,20}", "[A-Z0-9]{0,14}", ".{0,60}"), viewer_ip in any::<std::net::IpAddr>()) -> EventContext {
+    fn context()(names in (".{0,20}", "[A-Z0-9]{0,14}", ".{0,60}"), ips in any::<[std::net::IpAddr; 2]>()) -> EventContext {
         EventContext {
             distribution_domain_name: names.0.into(),
             distribution_id: names.1.into(),
             request_id: names.2,
-            viewer_ip,
+            viewer_ip: ips[0],
+            server_ip: ips[1],
         }
     }
 }
@@ -183,8 +184,12 @@ fn answer() -> impl Strategy<Value = Answer> {
                 Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins }), Err), findings)
             }
         ),
-        (any::<u64>(), outcome(), vec(".{0,20}", 0..4), any::<u64>())
-            .prop_map(|(id, outcome, logs, cpu_us)| Answer::Called(id, CallResult { outcome, logs, cpu_us })),
+        (any::<u64>(), outcome(), vec(".{0,20}", 0..4), option::of(".{0,20}"), any::<u64>()).prop_map(
+            |(id, outcome, logs, log_data, cpu_us)| {
+                let log_data = log_data.map(Into::into);
+                Answer::Called(id, CallResult { outcome, logs, log_data, cpu_us })
+            }
+        ),
         tested.prop_map(|result| Answer::Tested(Ok(result))),
         ".{0,40}".prop_map(|error| Answer::Tested(Err(error))),
     ]
@@ -295,6 +300,7 @@ fn a_body_stays_with_the_node() {
         distribution_id: "".into(),
         request_id: String::new(),
         viewer_ip: [127, 0, 0, 1].into(),
+        server_ip: [127, 0, 0, 2].into(),
     };
     let response = Response { status: 200, body: Some(Bytes::from_static(b"secret")), ..Response::default() };
     let request = Request::default();
@@ -324,11 +330,24 @@ fn a_worker_that_lies_is_caught() {
         Answer::Called(1, result).put(&mut out);
         Answer::take(&only_frame(&out)).unwrap_err().to_string()
     };
-    let request = |edit| CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
-    let response =
-        |edit| CallResult { outcome: Outcome::Response(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
-    let respond =
-        |response| CallResult { outcome: Outcome::Request(Verdict::Respond(response)), logs: Vec::new(), cpu_us: 0 };
+    let request = |edit| CallResult {
+        outcome: Outcome::Request(Verdict::Continue(edit)),
+        logs: Vec::new(),
+        log_data: None,
+        cpu_us: 0,
+    };
+    let response = |edit| CallResult {
+        outcome: Outcome::Response(Verdict::Continue(edit)),
+        logs: Vec::new(),
+        log_data: None,
+        cpu_us: 0,
+    };
+    let respond = |response| CallResult {
+        outcome: Outcome::Request(Verdict::Respond(response)),
+        logs: Vec::new(),
+        log_data: None,
+        cpu_us: 0,
+    };
     let edit = |name: &str, value: &'static str| vec![HeaderEdit { name: name.into(), values: vec![value.into()] }];
     let lines = |name: &str, value: &str| Headers::from_iter([(name, value)]);
     assert_eq!(
@@ -369,13 +388,20 @@ fn a_worker_that_lies_is_caught() {
     }
     let logs = vec!["x".repeat(FUNCTION_LOG_BYTES_MAX), "y".to_owned()];
     assert_eq!(lie(CallResult { logs, ..request(RequestEdit::default()) }), "a frame has an impossible log");
+    let log_data = Some("x".repeat(801).into());
+    assert_eq!(lie(CallResult { log_data, ..request(RequestEdit::default()) }), "a frame has an impossible log data");
 }
 
 #[test]
 fn an_origin_that_no_engine_gives_is_not_taken() {
     let taken = |origin: OriginEdit| {
         let edit = RequestEdit { origin: Some(Box::new(origin)), ..RequestEdit::default() };
-        let result = CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
+        let result = CallResult {
+            outcome: Outcome::Request(Verdict::Continue(edit)),
+            logs: Vec::new(),
+            log_data: None,
+            cpu_us: 0,
+        };
         let mut out = Vec::new();
         Answer::Called(1, result).put(&mut out);
         only_frame(&out)

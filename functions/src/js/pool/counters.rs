@@ -89,7 +89,7 @@ mod tests {
     use crate::{Failure, RequestEdit};
 
     fn result(cpu_us: u64, verdict: Verdict<RequestEdit>) -> CallResult {
-        CallResult { outcome: Outcome::Request(verdict), logs: Vec::new(), cpu_us }
+        CallResult { outcome: Outcome::Request(verdict), logs: Vec::new(), log_data: None, cpu_us }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the engine promises, tested as a worker uses it: load, call, look at the verdict.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod cloudfront_module;
 mod conformance;
 mod examples;
 mod hostile;
@@ -48,6 +49,7 @@ fn context() -> EventContext {
         distribution_id: "EDFDVBD6EXAMPLE".into(),
         request_id: "EXAMPLEntjQpEXAMPLE_SG5Z-EXAMPLEPmPfEXAMPLEu3EqEXAMPLE==".to_owned(),
         viewer_ip: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 11)),
+        server_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
     }
 }
 

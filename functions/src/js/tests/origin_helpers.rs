@@ -525,7 +525,7 @@ proptest! {
                         prop_assert_eq!(update.fault(), None);
                     }
                     // What the frames refuse would cost the worker its connection.
-                    let result = CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), cpu_us: 0 };
+                    let result = CallResult { outcome: Outcome::Request(Verdict::Continue(edit)), logs: Vec::new(), log_data: None, cpu_us: 0 };
                     let answer = crate::js::frame::Answer::Called(1, result);
                     let mut out = Vec::new();
                     prop_assert!(answer.put(&mut out));
