@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::kvs::Snapshot;
 use super::outcome::Decision;
-use super::realm::{self, Afterwards, Edition, Inspect, Printed, Protection, Realm};
+use super::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm};
 use super::source::{self, Wrapped};
 use super::{json, lint};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
@@ -124,6 +124,19 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Engine {
     functions: Vec<Loaded>,
+    shared: Vec<Shared>,
+}
+
+/// A context with frozen built-ins for all functions of one edition: nothing of a call is left in it for the next, whichever
+/// function that is of.
+struct Shared {
+    edition: Edition,
+    /// Gone when a call left something behind, until the next is prepared.
+    realm: Option<Box<Realm>>,
+    /// Which it is: what was compiled in one runs in no other.
+    number: u64,
+    /// The function it is for, when that one used up too many.
+    only_for: Option<FunctionId>,
 }
 
 /// A function with the contexts it runs in.
@@ -133,16 +146,26 @@ struct Loaded {
     wrapped: Wrapped,
     store: Option<Arc<Snapshot>>,
     contexts: Contexts,
+    /// Where [`Contexts::Frozen`] runs, a place in [`Engine::shared`].
+    shared: usize,
+    /// How many shared contexts it has used up.
+    spent: u8,
     /// How often a frozen built-in seemed to be in the way and was not.
     vain_retries: u8,
 }
 
 /// How a function gets a clean state for each call.
 enum Contexts {
-    /// One context with frozen built-ins; empty after a call left something behind, until the next is prepared.
-    Frozen(Option<Box<Realm>>),
+    /// Compiled in a shared context with frozen built-ins; `None` = in none yet.
+    Frozen(Option<Compiled>),
     /// The function changes built-ins on purpose: each call uses up a context, prepared between calls.
-    Open(Vec<Realm>),
+    Open(Vec<(Realm, Program)>),
+}
+
+struct Compiled {
+    program: Program,
+    /// [`Shared::number`]
+    number: u64,
 }
 
 impl Contexts {
@@ -151,6 +174,29 @@ impl Contexts {
         if proof.modifies_built_ins { Self::Open(Vec::new()) } else { Self::Frozen(None) }
     }
 }
+
+impl Shared {
+    fn new(edition: Edition, only_for: Option<FunctionId>) -> Self {
+        Self { edition, realm: None, number: 0, only_for }
+    }
+
+    /// The context, prepared if there is none.
+    fn realm(&mut self) -> Result<&mut Realm, LoadError> {
+        if self.realm.is_none() {
+            self.realm = Some(Box::new(Realm::new(self.edition, Protection::Frozen)?));
+        }
+        Ok(self.realm.as_mut().expect("it was prepared"))
+    }
+
+    /// It is thrown away.
+    fn spend(&mut self) {
+        self.realm = None;
+        self.number += 1;
+    }
+}
+
+/// After so many contexts that it used up a function gets one for itself: the others must not pay for it.
+const SPENT_MAX: u8 = 3;
 
 /// Contexts kept ready for a function that changes built-ins.
 const OPEN_CONTEXTS_READY: usize = 4;
@@ -166,14 +212,14 @@ impl Engine {
 
     /// Compiles a function and prepares its context.
     pub fn load(&mut self, source: FunctionSource) -> Result<FunctionId, LoadError> {
-        let loaded = Loaded::new(source)?;
+        let loaded = Loaded::new(source, &mut self.shared)?;
         self.functions.push(loaded);
         Ok(FunctionId(self.functions.len() as u32 - 1))
     }
 
     /// Compiles a function that was loaded before, somewhere: a third of the work.
     pub fn load_proven(&mut self, source: FunctionSource, proof: Proof) -> Result<FunctionId, LoadError> {
-        let loaded = Loaded::proven(source, proof)?;
+        let loaded = Loaded::proven(source, proof, &mut self.shared)?;
         self.functions.push(loaded);
         Ok(FunctionId(self.functions.len() as u32 - 1))
     }
@@ -185,8 +231,14 @@ impl Engine {
 
     /// Compiles newer code in place of a function's. On an error the function is what it was.
     pub fn replace(&mut self, id: FunctionId, source: FunctionSource) -> Result<(), LoadError> {
-        self.functions[id.0 as usize] = Loaded::new(source)?;
+        self.functions[id.0 as usize] = Loaded::new(source, &mut self.shared)?;
         Ok(())
+    }
+
+    /// Whether two functions run in one context.
+    #[cfg(test)]
+    pub(super) fn shares_context(&self, one: FunctionId, other: FunctionId) -> bool {
+        self.functions[one.0 as usize].shared == self.functions[other.0 as usize].shared
     }
 
     /// Gives a function a newer store; the next call sees it.
@@ -207,7 +259,7 @@ impl Engine {
     /// Calls a function for which this thread has been at work since its CPU time was `started_us`.
     pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started_us: u64) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
-        let (result, printed) = function.call(call, None);
+        let (result, printed) = function.call(&mut self.shared[function.shared], call, None);
         let outcome = match result {
             Ok(Decision::Request(edit)) => Outcome::Request(Verdict::Continue(edit)),
             Ok(Decision::Respond(response)) => Outcome::Request(Verdict::Respond(response)),
@@ -231,7 +283,8 @@ impl Engine {
         let mut keep = |value: &JsValue, context: &mut Context| {
             returned = json::stringify(value, context);
         };
-        let (result, Printed { logs, .. }) = self.functions[id.0 as usize].call(call, Some(&mut keep));
+        let function = &mut self.functions[id.0 as usize];
+        let (result, Printed { logs, .. }) = function.call(&mut self.shared[function.shared], call, Some(&mut keep));
         let cpu_us = thread_cpu_us().saturating_sub(started_us);
         Examination { returned, fault: result.err(), logs, cpu_us }
     }
@@ -239,8 +292,18 @@ impl Engine {
     /// Frees what calls left behind and prepares what they used up. For the time between calls: it takes about a tenth
     /// of a millisecond a function.
     pub fn collect_garbage(&mut self) {
-        for function in &mut self.functions {
-            function.prepare();
+        for (id, function) in self.functions.iter_mut().enumerate() {
+            if function.spent >= SPENT_MAX {
+                function.spent = 0;
+                let only_for = Some(FunctionId(id as u32));
+                if self.shared[function.shared].only_for != only_for {
+                    if let Contexts::Frozen(compiled) = &mut function.contexts {
+                        *compiled = None;
+                    }
+                    function.shared = shared_of(function.edition, only_for, &mut self.shared);
+                }
+            }
+            function.prepare(&mut self.shared[function.shared]);
         }
         boa_gc::force_collect();
     }
@@ -258,8 +321,17 @@ pub(crate) struct Examination {
     pub(crate) cpu_us: u64,
 }
 
+/// The shared context of an edition, or the one that a function has for itself.
+fn shared_of(edition: Edition, only_for: Option<FunctionId>, shared: &mut Vec<Shared>) -> usize {
+    let known = shared.iter().position(|shared| shared.edition == edition && shared.only_for == only_for);
+    known.unwrap_or_else(|| {
+        shared.push(Shared::new(edition, only_for));
+        shared.len() - 1
+    })
+}
+
 impl Loaded {
-    fn new(source: FunctionSource) -> Result<Self, LoadError> {
+    fn new(source: FunctionSource, shared: &mut Vec<Shared>) -> Result<Self, LoadError> {
         let FunctionSource { name, runtime, fidelity, code, store } = source;
         let edition = Edition { runtime, fidelity };
         if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
@@ -272,53 +344,66 @@ impl Loaded {
         }
         let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
         let wrapped = source::wrap(code, runtime, &mut realm::bare_context(runtime).0)?;
-        let trial = Realm::new(edition, &wrapped, Protection::Open)?.try_out(store.clone());
+        let mut open = Realm::new(edition, Protection::Open)?;
+        let program = open.compile(&wrapped)?;
+        let trial = open.try_out(&program, store.clone());
         if !trial.has_handler {
             return Err(LoadError::of_source(realm::NO_HANDLER));
         }
-        Self::prepared(Self {
-            name,
-            edition,
-            wrapped,
-            store,
-            contexts: Contexts::of(Proof { modifies_built_ins: trial.modifies_built_ins }),
-            vain_retries: 0,
-        })
+        let proof = Proof { modifies_built_ins: trial.modifies_built_ins };
+        Self::prepared(name, edition, wrapped, store, proof, shared)
     }
 
     /// A function whose source [`Loaded::new`] has taken before.
-    fn proven(source: FunctionSource, proof: Proof) -> Result<Self, LoadError> {
+    fn proven(source: FunctionSource, proof: Proof, shared: &mut Vec<Shared>) -> Result<Self, LoadError> {
         let FunctionSource { name, runtime, fidelity, code, store } = source;
-        let edition = Edition { runtime, fidelity };
         let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
         let wrapped = source::wrap_proven(code, runtime)?;
-        Self::prepared(Self { name, edition, wrapped, store, contexts: Contexts::of(proof), vain_retries: 0 })
+        Self::prepared(name, Edition { runtime, fidelity }, wrapped, store, proof, shared)
     }
 
     /// With the contexts of its first calls. An error: it does not compile.
-    fn prepared(mut self) -> Result<Self, LoadError> {
-        if let Contexts::Frozen(None) = self.contexts {
-            let realm = Realm::new(self.edition, &self.wrapped, Protection::Frozen)?;
-            self.contexts = Contexts::Frozen(Some(Box::new(realm)));
+    fn prepared(
+        name: String,
+        edition: Edition,
+        wrapped: Wrapped,
+        store: Option<Arc<Snapshot>>,
+        proof: Proof,
+        all: &mut Vec<Shared>,
+    ) -> Result<Self, LoadError> {
+        let (contexts, shared) = (Contexts::of(proof), shared_of(edition, None, all));
+        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0 };
+        if let Contexts::Frozen(_) = loaded.contexts {
+            loaded.compile(&mut all[shared])?;
         }
-        self.prepare();
-        Ok(self)
+        loaded.prepare(&mut all[shared]);
+        Ok(loaded)
     }
 
-    fn realm(&self, protection: Protection) -> Realm {
-        Realm::new(self.edition, &self.wrapped, protection).expect("it was compiled when it was loaded")
+    /// Compiles it in the shared context that there is now.
+    fn compile(&mut self, shared: &mut Shared) -> Result<(), LoadError> {
+        let program = shared.realm()?.compile(&self.wrapped)?;
+        self.contexts = Contexts::Frozen(Some(Compiled { program, number: shared.number }));
+        Ok(())
+    }
+
+    /// A context for one call.
+    fn open(&self) -> (Realm, Program) {
+        let opened = Realm::new(self.edition, Protection::Open).and_then(|mut realm| {
+            let program = realm.compile(&self.wrapped)?;
+            Ok((realm, program))
+        });
+        opened.expect("it was compiled when it was loaded")
     }
 
     /// Prepares the contexts of coming calls.
-    fn prepare(&mut self) {
+    fn prepare(&mut self, shared: &mut Shared) {
         match &self.contexts {
-            Contexts::Frozen(Some(_)) => {}
-            Contexts::Frozen(None) => {
-                self.contexts = Contexts::Frozen(Some(Box::new(self.realm(Protection::Frozen))));
-            }
+            Contexts::Frozen(Some(compiled)) if compiled.number == shared.number => {}
+            Contexts::Frozen(_) => self.compile(shared).expect("it was compiled when it was loaded"),
             Contexts::Open(ready) => {
                 let wanted = OPEN_CONTEXTS_READY.saturating_sub(ready.len());
-                let fresh: Vec<Realm> = (0..wanted).map(|_| self.realm(Protection::Open)).collect();
+                let fresh: Vec<_> = (0..wanted).map(|_| self.open()).collect();
                 if let Contexts::Open(ready) = &mut self.contexts {
                     ready.extend(fresh);
                 }
@@ -326,15 +411,25 @@ impl Loaded {
         }
     }
 
-    fn call(&mut self, call: &Call<'_>, mut inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Printed) {
-        let kept = match &mut self.contexts {
-            Contexts::Frozen(kept) => kept.take(),
-            Contexts::Open(_) => return self.call_open(call, inspect),
+    fn call(
+        &mut self,
+        shared: &mut Shared,
+        call: &Call<'_>,
+        mut inspect: Option<Inspect<'_>>,
+    ) -> (Result<Decision, Fault>, Printed) {
+        if let Contexts::Open(_) = self.contexts {
+            return self.call_open(call, inspect);
+        }
+        self.prepare(shared);
+        let (Contexts::Frozen(Some(compiled)), Some(realm)) = (&self.contexts, &mut shared.realm) else {
+            unreachable!("it was prepared")
         };
-        let mut realm = kept.unwrap_or_else(|| Box::new(self.realm(Protection::Frozen)));
-        let run = realm.run(call, self.store.clone(), inspect.as_mut().map(|inspect| &mut **inspect as Inspect<'_>));
-        if run.afterwards == Afterwards::Clean {
-            self.contexts = Contexts::Frozen(Some(realm));
+        let inspecting = inspect.as_mut().map(|inspect| &mut **inspect as Inspect<'_>);
+        let run = realm.run(&compiled.program, call, self.store.clone(), inspecting);
+        if run.afterwards == Afterwards::Spent {
+            self.spent = self.spent.saturating_add(1);
+            self.contexts = Contexts::Frozen(None);
+            shared.spend();
         }
         let refused = matches!(&run.result, Err(Fault::Execution { text, .. }) if is_refused_write(text));
         if !refused || self.vain_retries >= VAIN_RETRIES_MAX {
@@ -356,8 +451,8 @@ impl Loaded {
             Contexts::Open(ready) => ready.pop(),
             Contexts::Frozen(_) => None,
         };
-        let mut realm = ready.unwrap_or_else(|| self.realm(Protection::Open));
-        let run = realm.run(call, self.store.clone(), inspect);
+        let (mut realm, program) = ready.unwrap_or_else(|| self.open());
+        let run = realm.run(&program, call, self.store.clone(), inspect);
         (run.result, run.printed)
     }
 }

@@ -138,7 +138,7 @@ fn blame(text: &str, place: Option<Place>, host: &Host) -> Option<(String, Optio
     if let Some(name) = text.strip_prefix("ReferenceError: \"").and_then(|rest| rest.strip_suffix("\" is not defined"))
     {
         // boa places these at the statement before; the name itself is the better guide.
-        return Some((text.to_owned(), only_line_with(name, &host.source.borrow())));
+        return Some((text.to_owned(), only_line_with(name, &host.source.borrow().text)));
     }
     let place = place?;
     match text {

@@ -26,9 +26,21 @@ pub(super) struct Host {
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// Prototypes of the objects that modules hand out.
     pub(super) prototypes: RefCell<Prototypes>,
-    /// What is compiled here, to name members in error texts.
-    pub(super) source: RefCell<Rc<str>>,
+    /// Of the function that runs, to name members in error texts.
+    pub(super) source: RefCell<Rc<ProgramText>>,
+}
+
+/// What a function was compiled from.
+#[derive(Default)]
+pub(super) struct ProgramText {
+    pub(super) text: Box<str>,
     operations: OnceCell<Rc<Operations>>,
+}
+
+impl ProgramText {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.into(), operations: OnceCell::new() }
+    }
 }
 
 /// Prototypes of native objects, set when their module is made.
@@ -52,13 +64,13 @@ impl Host {
             joining: RefCell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),
-            operations: OnceCell::new(),
         }
     }
 
     /// What the source does where. Read when the first error needs it.
     pub(super) fn operations(&self) -> Rc<Operations> {
-        self.operations.get_or_init(|| Rc::new(Operations::of(&self.source.borrow(), self.runtime))).clone()
+        let source = self.source.borrow();
+        source.operations.get_or_init(|| Rc::new(Operations::of(&source.text, self.runtime))).clone()
     }
 
     /// The host of a context.

@@ -1,11 +1,11 @@
-//! A prepared context: built-ins in place and protected, one function compiled in it, ready to be called again and again.
+//! A prepared context: built-ins in place and protected, functions compiled in it, ready to be called again and again.
 
 use super::clock::FrozenClock;
 use super::engine::LoadError;
 use super::event::Accessors;
 use super::fault::{Fault, Reword};
 use super::hooks::Hooks;
-use super::host::Host;
+use super::host::{Host, ProgramText};
 use super::jobs::Jobs;
 use super::kvs::Snapshot;
 use super::outcome::{Decision, Reader};
@@ -77,15 +77,21 @@ pub(super) const NO_HANDLER: &str = "ReferenceError: \"handler\" is not defined"
 /// Looks at what a handler returned before it is judged.
 pub(super) type Inspect<'a> = &'a mut dyn FnMut(&JsValue, &mut Context);
 
-/// A context with one function in it.
+/// A function as it is compiled in one context, and can run in no other.
+pub(super) struct Program {
+    wrapper: JsFunction,
+    modules: Vec<JsValue>,
+    /// What was compiled.
+    text: Rc<ProgramText>,
+}
+
+/// A context with built-ins, in which functions are compiled and run, one call at a time.
 pub(super) struct Realm {
     context: Context,
     host: Rc<Host>,
     accessors: Rc<Accessors>,
     clock: Rc<FrozenClock>,
     jobs: Rc<Jobs>,
-    wrapper: JsFunction,
-    modules: Vec<JsValue>,
     /// Objects of the engine and the host that no property of the global object leads to.
     roots: Vec<JsObject>,
     global: JsObject,
@@ -113,22 +119,27 @@ pub(super) fn bare_context(runtime: FunctionRuntime) -> (Context, Rc<FrozenClock
 }
 
 impl Realm {
-    /// Prepares a context and compiles the function in it.
-    pub(super) fn new(edition: Edition, wrapped: &Wrapped, protection: Protection) -> Result<Self, LoadError> {
+    /// Prepares a context.
+    pub(super) fn new(edition: Edition, protection: Protection) -> Result<Self, LoadError> {
         let (mut context, clock, jobs) = bare_context(edition.runtime);
         let roots = Self::prepare(&mut context, edition, protection)
             .map_err(|error| LoadError::of_source(format!("the engine could not be prepared: {error}")))?;
-        let function = compile(wrapped, &mut context)?;
-        let mut modules: Vec<JsValue> = wrapped.modules.iter().map(|name| modules::by_name(name, &context)).collect();
-        if wrapped.catches {
-            modules.push(context.get_data::<Rc<Reword>>().expect("prepared above").0.clone().into());
-        }
         let global = context.global_object();
         let global_keys = global.borrow().shape().keys();
         let host = Host::of(&context);
-        host.source.replace(wrapped.text.as_str().into());
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self { context, host, accessors, clock, jobs, wrapper: function, modules, roots, global, global_keys })
+        Ok(Self { context, host, accessors, clock, jobs, roots, global, global_keys })
+    }
+
+    /// Compiles a function. It leaves nothing in the context but what it gives.
+    pub(super) fn compile(&mut self, wrapped: &Wrapped) -> Result<Program, LoadError> {
+        let function = compile(wrapped, &mut self.context)?;
+        let by_name = |name: &String| modules::by_name(name, &self.context);
+        let mut modules: Vec<JsValue> = wrapped.modules.iter().map(by_name).collect();
+        if wrapped.catches {
+            modules.push(self.context.get_data::<Rc<Reword>>().expect("prepared with it").0.clone().into());
+        }
+        Ok(Program { wrapper: function, modules, text: Rc::new(ProgramText::new(&wrapped.text)) })
     }
 
     fn prepare(context: &mut Context, edition: Edition, protection: Protection) -> JsResult<Vec<JsObject>> {
@@ -160,12 +171,19 @@ impl Realm {
         &mut self.context
     }
 
-    /// Calls the function once.
-    pub(super) fn run(&mut self, call: &Call<'_>, store: Option<Arc<Snapshot>>, inspect: Option<Inspect<'_>>) -> Run {
+    /// Calls a function that was compiled here once.
+    pub(super) fn run(
+        &mut self,
+        program: &Program,
+        call: &Call<'_>,
+        store: Option<Arc<Snapshot>>,
+        inspect: Option<Inspect<'_>>,
+    ) -> Run {
+        self.host.source.replace(program.text.clone());
         self.clock.set(call.now_ms);
         self.host.random.set(call.random_seed | 1);
         self.host.store.replace(store);
-        let returned = self.handle(call);
+        let returned = self.handle(program, call);
         // A limit unwinds the engine as a return does; after an inconsistency of its own nothing is certain.
         let inconsistent = matches!(
             &returned,
@@ -189,10 +207,10 @@ impl Realm {
     }
 
     /// Runs module scope and handler until it has a value; `Err(None)` = there is no handler.
-    fn handle(&mut self, call: &Call<'_>) -> Result<JsValue, Option<JsError>> {
+    fn handle(&mut self, program: &Program, call: &Call<'_>) -> Result<JsValue, Option<JsError>> {
         let event = self.accessors.event(call, &self.host, &mut self.context);
         let undefined = JsValue::undefined();
-        let handler = self.wrapper.call(&undefined, &self.modules, &mut self.context)?;
+        let handler = program.wrapper.call(&undefined, &program.modules, &mut self.context)?;
         let handler = handler.as_callable().ok_or(None)?;
         let value = handler.call(&undefined, &[event.into()], &mut self.context)?;
         let Some(promise) = value.as_object().and_then(|object| JsPromise::from_object(object).ok()) else {
@@ -212,13 +230,14 @@ impl Realm {
     }
 
     /// Evaluates the module scope once, without an event.
-    pub(super) fn try_out(&mut self, store: Option<Arc<Snapshot>>) -> Trial {
+    pub(super) fn try_out(&mut self, program: &Program, store: Option<Arc<Snapshot>>) -> Trial {
+        self.host.source.replace(program.text.clone());
         self.host.store.replace(store);
         let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
             return Trial { modifies_built_ins: true, has_handler: true };
         };
         // What it throws it throws again in each call, and there it is reported.
-        let handler = self.wrapper.call(&JsValue::undefined(), &self.modules, &mut self.context);
+        let handler = program.wrapper.call(&JsValue::undefined(), &program.modules, &mut self.context);
         let modifies_built_ins = before.changed(&mut self.context).unwrap_or(true);
         self.tidy();
         Trial { modifies_built_ins, has_handler: handler.map_or(true, |handler| handler.is_callable()) }

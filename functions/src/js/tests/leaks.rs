@@ -4,7 +4,7 @@ use super::*;
 
 /// Programs whose handler logs something that a leak would change from the second call on: `PROBE` runs first and is logged,
 /// `POISON` then tries to leave something behind.
-const LEAKS: &[(&str, &str)] = &[
+pub(super) const LEAKS: &[(&str, &str)] = &[
     ("n", "n++; } var n = 0; function unused() {"),
     ("String(globalThis.leak)", "globalThis.leak = 1"),
     ("String(globalThis[0])", "globalThis[0] = 1"),
@@ -132,7 +132,7 @@ const LEAKS: &[(&str, &str)] = &[
     ("Math.random()", "Math.random(); Math.random()"),
 ];
 
-fn program(probe: &str, poison: &str) -> String {
+pub(super) fn program(probe: &str, poison: &str) -> String {
     format!(
         "function handler(event) {{ console.log(String({probe})); poison(event); return event.request; }}\n\
          function poison(event) {{ {poison} }}"
@@ -140,7 +140,7 @@ fn program(probe: &str, poison: &str) -> String {
 }
 
 /// The observable result of a call: verdict and log.
-fn seen(result: &CallResult) -> (Outcome, Vec<String>) {
+pub(super) fn seen(result: &CallResult) -> (Outcome, Vec<String>) {
     (result.outcome.clone(), result.logs.clone())
 }
 

@@ -10,6 +10,7 @@ mod leaks;
 mod mapping;
 mod modules;
 mod origin_helpers;
+mod shared_context;
 mod spec_1_event;
 mod spec_2_results;
 mod spec_3_headers;

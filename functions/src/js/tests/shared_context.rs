@@ -1,0 +1,95 @@
+//! Functions of one distribution share a context, and none sees anything of another.
+
+use super::leaks::{LEAKS, program, seen};
+use super::*;
+
+fn source(code: &str, fidelity: Fidelity) -> FunctionSource {
+    let (name, runtime) = ("test".to_owned(), FunctionRuntime::CloudfrontJs2_0);
+    FunctionSource { name, runtime, fidelity, code: code.to_owned(), store: None }
+}
+
+fn called(engine: &mut Engine, id: FunctionId) -> CallResult {
+    let (context, request) = (context(), request("/?a=b", &[("Host", "x")]));
+    let event_type = EventType::ViewerRequest;
+    let (now_ms, random_seed) = (1_700_000_000_000, 7);
+    engine.call(id, &Call { event_type, context: &context, request: &request, response: None, now_ms, random_seed })
+}
+
+#[test]
+fn no_function_sees_what_another_one_did() {
+    on_big_stack(|| {
+        // Whatever the other leaves behind, each is called as if it were the first.
+        for fidelity in [Fidelity::Strict, Fidelity::Relaxed] {
+            for (probe, poison) in LEAKS {
+                let code = program(probe, poison);
+                let mut engine = Engine::new();
+                let Ok(first) = engine.load(source(&code, fidelity)) else { continue };
+                let expected = seen(&called(&mut engine, first));
+                let second = engine.load(source(&code, fidelity)).unwrap();
+                for round in 0..3 {
+                    for id in [second, first] {
+                        assert_eq!(seen(&called(&mut engine, id)), expected, "round {round} of:\n{code}");
+                    }
+                    if round == 1 {
+                        engine.collect_garbage();
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn errors_name_members_of_the_function_they_are_in() {
+    let mut engine = Engine::new();
+    let throws = |member: &str| format!("function handler(event) {{ return event.nothing.{member}; }}");
+    let ids = ["first", "second"].map(|member| engine.load(source(&throws(member), Fidelity::Strict)).unwrap());
+    for _ in 0..2 {
+        for (id, member) in ids.into_iter().zip(["first", "second"]) {
+            let Outcome::Request(Verdict::Fail(failure)) = called(&mut engine, id).outcome else { panic!("a failure") };
+            assert!(failure.detail.contains(&format!("\"{member}\"")), "{}", failure.detail);
+        }
+    }
+}
+
+#[test]
+fn a_function_that_uses_up_its_context_harms_no_other() {
+    let spends = "function handler(event) { Object.preventExtensions(globalThis); return event.request; }";
+    let works = "globalThis.x = 1; function handler(event) { event.request.uri = '/' + x; return event.request; }";
+    let mut engine = Engine::new();
+    let [spends, works] = [spends, works].map(|code| engine.load(source(code, Fidelity::Strict)).unwrap());
+    for round in 0..10 {
+        assert!(matches!(called(&mut engine, spends).outcome, Outcome::Request(Verdict::Continue(_))));
+        let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, works).outcome else { panic!("it works") };
+        assert_eq!(edit.uri.as_deref(), Some(b"/1".as_slice()), "round {round}");
+        if round % 2 == 1 {
+            engine.collect_garbage();
+        }
+    }
+    assert!(!engine.shares_context(spends, works), "it has one for itself by now");
+}
+
+#[test]
+fn functions_share_a_context_when_their_edition_is_the_same() {
+    let code = "function handler(event) { return event.request; }";
+    let mut engine = Engine::new();
+    let strict = [0; 2].map(|_| engine.load(source(code, Fidelity::Strict)).unwrap());
+    let relaxed = engine.load(source(code, Fidelity::Relaxed)).unwrap();
+    assert!(engine.shares_context(strict[0], strict[1]) && !engine.shares_context(strict[0], relaxed));
+}
+
+#[test]
+fn newer_code_in_the_place_of_older_leaves_nothing_of_it() {
+    let gives =
+        |path: &str| format!("function handler(event) {{ event.request.uri = '/{path}'; return event.request; }}");
+    let mut engine = Engine::new();
+    let id = engine.load(source(&gives("0"), Fidelity::Strict)).unwrap();
+    for version in ["1", "2"] {
+        engine.replace(id, source(&gives(version), Fidelity::Strict)).unwrap();
+        let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, id).outcome else { panic!("it works") };
+        assert_eq!(edit.uri, Some(format!("/{version}").into()));
+    }
+    assert!(engine.replace(id, source("function handler(", Fidelity::Strict)).is_err());
+    let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, id).outcome else { panic!("it works") };
+    assert_eq!(edit.uri.as_deref(), Some(b"/2".as_slice()), "as before");
+}
