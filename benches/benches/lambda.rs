@@ -52,7 +52,7 @@ fn events(criterion: &mut Criterion) {
     group.bench_function("JSON out", |bench| bench.iter(out));
 
     let event = out();
-    let judge = |result: &[u8]| lambda_edge::result::origin_request(&event, &request, result);
+    let judge = |result: &[u8]| lambda_edge::result::request(&event, &request, result);
     let shown: serde_json::Value = serde_json::from_slice(event.json()).expect("an event is JSON");
     let mut returned = shown["Records"][0]["cf"]["request"].clone();
     let unchanged = returned.to_string();
@@ -89,7 +89,8 @@ fn python(criterion: &mut Criterion) {
     });
     let code = runtime.block_on(EdgeCode::start(&config, workers(), log)).unwrap_or_else(|error| panic!("{error}"));
     let hook = || async {
-        let verdict = code.lambda_origin_request(&lambda, &context, &origin, OriginProtocol::Http, &request).await;
+        let event = lambda_edge::origin_request(&context, &origin, OriginProtocol::Http, &request);
+        let verdict = code.lambdas().on_request(&lambda, &context, &event, &request).await;
         assert_eq!(verdict, Verdict::Continue(RequestEdit::default()));
     };
     // Starts the environment.

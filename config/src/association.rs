@@ -7,19 +7,42 @@ use std::sync::Arc;
 /// `viewer_request`, `viewer_response`, `origin_request`, `origin_response` of a behavior.
 #[derive(Debug, Clone, Default)]
 pub struct Associations {
-    /// `{ function = "name" }`
-    pub viewer_request: Option<Arc<Function>>,
-    /// `{ function = "name" }`
-    pub viewer_response: Option<Arc<Function>>,
+    /// `{ function = "name" }` or `{ lambda = "name" }`
+    pub viewer_request: Option<ViewerCode>,
+    /// `{ function = "name" }` or `{ lambda = "name" }`; of the same kind as that on viewer request.
+    pub viewer_response: Option<ViewerCode>,
     /// `{ lambda = "name" }`
     pub origin_request: Option<Arc<Lambda>>,
     /// `{ lambda = "name" }`
     pub origin_response: Option<Arc<Lambda>>,
 }
 
+/// What runs on a viewer event.
+#[derive(Debug, Clone)]
+pub enum ViewerCode {
+    /// A CloudFront Function.
+    Function(Arc<Function>),
+    /// A Lambda@Edge function.
+    Lambda(Arc<Lambda>),
+}
+
 impl Associations {
-    /// Whether any edge code runs on an origin event.
-    pub fn touches_origin(&self) -> bool {
-        self.origin_request.is_some() || self.origin_response.is_some()
+    /// The CloudFront Functions among them.
+    pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        let viewer = [&self.viewer_request, &self.viewer_response];
+        viewer.into_iter().flatten().filter_map(|code| match code {
+            ViewerCode::Function(function) => Some(function),
+            ViewerCode::Lambda(_) => None,
+        })
+    }
+
+    /// The Lambda@Edge functions among them.
+    pub fn lambdas(&self) -> impl Iterator<Item = &Arc<Lambda>> {
+        let viewer = [&self.viewer_request, &self.viewer_response].into_iter().flatten();
+        let viewer = viewer.filter_map(|code| match code {
+            ViewerCode::Function(_) => None,
+            ViewerCode::Lambda(lambda) => Some(lambda),
+        });
+        viewer.chain([&self.origin_request, &self.origin_response].into_iter().flatten())
     }
 }

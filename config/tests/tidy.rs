@@ -31,6 +31,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "proxy/src/arrive.rs",
             "proxy/src/head.rs",
             "proxy/src/hooks.rs",
+            "proxy/src/hooks/",
             "proxy/src/fetch.rs",
             "proxy/src/renew.rs",
             "proxy/src/serve.rs",

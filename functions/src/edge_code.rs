@@ -6,10 +6,8 @@ use crate::js::pool::Figures;
 use crate::js::{Call, CallResult, EventType, Outcome};
 use crate::lambda::Lambdas;
 use crate::process::Spawner;
-use crate::{
-    Called, EventContext, Failure, FailureKind, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict,
-};
-use homefront_config::{Config, Function, Lambda, Origin};
+use crate::{Called, EventContext, Failure, FailureKind, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use homefront_config::{Config, Function};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -136,29 +134,9 @@ impl EdgeCode {
         Called { verdict, log_data }
     }
 
-    /// Lambda@Edge on origin request; `request` is what is about to go to the origin, over `protocol`.
-    pub async fn lambda_origin_request(
-        &self,
-        lambda: &Lambda,
-        context: &EventContext,
-        origin: &Origin,
-        protocol: OriginProtocol,
-        request: &Request,
-    ) -> Verdict<RequestEdit> {
-        self.lambdas.origin_request(lambda, context, origin, protocol, request).await
-    }
-
-    /// Lambda@Edge on origin response, before the cache stores it.
-    pub async fn lambda_origin_response(
-        &self,
-        lambda: &Lambda,
-        context: &EventContext,
-        origin: &Origin,
-        protocol: OriginProtocol,
-        request: &Request,
-        response: &Response,
-    ) -> Verdict<ResponseEdit> {
-        self.lambdas.origin_response(lambda, context, origin, protocol, request, response).await
+    /// The Lambda@Edge functions.
+    pub fn lambdas(&self) -> &Lambdas {
+        &self.lambdas
     }
 
     /// Ends every child process; returns when they are gone.

@@ -57,8 +57,11 @@ pub(crate) async fn steps(
     if let Some(redirect) = route(node, request, exchange)? {
         return Ok(Some(redirect));
     }
-    tell_of_viewer(node, request, exchange)?;
     guard(node, request, exchange).await?;
+    if let Some(answer) = hooks::lambda_viewer_request(node, exchange, request).await? {
+        return Ok(Some(answer));
+    }
+    tell_of_viewer(node, request, exchange)?;
     if let Some(answer) = hooks::viewer_request(node, exchange, request).await? {
         return Ok(Some(answer));
     }

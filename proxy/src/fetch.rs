@@ -47,7 +47,7 @@ async fn prepare_one(
             ask_for_all(&mut head);
         }
         exchange.fetch.head = Some(head);
-        hooks::origin_request(node, exchange).await?;
+        hooks::origin::request(node, exchange).await?;
         if let Some(answer) = exchange.fetch.answer.take() {
             return Ok(local::peer(answer));
         }

@@ -5,15 +5,15 @@
 //! | admit | size, method, host, ambiguous framing; request id | `admit::check` | 403 414 494 |
 //! | route | distribution by Host, behavior by path pattern on the normalised path | `arrive::route` | 403, 301/307 to https |
 //! | guard | JWT | `arrive::guard` | 401 |
-//! | viewer request | CloudFront Function | `hooks::viewer_request` | generated answer, never cached |
+//! | viewer request | CloudFront Function or Lambda@Edge | `hooks::viewer_request` | generated answer, never cached |
 //! | split | A/B variant, sticky | `arrive::split` | |
 //! | cache key | cache policy | `cache::key::build` | |
 //! | lookup | Hit, RefreshHit, Miss; collapse | pingora over `cache::memory` | hit |
-//! | origin request | Lambda@Edge; a generated answer is cached, so it enters as an upstream | `hooks::origin_request` | |
+//! | origin request | Lambda@Edge; a generated answer is cached, so it enters as an upstream | `hooks::origin::request` | |
 //! | forward | origin request policy, custom headers, peer, attempts | `fetch::prepare` | 502 504 |
-//! | origin response | Lambda@Edge, before the cache stores; may replace the body | `hooks::origin_response` | |
+//! | origin response | Lambda@Edge, before the cache stores; may replace the body | `hooks::origin::response` | |
 //! | store | minimum, default, maximum TTL, error caching | `cache::freshness::decide` | |
-//! | viewer response | CloudFront Function; not after an origin error | `hooks::viewer_response` | |
+//! | viewer response | CloudFront Function or Lambda@Edge; not after an origin error | `hooks::viewer_response` | |
 //! | body | ranges, replaced bodies | `cache::range`, `body_swap` | |
 //! | tell | access log | `observe` | |
 

@@ -133,7 +133,7 @@ pub(crate) fn redirect_to_https(host: &str, target: &str, method: &Method) -> An
 }
 
 /// What a viewer-request function answered. Framing is the node's business, whatever the function said of it.
-pub(crate) fn generated(response: Response) -> Answer {
+pub(crate) fn generated(response: Response, result: ResultType) -> Answer {
     let framing = |name: &[u8]| {
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION]
             .iter()
@@ -146,7 +146,7 @@ pub(crate) fn generated(response: Response) -> Answer {
         reason: response.status_description.clone(),
         headers: lines.map(|(name, value)| (text(name), Bytes::copy_from_slice(value))).collect(),
         body: response.body.unwrap_or_default(),
-        result: ResultType::FunctionGeneratedResponse,
+        result,
         detail: None,
         close: false,
     }

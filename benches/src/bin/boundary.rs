@@ -161,7 +161,7 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
 fn named(config: &Config, case: Case) -> Arc<Function> {
     let name = format!("{}-{}", case.function, case.isolation);
     let behaviors = &config.distributions[0].behaviors;
-    let mut found = behaviors.iter().filter_map(|behavior| behavior.associations.viewer_request.as_ref());
+    let mut found = behaviors.iter().flat_map(|behavior| behavior.associations.functions());
     found.find(|function| function.name == name).expect("it was configured").clone()
 }
 

@@ -1,10 +1,10 @@
 //! `[distribution.default_behavior]` and `[[distribution.behavior]]`.
 
+use super::association;
 use super::experiment::Placed;
 use super::names::{self, Names};
 use super::node::Reach;
 use super::policy;
-use crate::association::Associations;
 use crate::behavior::{AllowedMethods, Behavior, CachedMethods, TargetOrigin, ViewerProtocolPolicy};
 use crate::experiment::Split;
 use crate::function::Function;
@@ -101,12 +101,16 @@ pub(crate) fn behavior(
         let (own, names) = (&shared.origin_request_policies, managed::origin_request_policy_names());
         policy::find(asked, own, managed::origin_request_policy, names, "origin request policy", reading)
     });
-    let associations = Associations {
-        viewer_request: find(raw.viewer_request.and_then(|at| at.value.function), &shared.functions, reading),
-        viewer_response: find(raw.viewer_response.and_then(|at| at.value.function), &shared.functions, reading),
-        origin_request: find(raw.origin_request.and_then(|at| at.value.lambda), &shared.lambdas, reading),
-        origin_response: find(raw.origin_response.and_then(|at| at.value.lambda), &shared.lambdas, reading),
-    };
+    let associations = association::associations(
+        association::Asked {
+            viewer_request: raw.viewer_request,
+            viewer_response: raw.viewer_response,
+            origin_request: raw.origin_request,
+            origin_response: raw.origin_response,
+        },
+        shared,
+        reading,
+    );
     let authorize = find(raw.authorize.and_then(|at| at.value.jwt), &shared.jwts, reading);
     let placed = find(raw.split.and_then(|at| at.value.experiment), &shared.experiments, reading);
     Some(Behavior {
@@ -132,7 +136,7 @@ pub(crate) fn default_cache_policy() -> Arc<CachePolicy> {
 }
 
 /// The thing of that name; `None` also when it is wrong, which has been noted.
-fn find<T>(name: Option<At<Text>>, names: &Names<T>, reading: &mut Reading<'_>) -> Option<Arc<T>> {
+pub(super) fn find<T>(name: Option<At<Text>>, names: &Names<T>, reading: &mut Reading<'_>) -> Option<Arc<T>> {
     names.find(&text(name?), reading)
 }
 

@@ -1,6 +1,7 @@
 //! Turns what was written into types that cannot be wrong. Every rule of CloudFront's that one file can break is checked here,
 //! and each broken one is noted; building goes on to find the next.
 
+mod association;
 mod behavior;
 mod code;
 mod distribution;

@@ -63,12 +63,6 @@ type Reason = (&'static [&'static str], &'static [&'static str], &'static str);
 /// Keys that stand in the wrong table or under another name.
 const KEYS: &[Reason] = &[
     (
-        &["viewer_request", "viewer_response"],
-        &["lambda"],
-        "Homefront runs Lambda@Edge functions on origin_request and origin_response only; \
-         on viewer events use a CloudFront Function: `{ function = \"…\" }`",
-    ),
-    (
         &["origin_request", "origin_response"],
         &["function"],
         "CloudFront runs CloudFront Functions on viewer events only; on origin events use a Lambda@Edge function: \

@@ -126,9 +126,9 @@ table! {
         cache_policy: Text, default "\"CachingOptimized\"";
         /// A managed policy by name or id, or an `[[origin_request_policy]]`.
         origin_request_policy: Text, optional;
-        /// The CloudFront Function for requests of viewers.
+        /// The CloudFront Function or Lambda@Edge function for requests of viewers.
         viewer_request: ViewerRequest, optional;
-        /// The CloudFront Function for responses to viewers.
+        /// The CloudFront Function or Lambda@Edge function for responses to viewers; of the same kind as that for requests.
         viewer_response: ViewerResponse, optional;
         /// The Lambda@Edge function for requests to the origin.
         origin_request: OriginRequest, optional;
@@ -187,18 +187,22 @@ impl Value for DefaultBehavior {
 }
 
 table! {
-    /// A CloudFront Function on requests of viewers.
+    /// What runs on requests of viewers: a CloudFront Function or a Lambda@Edge function.
     ViewerRequest "viewer_request" {
         /// The name of a `[[function]]`.
-        function: Text, required;
+        function: Text, optional;
+        /// The name of a `[[lambda]]`.
+        lambda: Text, optional;
     }
 }
 
 table! {
-    /// A CloudFront Function on responses to viewers.
+    /// What runs on responses to viewers: a CloudFront Function or a Lambda@Edge function.
     ViewerResponse "viewer_response" {
         /// The name of a `[[function]]`.
-        function: Text, required;
+        function: Text, optional;
+        /// The name of a `[[lambda]]`.
+        lambda: Text, optional;
     }
 }
 

@@ -71,15 +71,19 @@ pub fn function_result(bytes: &[u8]) {
     });
 }
 
-/// Bytes as what a Lambda@Edge function returns on its origin events: likewise.
+/// Bytes as what a Lambda@Edge function returns on its four events: likewise.
 pub fn lambda_result(bytes: &[u8]) {
     let (request, response, context) = (request(), response(), context());
     let origin = origin();
     let protocol = homefront_functions::OriginProtocol::Http;
+    let event = lambda_edge::viewer_request(&context, &request);
+    sendable_request(&lambda_edge::result::request(&event, &request, bytes));
+    let event = lambda_edge::viewer_response(&context, &request, &response);
+    sendable_response(&lambda_edge::result::response(&event, &response, bytes));
     let event = lambda_edge::origin_request(&context, &origin, protocol, &request);
-    sendable_request(&lambda_edge::result::origin_request(&event, &request, bytes));
+    sendable_request(&lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::origin_response(&context, &origin, protocol, &request, &response);
-    sendable_response(&lambda_edge::result::origin_response(&event, &response, bytes));
+    sendable_response(&lambda_edge::result::response(&event, &response, bytes));
 }
 
 fn sendable_request(verdict: &Verdict<RequestEdit>) {

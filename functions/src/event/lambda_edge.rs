@@ -1,4 +1,4 @@
-//! The event JSON of Lambda@Edge's origin events, in the order of keys that the Developer Guide prints.
+//! The event JSON of Lambda@Edge's four events, in the order of keys that the Developer Guide prints.
 //!
 //! A function sees text: bytes that are not UTF-8 are read as ISO-8859-1. What it leaves alone goes on byte for byte, see
 //! [`result`].
@@ -7,6 +7,7 @@ pub mod given;
 mod headers;
 pub mod result;
 
+use crate::rules::Event as Trigger;
 use crate::{EventContext, Headers, OriginProtocol, Request, Response};
 use bytes::Bytes;
 use homefront_config::origin::{CustomOrigin, Origin, OriginKind};
@@ -16,15 +17,16 @@ use std::ops::Range;
 /// An event, serialised once, with the places of the parts that a function may hand back.
 #[derive(Debug, Clone)]
 pub struct Event {
+    trigger: Trigger,
     json: Bytes,
     subject: Bytes,
     origin: Bytes,
 }
 
 impl Event {
-    fn of(json: Vec<u8>, subject: Range<usize>, origin: Range<usize>) -> Self {
+    fn of(trigger: Trigger, json: Vec<u8>, subject: Range<usize>, origin: Range<usize>) -> Self {
         let json = Bytes::from(json);
-        Self { subject: json.slice(subject), origin: json.slice(origin), json }
+        Self { trigger, subject: json.slice(subject), origin: json.slice(origin), json }
     }
 
     /// The whole event: what the function is called with.
@@ -37,19 +39,28 @@ impl Event {
         &self.subject
     }
 
-    /// The JSON of `cf.request.origin`.
+    /// The JSON of `cf.request.origin`; empty in viewer events.
     fn origin(&self) -> &[u8] {
         &self.origin
     }
+}
+
+/// The event of `viewer-request`: `request` is what the viewer sent.
+pub fn viewer_request(context: &EventContext, request: &Request) -> Event {
+    let mut out = Vec::with_capacity(1_024);
+    config(&mut out, context, "viewer-request");
+    let (subject, _) = request_object(&mut out, context, None, request);
+    out.extend_from_slice(b"}}]}");
+    Event::of(Trigger::LambdaViewerRequest, out, subject, 0..0)
 }
 
 /// The event of `origin-request`: `request` is what is about to go to `origin`.
 pub fn origin_request(context: &EventContext, origin: &Origin, protocol: OriginProtocol, request: &Request) -> Event {
     let mut out = Vec::with_capacity(1_536);
     config(&mut out, context, "origin-request");
-    let (subject, origin) = request_object(&mut out, context, origin, protocol, request);
+    let (subject, origin) = request_object(&mut out, context, Some((origin, protocol)), request);
     out.extend_from_slice(b"}}]}");
-    Event::of(out, subject, origin)
+    Event::of(Trigger::LambdaOriginRequest, out, subject, origin)
 }
 
 /// The event of `origin-response`: what `origin` answered to `request`. The body is never shown to a function.
@@ -62,19 +73,34 @@ pub fn origin_response(
 ) -> Event {
     let mut out = Vec::with_capacity(2_048);
     config(&mut out, context, "origin-response");
-    let (_, origin) = request_object(&mut out, context, origin, protocol, request);
+    let (_, origin) = request_object(&mut out, context, Some((origin, protocol)), request);
+    let subject = response_object(&mut out, response);
+    Event::of(Trigger::LambdaOriginResponse, out, subject, origin)
+}
+
+/// The event of `viewer-response`: what is about to go to the viewer, in answer to `request`.
+pub fn viewer_response(context: &EventContext, request: &Request, response: &Response) -> Event {
+    let mut out = Vec::with_capacity(1_536);
+    config(&mut out, context, "viewer-response");
+    request_object(&mut out, context, None, request);
+    let subject = response_object(&mut out, response);
+    Event::of(Trigger::LambdaViewerResponse, out, subject, 0..0)
+}
+
+/// Writes `cf.response` and the end of the event; gives its place.
+fn response_object(out: &mut Vec<u8>, response: &Response) -> Range<usize> {
     out.extend_from_slice(br#","response":"#);
     let start = out.len();
     out.extend_from_slice(br#"{"headers":"#);
-    headers::write(&mut out, &response.headers);
+    headers::write(out, &response.headers);
     out.extend_from_slice(br#","status":"#);
-    string(&mut out, &response.status.to_string());
+    string(out, &response.status.to_string());
     out.extend_from_slice(br#","statusDescription":"#);
-    string(&mut out, &status_description(response));
+    string(out, &status_description(response));
     out.push(b'}');
     let subject = start..out.len();
     out.extend_from_slice(b"}}]}");
-    Event::of(out, subject, origin)
+    subject
 }
 
 fn config(out: &mut Vec<u8>, context: &EventContext, event_type: &str) {
@@ -93,8 +119,7 @@ fn config(out: &mut Vec<u8>, context: &EventContext, event_type: &str) {
 fn request_object(
     out: &mut Vec<u8>,
     context: &EventContext,
-    origin: &Origin,
-    protocol: OriginProtocol,
+    origin: Option<(&Origin, OriginProtocol)>,
     request: &Request,
 ) -> (Range<usize>, Range<usize>) {
     let start = out.len();
@@ -104,10 +129,13 @@ fn request_object(
     headers::write(out, &request.headers);
     out.extend_from_slice(br#","method":"#);
     string(out, &request.method);
-    out.extend_from_slice(br#","origin":"#);
-    let origin_start = out.len();
-    origin_object(out, origin, protocol);
-    let origin_place = origin_start..out.len();
+    let mut origin_place = 0..0;
+    if let Some((origin, protocol)) = origin {
+        out.extend_from_slice(br#","origin":"#);
+        let origin_start = out.len();
+        origin_object(out, origin, protocol);
+        origin_place = origin_start..out.len();
+    }
     out.extend_from_slice(br#","querystring":"#);
     string(out, &text(request.querystring.as_deref().unwrap_or_default()));
     out.extend_from_slice(br#","uri":"#);

@@ -160,7 +160,7 @@ fn used(distribution: &Distribution) -> Vec<Arc<Function>> {
     let mut functions: Vec<Arc<Function>> = Vec::new();
     let behaviors = distribution.behaviors.iter().chain([&distribution.default_behavior]);
     for associations in behaviors.map(|behavior| &behavior.associations) {
-        for function in [&associations.viewer_request, &associations.viewer_response].into_iter().flatten() {
+        for function in associations.functions() {
             if !functions.iter().any(|known| known.name == function.name) {
                 functions.push(function.clone());
             }

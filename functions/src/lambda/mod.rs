@@ -16,13 +16,13 @@ use crate::edge_code::{StartError, Workers};
 use crate::event::lambda_edge;
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
-use crate::{EventContext, Failure, OriginProtocol, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{EventContext, Failure, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
 use environment::{Outcome, Plan};
 use homefront_config::lambda::LambdaRuntime;
-use homefront_config::{Config, Lambda, Origin};
+use homefront_config::{Config, Lambda};
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use std::collections::HashMap;
@@ -77,35 +77,30 @@ impl Lambdas {
         }
     }
 
-    /// `origin-request`; `request` is what is about to go to `origin` over `protocol`.
-    pub async fn origin_request(
+    /// Calls a function with a request event; `request` is what the event was made of.
+    pub async fn on_request(
         &self,
         lambda: &Lambda,
         context: &EventContext,
-        origin: &Origin,
-        protocol: OriginProtocol,
+        event: &lambda_edge::Event,
         request: &Request,
     ) -> Verdict<RequestEdit> {
-        let event = lambda_edge::origin_request(context, origin, protocol, request);
         match self.call(lambda, event.json()).await {
-            Ok(result) => self.judged(lambda, context, lambda_edge::result::origin_request(&event, request, &result)),
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::request(event, request, &result)),
             Err(failure) => Verdict::Fail(failure),
         }
     }
 
-    /// `origin-response`: what `origin` answered to `request`.
-    pub async fn origin_response(
+    /// Calls a function with a response event; `response` is what the event was made of.
+    pub async fn on_response(
         &self,
         lambda: &Lambda,
         context: &EventContext,
-        origin: &Origin,
-        protocol: OriginProtocol,
-        request: &Request,
+        event: &lambda_edge::Event,
         response: &Response,
     ) -> Verdict<ResponseEdit> {
-        let event = lambda_edge::origin_response(context, origin, protocol, request, response);
         match self.call(lambda, event.json()).await {
-            Ok(result) => self.judged(lambda, context, lambda_edge::result::origin_response(&event, response, &result)),
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::response(event, response, &result)),
             Err(failure) => Verdict::Fail(failure),
         }
     }
@@ -154,8 +149,7 @@ fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
         .distributions
         .iter()
         .flat_map(|distribution| distribution.behaviors.iter().chain([&distribution.default_behavior]))
-        .flat_map(|behavior| [&behavior.associations.origin_request, &behavior.associations.origin_response])
-        .flatten()
+        .flat_map(|behavior| behavior.associations.lambdas())
 }
 
 /// `checked` are the runtimes that are known to run, and their programs.

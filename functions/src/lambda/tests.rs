@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::lambda::fixture::{self, LONG};
-use crate::{FailureKind, HeaderEdit, Headers};
+use crate::{FailureKind, HeaderEdit, Headers, OriginProtocol};
 use homefront_config::Distribution;
 use std::path::Path;
 use std::time::Duration;
@@ -64,7 +64,8 @@ impl Node {
 
     async fn origin_request(&self) -> Verdict<RequestEdit> {
         let origin = &self.distribution.origins[0];
-        self.lambdas.origin_request(&self.lambda, &context(), origin, OriginProtocol::Http, &request()).await
+        let event = lambda_edge::origin_request(&context(), origin, OriginProtocol::Http, &request());
+        self.lambdas.on_request(&self.lambda, &context(), &event, &request()).await
     }
 
     async fn origin_response(&self) -> Verdict<ResponseEdit> {
@@ -75,8 +76,8 @@ impl Node {
             headers: Headers::from_iter([("Content-Type", "text/html")]),
             body: None,
         };
-        let protocol = OriginProtocol::Http;
-        self.lambdas.origin_response(&self.lambda, &context(), origin, protocol, &request(), &response).await
+        let event = lambda_edge::origin_response(&context(), origin, OriginProtocol::Http, &request(), &response);
+        self.lambdas.on_response(&self.lambda, &context(), &event, &response).await
     }
 
     async fn stop(self) {

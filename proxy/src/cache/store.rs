@@ -47,7 +47,7 @@ pub(crate) async fn origin_response(
     exchange.fetch.no_body = has_no_body(&session.req_header().method, response);
     let status = response.status;
     let failed = fetch::may_fail_over(session, exchange, Cause::Status(status));
-    let replaced = hooks::origin_response(node, exchange, response).await;
+    let replaced = hooks::origin::response(node, exchange, response).await;
     if failed {
         // The function has run, as it does for each member that is asked; what it made of this answer nobody sees.
         fetch::turn_to_secondary(exchange, Cause::Status(status));
@@ -89,7 +89,7 @@ fn has_no_body(method: &Method, response: &ResponseHeader) -> bool {
 /// The response with its new body enters anew, as the answer of an origin that has one.
 #[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn enter_again(exchange: &mut Exchange, response: &ResponseHeader, body: Bytes) -> Box<Error> {
-    match hooks::as_local_answer(response, body) {
+    match hooks::origin::as_local_answer(response, body) {
         Ok(answer) => {
             exchange.fetch.answer = Some(Arc::new(local::Ready(answer)));
             let mut error = Error::explain(ErrorType::Custom("ReplacedBody"), "the response has another body now");

@@ -33,3 +33,4 @@ mod testing;
 mod ttl;
 mod uploads;
 mod viewer_functions;
+mod viewer_lambdas;

@@ -1,25 +1,6 @@
 //! Lambda@Edge on origin events: what goes to the origin, what the cache stores, and answers made at the edge.
 
-use crate::harness::{Edge, Reply};
-
-/// A handler around these lines; `cf`, `request` and `calls` are there.
-fn python(lines: &str) -> String {
-    format!(
-        r#"
-calls = 0
-
-def header(value, name="x"):
-    return [{{"key": name, "value": str(value)}}]
-
-def handler(event, context):
-    global calls
-    calls += 1
-    cf = event["Records"][0]["cf"]
-    request = cf["request"]
-    {lines}
-"#
-    )
-}
+use crate::harness::{Edge, Reply, python};
 
 fn on_request(lines: &str) -> Edge {
     Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).python(

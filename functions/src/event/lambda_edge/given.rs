@@ -2,6 +2,7 @@
 //! of, so that what a function returns for it can be judged.
 
 use super::{Event, result};
+use crate::rules::Event as Trigger;
 use crate::{Failure, Headers, Request, Response, Verdict};
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -27,24 +28,22 @@ impl Given {
     /// Reads an event.
     pub fn read(event: &Value) -> Result<Self, GivenError> {
         let cf = Object::root(event)?.first("Records")?.object("cf")?;
-        let response = match cf.object("config")?.text("eventType")? {
-            "origin-request" => None,
-            "origin-response" => Some(response(&cf.object("response")?)?),
-            "viewer-request" | "viewer-response" => {
-                return Err(cf
-                    .object("config")?
-                    .wrong("eventType", "Homefront runs Lambda@Edge on origin events only"));
-            }
+        let (trigger, response) = match cf.object("config")?.text("eventType")? {
+            "viewer-request" => (Trigger::LambdaViewerRequest, None),
+            "origin-request" => (Trigger::LambdaOriginRequest, None),
+            "origin-response" => (Trigger::LambdaOriginResponse, Some(response(&cf.object("response")?)?)),
+            "viewer-response" => (Trigger::LambdaViewerResponse, Some(response(&cf.object("response")?)?)),
             _ => {
-                return Err(cf
-                    .object("config")?
-                    .wrong("eventType", "must be \"origin-request\" or \"origin-response\""));
+                let problem =
+                    "must be \"viewer-request\", \"origin-request\", \"origin-response\" or \"viewer-response\"";
+                return Err(cf.object("config")?.wrong("eventType", problem));
             }
         };
         let request = cf.object("request")?;
         let subject = if response.is_some() { cf.members.get("response") } else { cf.members.get("request") };
-        let bytes = |value: Option<&Value>| Bytes::from(value.map_or_else(|| "null".to_owned(), Value::to_string));
+        let bytes = |value: Option<&Value>| Bytes::from(value.map(Value::to_string).unwrap_or_default());
         let event = Event {
+            trigger,
             json: event.to_string().into(),
             subject: bytes(subject),
             origin: bytes(request.members.get("origin")),
@@ -55,11 +54,11 @@ impl Given {
     /// Why CloudFront would refuse what a function returned for it, if it would.
     pub fn refusal(&self, returned: &[u8]) -> Option<Failure> {
         match &self.response {
-            None => match result::origin_request(&self.event, &self.request, returned) {
+            None => match result::request(&self.event, &self.request, returned) {
                 Verdict::Fail(failure) => Some(failure),
                 _ => None,
             },
-            Some(response) => match result::origin_response(&self.event, response, returned) {
+            Some(response) => match result::response(&self.event, response, returned) {
                 Verdict::Fail(failure) => Some(failure),
                 _ => None,
             },
@@ -180,8 +179,12 @@ mod tests {
     }
 
     fn as_request() -> Value {
+        with_type("origin-request")
+    }
+
+    fn with_type(event_type: &str) -> Value {
         let mut event = event();
-        event["Records"][0]["cf"]["config"]["eventType"] = "origin-request".into();
+        event["Records"][0]["cf"]["config"]["eventType"] = event_type.into();
         event
     }
 
@@ -218,6 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn each_event_is_judged_by_its_own_rules() {
+        let viewer_response = with_type("viewer-response");
+        let mut response = viewer_response["Records"][0]["cf"]["response"].clone();
+        assert_eq!(refused(&viewer_response, &response), None);
+        response["headers"]["content-length"] = json!([{"value": "1"}]);
+        assert_eq!(refused(&event(), &response), None, "origin-response");
+        assert!(
+            refused(&viewer_response, &response).unwrap().contains("read-only header, headerName : Content-Length")
+        );
+        let mut viewer_request = with_type("viewer-request");
+        viewer_request["Records"][0]["cf"]["request"].as_object_mut().unwrap().remove("origin");
+        let mut request = viewer_request["Records"][0]["cf"]["request"].clone();
+        assert_eq!(refused(&viewer_request, &request), None);
+        request["headers"]["host"] = json!([{"value": "other.test"}]);
+        assert!(refused(&viewer_request, &request).unwrap().contains("read-only header, headerName : Host"));
+    }
+
+    #[test]
     fn events_that_are_none_are_refused_with_their_path() {
         let with = |pointer: &str, value: Value| {
             let mut event = event();
@@ -230,7 +251,6 @@ mod tests {
             Given::read(&json!({})).unwrap_err().to_string(),
             with("/Records", json!([])),
             with("/Records/0", json!(1)),
-            with(&format!("{cf}/config/eventType"), json!("viewer-request")),
             with(&format!("{cf}/config/eventType"), json!("origin")),
             with(&format!("{cf}/request/method"), json!(1)),
             with(&format!("{cf}/request/headers"), json!([])),
@@ -244,8 +264,7 @@ mod tests {
         Records: is missing
         Records: must be an array with one element
         Records[0]: must be an object
-        Records[0].cf.config.eventType: Homefront runs Lambda@Edge on origin events only
-        Records[0].cf.config.eventType: must be "origin-request" or "origin-response"
+        Records[0].cf.config.eventType: must be "viewer-request", "origin-request", "origin-response" or "viewer-response"
         Records[0].cf.request.method: must be a string
         Records[0].cf.request.headers: must be an object
         Records[0].cf.response.status: is missing

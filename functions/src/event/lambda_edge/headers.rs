@@ -108,7 +108,7 @@ pub(super) fn generated(event: Event, map: &Value) -> Result<Headers, Failure> {
 
 fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result<Option<HeaderEdit>, Failure> {
     let name = header.key.clone().unwrap_or_else(|| rules::wire_name(&header.name_lower));
-    if rules::disallowed(&header.name_lower) {
+    if rules::disallowed(&header.name_lower) || (original.is_none() && never_added(event, &header.name_lower)) {
         return Err(invalid(
             Some(SENTENCE_DISALLOWED),
             format!(
@@ -145,6 +145,11 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
         values.push(Bytes::copy_from_slice(value.as_bytes()));
     }
     Ok(Some(HeaderEdit { name, values }))
+}
+
+/// Developer Guide, "Restrictions on Lambda@Edge": CloudFront adds it after viewer request.
+fn never_added(event: Event, name_lower: &str) -> bool {
+    event == Event::LambdaViewerRequest && name_lower == "cloudfront-viewer-country"
 }
 
 fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {

@@ -44,7 +44,7 @@ proptest! {
         let subject = &value["Records"][0]["cf"]["request"];
         let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
         prop_assert_eq!(
-            result::origin_request(&event, &request, result.as_bytes()),
+            result::request(&event, &request, result.as_bytes()),
             Verdict::Continue(RequestEdit::default())
         );
     }
@@ -57,7 +57,7 @@ proptest! {
         let subject = &value["Records"][0]["cf"]["response"];
         let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
         prop_assert_eq!(
-            result::origin_response(&event, &response, result.as_bytes()),
+            result::response(&event, &response, result.as_bytes()),
             Verdict::Continue(ResponseEdit::default())
         );
     }
@@ -66,7 +66,7 @@ proptest! {
     fn any_json_is_judged_without_a_panic_and_nothing_dangerous_passes(value in any_json()) {
         let (request, response) = (request(), response());
         let text = value.to_string();
-        let lines = match result::origin_request(&request_event(&request), &request, text.as_bytes()) {
+        let lines = match result::request(&request_event(&request), &request, text.as_bytes()) {
             Verdict::Continue(edit) => edit.headers.into_iter().flat_map(|header| header.values).collect(),
             Verdict::Respond(response) => {
                 prop_assert!((200..600).contains(&response.status));
@@ -75,12 +75,12 @@ proptest! {
             Verdict::Fail(_) => Vec::new(),
         };
         prop_assert!(lines.iter().all(|line| !line.contains(&b'\n') && !line.contains(&b'\r')));
-        let _ = result::origin_response(&response_event(&response), &response, text.as_bytes());
+        let _ = result::response(&response_event(&response), &response, text.as_bytes());
     }
 
     #[test]
     fn any_bytes_are_judged_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         let request = request();
-        let _ = result::origin_request(&request_event(&request), &request, &bytes);
+        let _ = result::request(&request_event(&request), &request, &bytes);
     }
 }

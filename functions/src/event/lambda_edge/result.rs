@@ -9,9 +9,10 @@ use crate::{Failure, FailureKind, Headers, Request, RequestEdit, Response, Respo
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
+use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 const SENTENCE_NOT_PARSABLE: &str = "The Lambda function returned invalid json: The json output is not parsable";
 const SENTENCE_NOT_AN_OBJECT: &str =
@@ -34,14 +35,14 @@ fn refused(what: impl std::fmt::Display) -> Failure {
     invalid(None, format!("Lambda function result failed validation, {what}."))
 }
 
-/// Judges what a function returned for [`origin_request`](super::origin_request): a request, or a response of its own.
-pub fn origin_request(event: &Event, request: &Request, result: &[u8]) -> Verdict<RequestEdit> {
+/// Judges what a function returned for a request event: a request, or a response of its own.
+pub fn request(event: &Event, request: &Request, result: &[u8]) -> Verdict<RequestEdit> {
     if result == event.subject() {
         return Verdict::Continue(RequestEdit::default());
     }
     let judged = object(result).and_then(|object| {
         if object.contains_key("status") {
-            generated(&object).map(Verdict::Respond)
+            generated(event.trigger, &object).map(Verdict::Respond)
         } else {
             request_edit(event, request, &object).map(Verdict::Continue)
         }
@@ -49,12 +50,18 @@ pub fn origin_request(event: &Event, request: &Request, result: &[u8]) -> Verdic
     judged.unwrap_or_else(Verdict::Fail)
 }
 
-/// Judges what a function returned for [`origin_response`](super::origin_response).
-pub fn origin_response(event: &Event, response: &Response, result: &[u8]) -> Verdict<ResponseEdit> {
+/// Judges what a function returned for a response event.
+pub fn response(event: &Event, response: &Response, result: &[u8]) -> Verdict<ResponseEdit> {
     if result == event.subject() {
         return Verdict::Continue(ResponseEdit::default());
     }
-    let judged = object(result).and_then(|object| response_edit(response, &object));
+    let judged = object(result).and_then(|object| {
+        if event.trigger == Trigger::LambdaViewerResponse {
+            viewer_response_edit(response, &object)
+        } else {
+            origin_response_edit(response, &object)
+        }
+    });
     judged.map_or_else(Verdict::Fail, Verdict::Continue)
 }
 
@@ -111,13 +118,16 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
     Ok(RequestEdit {
         uri: uri_edit.map(|uri| Bytes::copy_from_slice(uri.as_bytes())),
         querystring: query_edit.map(|query| Bytes::copy_from_slice(query.as_bytes())),
-        headers: headers::edits(Trigger::LambdaOriginRequest, &request.headers, headers)?,
+        headers: headers::edits(event.trigger, &request.headers, headers)?,
         origin: None,
     })
 }
 
 fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failure> {
     let Some(origin) = returned.get("origin") else { return Ok(()) };
+    if event.origin().is_empty() {
+        return Err(refused("request.origin belongs to origin-request events; there is none in this one"));
+    }
     let shown: Value = serde_json::from_slice(event.origin()).map_err(refused)?;
     if *origin == shown {
         return Ok(());
@@ -136,19 +146,50 @@ fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<
     }
 }
 
-fn generated(returned: &Map<String, Value>) -> Result<Response, Failure> {
+fn generated(trigger: Trigger, returned: &Map<String, Value>) -> Result<Response, Failure> {
     let status = status(returned)?;
     let headers = match returned.get("headers") {
         None => Headers::default(),
-        Some(headers) => headers::generated(Trigger::LambdaOriginRequest, headers)?,
+        Some(headers) => headers::generated(trigger, headers)?,
     };
     let body = body(returned)?.unwrap_or_default();
-    check_size(headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
+    check_size(trigger, headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
     no_body_without_content(status, &body)?;
     Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
 }
 
-fn response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
+fn origin_response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
+    let (status, status_description) = status_line(response, returned)?;
+    let trigger = Trigger::LambdaOriginResponse;
+    let headers = headers::edits(trigger, &response.headers, headers_of(returned))?;
+    let mut body = body(returned)?;
+    if let Some(body) = &body {
+        check_size(trigger, headers.iter().map(edit_bytes).sum(), body)?;
+        no_body_without_content(status, body)?;
+    }
+    if status == NO_CONTENT && status != response.status {
+        body = Some(Bytes::new());
+    }
+    Ok(ResponseEdit { status: (status != response.status).then_some(status), status_description, headers, body })
+}
+
+/// Developer Guide, "Restrictions on Lambda@Edge": a viewer-response function cannot change the status; nothing lets it
+/// give a body.
+fn viewer_response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
+    let (status, status_description) = status_line(response, returned)?;
+    if status != response.status {
+        let shown = response.status;
+        return Err(refused(format_args!("the function tried to change the status from {shown} to {status}")));
+    }
+    if let Some(given) = ["body", "bodyEncoding"].into_iter().find(|member| returned.contains_key(*member)) {
+        return Err(refused(format_args!("the function returned {given}, which it cannot do in viewer-response")));
+    }
+    let headers = headers::edits(Trigger::LambdaViewerResponse, &response.headers, headers_of(returned))?;
+    Ok(ResponseEdit { status: None, status_description, headers, body: None })
+}
+
+/// The status, and the reason phrase if it is another.
+fn status_line(response: &Response, returned: &Map<String, Value>) -> Result<(u16, Option<String>), Failure> {
     if !returned.contains_key("status") {
         return Err(not_the_subject(returned, "response", "no response: it has no status"));
     }
@@ -159,23 +200,12 @@ fn response_edit(response: &Response, returned: &Map<String, Value>) -> Result<R
         _ => status(returned)?,
     };
     let description = description(returned)?.filter(|description| *description != status_description(response));
-    let no_headers = Value::Object(Map::new());
-    let map = returned.get("headers").unwrap_or(&no_headers);
-    let headers = headers::edits(Trigger::LambdaOriginResponse, &response.headers, map)?;
-    let mut body = body(returned)?;
-    if let Some(body) = &body {
-        check_size(headers.iter().map(edit_bytes).sum(), body)?;
-        no_body_without_content(status, body)?;
-    }
-    if status == NO_CONTENT && status != response.status {
-        body = Some(Bytes::new());
-    }
-    Ok(ResponseEdit {
-        status: (status != response.status).then_some(status),
-        status_description: description,
-        headers,
-        body,
-    })
+    Ok((status, description))
+}
+
+fn headers_of(returned: &Map<String, Value>) -> &Value {
+    static NONE: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+    returned.get("headers").unwrap_or(&NONE)
 }
 
 fn edit_bytes(edit: &crate::HeaderEdit) -> usize {
@@ -226,15 +256,17 @@ fn body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
     Ok(Some(decoded.into()))
 }
 
-fn check_size(head_bytes: usize, body: &Bytes) -> Result<(), Failure> {
+fn check_size(trigger: Trigger, head_bytes: usize, body: &Bytes) -> Result<(), Failure> {
     let bytes = head_bytes + body.len();
-    if bytes <= LAMBDA_ORIGIN_RESPONSE_BYTES_MAX {
+    let max = match trigger {
+        Trigger::LambdaViewerRequest => LAMBDA_VIEWER_RESPONSE_BYTES_MAX,
+        _ => LAMBDA_ORIGIN_RESPONSE_BYTES_MAX,
+    };
+    if bytes <= max {
         return Ok(());
     }
-    let detail = format!(
-        "Lambda function result failed validation, headers and body have {bytes} bytes, the maximum is \
-         {LAMBDA_ORIGIN_RESPONSE_BYTES_MAX}."
-    );
+    let detail =
+        format!("Lambda function result failed validation, headers and body have {bytes} bytes, the maximum is {max}.");
     Err(invalid(Some(SENTENCE_BODY), detail))
 }
 

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::server::Server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use homefront_config::association::ViewerCode;
 use homefront_config::cases::{AnswerExpect, StandIn, Step};
 use homefront_config::log::LogTarget;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
@@ -86,9 +87,10 @@ fn private(config: &Config, function_log: &Path) -> Config {
         let distribution = Arc::make_mut(distribution);
         for behavior in distribution.behaviors.iter_mut().chain([&mut distribution.default_behavior]) {
             let associations = &mut Arc::make_mut(behavior).associations;
-            for function in [&mut associations.viewer_request, &mut associations.viewer_response].into_iter().flatten()
-            {
-                patient(function);
+            for code in [&mut associations.viewer_request, &mut associations.viewer_response].into_iter().flatten() {
+                if let ViewerCode::Function(function) = code {
+                    patient(function);
+                }
             }
         }
     }

@@ -1,0 +1,84 @@
+//! `viewer_request`, `viewer_response`, `origin_request`, `origin_response` of a behavior.
+
+use super::behavior::{Shared, find};
+use crate::association::{Associations, ViewerCode};
+use crate::language::scalar::Text;
+use crate::language::{At, Reading};
+use crate::raw::distribution as raw;
+use std::ops::Range;
+
+/// What a behavior says of its events.
+pub(super) struct Asked {
+    pub(super) viewer_request: Option<At<raw::ViewerRequest>>,
+    pub(super) viewer_response: Option<At<raw::ViewerResponse>>,
+    pub(super) origin_request: Option<At<raw::OriginRequest>>,
+    pub(super) origin_response: Option<At<raw::OriginResponse>>,
+}
+
+/// A viewer event's association, as it is written.
+struct Written {
+    key: &'static str,
+    span: Range<usize>,
+    function: Option<At<Text>>,
+    lambda: Option<At<Text>>,
+}
+
+pub(super) fn associations(asked: Asked, shared: &Shared, reading: &mut Reading<'_>) -> Associations {
+    let request = asked.viewer_request.map(|At { value, span }| Written {
+        key: "viewer_request",
+        span,
+        function: value.function,
+        lambda: value.lambda,
+    });
+    let response = asked.viewer_response.map(|At { value, span }| Written {
+        key: "viewer_response",
+        span,
+        function: value.function,
+        lambda: value.lambda,
+    });
+    if let (Some(one), Some(other)) = (&request, &response) {
+        check_kinds(one, other, reading);
+        check_kinds(other, one, reading);
+    }
+    Associations {
+        viewer_request: request.and_then(|written| viewer(written, shared, reading)),
+        viewer_response: response.and_then(|written| viewer(written, shared, reading)),
+        origin_request: find(asked.origin_request.and_then(|at| at.value.lambda), &shared.lambdas, reading),
+        origin_response: find(asked.origin_response.and_then(|at| at.value.lambda), &shared.lambdas, reading),
+    }
+}
+
+/// Developer Guide, "Restrictions on all edge functions": the viewer events of a behavior have CloudFront Functions, or
+/// Lambda@Edge functions, not both.
+fn check_kinds(one: &Written, other: &Written, reading: &mut Reading<'_>) {
+    if let (Some(function), Some(lambda)) = (&one.function, &other.lambda) {
+        let message =
+            "CloudFront takes no Lambda@Edge function beside a CloudFront Function on the viewer events of a behavior";
+        reading
+            .error(lambda.span.clone(), message)
+            .related(function.span.clone(), "the CloudFront Function")
+            .hint("use the same kind for both; a Lambda@Edge function may run on origin_request and origin_response");
+    }
+}
+
+fn viewer(written: Written, shared: &Shared, reading: &mut Reading<'_>) -> Option<ViewerCode> {
+    match (written.function, written.lambda) {
+        (Some(function), Some(lambda)) => {
+            reading
+                .error(lambda.span, format!("`{}` names two functions", written.key))
+                .related(function.span, "this is the other")
+                .hint("CloudFront runs one on an event: `{ function = \"…\" }` or `{ lambda = \"…\" }`");
+            None
+        }
+        (Some(function), None) => find(Some(function), &shared.functions, reading).map(ViewerCode::Function),
+        (None, Some(lambda)) => find(Some(lambda), &shared.lambdas, reading).map(ViewerCode::Lambda),
+        (None, None) => {
+            if !reading.is_broken(&written.span) {
+                reading
+                    .error(written.span, format!("`{}` names no function", written.key))
+                    .hint("`{ function = \"…\" }` for a CloudFront Function, `{ lambda = \"…\" }` for Lambda@Edge");
+            }
+            None
+        }
+    }
+}

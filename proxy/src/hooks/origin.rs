@@ -1,0 +1,82 @@
+//! Lambda@Edge at the two origin events: before an origin is asked, and before the cache stores what it answered.
+
+use super::{apply, context};
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::head;
+use crate::node::Node;
+use crate::origin::local;
+use crate::respond;
+use bytes::Bytes;
+use homefront_functions::event::lambda_edge;
+use homefront_functions::{Headers, Response, Verdict};
+use pingora::http::ResponseHeader;
+use std::sync::Arc;
+
+/// The Lambda@Edge function on origin request, once for each attempt: what it generates enters as an origin's answer.
+pub(crate) async fn request(node: &Node, exchange: &mut Exchange) -> Result<(), Failure> {
+    let route = exchange.route()?.clone();
+    let Some(lambda) = &route.behavior.associations.origin_request else { return Ok(()) };
+    let Some(mut request) = exchange.fetch.head.take() else { return Ok(()) };
+    let origin = route.origin();
+    let (protocol, shown) = (origin.protocol(exchange.viewer_tls()), head::neutral_request(&request, ""));
+    let context = context(exchange)?;
+    let event = lambda_edge::origin_request(&context, &origin.config, protocol, &shown);
+    match node.edge_code.lambdas().on_request(lambda, &context, &event, &shown).await {
+        Verdict::Continue(edit) => head::edit_request(&mut request, edit)?,
+        Verdict::Respond(response) => {
+            exchange.fetch.answer = Some(Arc::new(local::Ready(local_response(response)?)));
+            exchange.fetch.generated = true;
+        }
+        Verdict::Fail(failure) => return Err(failure.into()),
+    }
+    exchange.fetch.head = Some(request);
+    Ok(())
+}
+
+/// The Lambda@Edge function on origin response, before the cache stores. Gives the body it put in place of the origin's.
+pub(crate) async fn response(
+    node: &Node,
+    exchange: &mut Exchange,
+    response: &mut ResponseHeader,
+) -> Result<Option<Bytes>, Failure> {
+    let route = exchange.route()?;
+    let Some(lambda) = &route.behavior.associations.origin_response else { return Ok(None) };
+    if exchange.fetch.origin_response_done || exchange.fetch.generated {
+        return Ok(None);
+    }
+    let origin = route.origin();
+    let protocol = origin.protocol(exchange.viewer_tls());
+    let request = exchange.fetch.head.as_ref().map(|head| head::neutral_request(head, "")).unwrap_or_default();
+    let (context, shown) = (context(exchange)?, head::neutral_response(response));
+    let event = lambda_edge::origin_response(&context, &origin.config, protocol, &request, &shown);
+    let verdict = node.edge_code.lambdas().on_response(lambda, &context, &event, &shown).await;
+    exchange.fetch.origin_response_done = true;
+    match verdict {
+        Verdict::Continue(edit) => apply(response, edit),
+        Verdict::Respond(_) => Err(Failure::Internal("an origin-response function cannot answer".to_owned())),
+        Verdict::Fail(failure) => Err(failure.into()),
+    }
+}
+
+/// A generated response, as hyper takes it.
+fn local_response(response: Response) -> Result<http::Response<Bytes>, Failure> {
+    let mut head = http::Response::builder().status(respond::status_code(response.status));
+    for (name, value) in without_framing(&response.headers) {
+        head = head.header(name, value);
+    }
+    head.body(response.body.unwrap_or_default()).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn without_framing(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers.iter().filter(|(name, _)| {
+        !name.eq_ignore_ascii_case(b"content-length") && !name.eq_ignore_ascii_case(b"transfer-encoding")
+    })
+}
+
+/// The response so far, with another body, as an origin's answer: for responses that had no body to take the place of.
+pub(crate) fn as_local_answer(response: &ResponseHeader, body: Bytes) -> Result<http::Response<Bytes>, Failure> {
+    let mut neutral = head::neutral_response(response);
+    neutral.body = Some(body);
+    local_response(neutral)
+}

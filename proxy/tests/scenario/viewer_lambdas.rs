@@ -1,0 +1,292 @@
+//! Lambda@Edge on viewer events: what the cache is asked, what viewers get, and when neither is the function's to say.
+
+use crate::harness::{Edge, Reply, one_origin, python};
+
+const READ_ONLY: &str =
+    "The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.";
+
+fn on_request(lines: &str) -> Edge {
+    Edge::before("viewer_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).python(
+        "l",
+        &python(lines),
+        "timeout_s = 20\nconcurrency_max = 1",
+    )
+}
+
+fn on_response(lines: &str, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Edge {
+    let lines = format!("response = cf[\"response\"]\n    {lines}\n    return response");
+    Edge::before("viewer_response = { lambda = \"l\" }", move |asked| answer(&asked.target)).python(
+        "l",
+        &python(&lines),
+        "timeout_s = 20\nconcurrency_max = 1",
+    )
+}
+
+#[tokio::test]
+async fn a_request_left_alone_reaches_the_origin_byte_for_byte() {
+    let behavior = "cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"\nviewer_request = { lambda = \"l\" }";
+    let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
+        .python("l", &python("return request"), "timeout_s = 20")
+        .start()
+        .await;
+    let target = "/%7Ea%2Fb?b=2&a=1&&a=%31&empty=&bare";
+    assert_eq!(edge.get_with(target, &[("Cookie", "a=1; b=%7E"), ("X-A", "1")]).await.text(), target);
+    let asked = edge.asked("app")[0].clone();
+    assert_eq!((asked.header("cookie"), asked.header("x-a")), (Some("a=1; b=%7E"), Some("1")));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key() {
+    let edge = on_request(r#"request["uri"] = "/same"; return request"#).start().await;
+    for (path, result) in [("/a", "Miss"), ("/b", "Hit"), ("/a", "Hit")] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.text(), answer.x_cache()), ("/same", result), "{path}");
+    }
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn another_uri_is_another_key_and_not_another_behavior() {
+    let toml = one_origin("")
+        + r#"
+        [[distribution.origin]]
+        id = "other"
+        domain_name = "127.0.0.1"
+        http_port = {other}
+        protocol_policy = "http-only"
+        [[distribution.behavior]]
+        path_pattern = "/a*"
+        target_origin = "app"
+        viewer_request = { lambda = "l" }
+        [[distribution.behavior]]
+        path_pattern = "/b*"
+        target_origin = "other"
+        "#;
+    let edge = Edge::with(toml)
+        .origin("app", |asked| Reply::ok(format!("app {}", asked.target)))
+        .origin("other", |_| Reply::ok("other"))
+        .python("l", &python(r#"request["uri"] = "/b"; return request"#), "timeout_s = 20")
+        .start()
+        .await;
+    assert_eq!(edge.get("/a1").await.text(), "app /b");
+    assert_eq!((edge.get("/a2").await.x_cache(), edge.asked_times("other")), ("Hit", 0));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_event_is_what_the_viewer_sent() {
+    let edge = on_request(
+        r#"config = cf["config"]
+    text = "|".join([config["eventType"], config["distributionId"], config["distributionDomainName"], config["requestId"],
+        request["clientIp"], request["method"], request["uri"], request["querystring"],
+        ",".join(sorted(request["headers"])), ",".join(sorted(request)), request["headers"]["x-twice"][1]["key"]])
+    return {"status": "200", "body": text}"#,
+    )
+    .start()
+    .await;
+    let headers = [
+        ("X-Twice", "1"),
+        ("X-TWICE", "2"),
+        ("CloudFront-Viewer-Country", "forged"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Edge-Foo", "1"),
+        ("Connection", "close"),
+    ];
+    let answer = edge.get_with("/x?q=1&r=", &headers).await;
+    let id = answer.header("x-amz-cf-id").unwrap();
+    let expected = format!(
+        "viewer-request|ETEST123456789|dtest123456789.cloudfront.net|{id}|127.0.0.1|GET|/x|q=1&r=|\
+         cloudfront-viewer-country,host,x-twice|clientIp,headers,method,querystring,uri|X-TWICE"
+    );
+    assert_eq!(answer.text(), expected);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn cloudfronts_own_headers_are_added_after_the_function() {
+    let behavior =
+        "viewer_request = { lambda = \"l\" }\ncache_policy = \"CachingDisabled\"\norigin_request_policy = \"named\"";
+    let toml = one_origin(behavior)
+        + r#"
+        [[origin_request_policy]]
+        name = "named"
+        headers = ["CloudFront-Is-Mobile-Viewer", "X-Told"]
+        "#;
+    let lines = r#"told = request["headers"].get("cloudfront-is-mobile-viewer", [{"value": "nothing"}])[0]["value"]
+    request["headers"]["x-told"] = header(told, "X-Told"); return request"#;
+    let edge = Edge::with(toml)
+        .origin("app", |asked| Reply::ok(asked.target))
+        .python("l", &python(lines), "timeout_s = 20")
+        .start()
+        .await;
+    edge.get("/x").await;
+    edge.get_with("/x", &[("CloudFront-Is-Mobile-Viewer", "forged")]).await;
+    let asked = edge.asked("app");
+    let told = |number: usize| (asked[number].header("x-told"), asked[number].header("cloudfront-is-mobile-viewer"));
+    assert_eq!(told(0), (Some("nothing"), Some("false")));
+    assert_eq!(told(1), (Some("forged"), Some("false")), "the viewer's is its own, the origin's is CloudFront's");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_generated_answer_is_the_last_word_and_is_not_kept() {
+    let behavior = "viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"never\" }\norigin_request = { lambda = \"never\" }\norigin_response = { lambda = \"never\" }";
+    let made = r#"return {"status": "302", "statusDescription": "Found", "body": str(calls),
+        "headers": {"location": [{"value": "/x"}], "cache-control": [{"value": "max-age=100"}], "set-cookie": header("a=1", "Set-Cookie") + header("b=2", "Set-Cookie")}}"#;
+    let toml = format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(behavior));
+    let edge = Edge::with(toml)
+        .origin("app", |_| Reply::ok("origin"))
+        .python("l", &python(made), "timeout_s = 20\nconcurrency_max = 1")
+        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .start()
+        .await;
+    for call in ["1", "2"] {
+        let answer = edge.get("/a").await;
+        assert_eq!((answer.status, answer.header("location"), answer.text()), (302, Some("/x"), call));
+        assert_eq!(answer.header("x-cache"), Some("LambdaGeneratedResponse from cloudfront"));
+        assert_eq!((answer.header("server"), answer.all("set-cookie")), (Some("CloudFront"), vec!["a=1", "b=2"]));
+        assert!(answer.headers.iter().any(|(name, _)| name == "Location"), "{:?}", answer.headers);
+    }
+    assert_eq!(edge.asked_times("app"), 0);
+    let log = edge.stop_and_read("access.log").await;
+    let fields: Vec<_> = log.lines().last().unwrap().split('\t').collect();
+    assert_eq!(
+        (fields[13], fields[22], fields[28]),
+        ("LambdaGeneratedResponse", "LambdaGeneratedResponse", "LambdaGeneratedResponse")
+    );
+}
+
+#[tokio::test]
+async fn a_head_request_gets_a_generated_answer_without_its_body() {
+    let edge = on_request(r#"return {"status": "200", "body": "hello"}"#).start().await;
+    let answer = edge.connect().await.send("HEAD /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!((answer.status, answer.header("content-length")), (200, Some("5")));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_and_not_stored() {
+    let lines = r#"response["headers"]["x-calls"] = header(calls, "X-Calls"); response["headers"].pop("x-gone", None)"#;
+    let edge = on_response(lines, |_| Reply::ok("hello").with("x-gone", "1")).start().await;
+    for (result, calls) in [("Miss", "1"), ("Hit", "2"), ("Hit", "3")] {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.x_cache(), answer.header("x-calls"), answer.header("x-gone")), (result, Some(calls), None));
+        assert_eq!(answer.text(), "hello");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_viewer_response_function_does_not_run_after_an_error_of_the_origin() {
+    let lines = r#"response["headers"]["x-ran"] = header("yes", "X-Ran")"#;
+    let edge = on_response(lines, |target| match target {
+        "/404" => Reply::status(404, "no"),
+        "/301" => Reply::status(301, "").with("location", "/x"),
+        _ => Reply::ok("yes"),
+    })
+    .start()
+    .await;
+    for (path, ran) in [("/404", None), ("/404", None), ("/301", Some("yes")), ("/x", Some("yes"))] {
+        assert_eq!(edge.get(path).await.header("x-ran"), ran, "{path}");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_viewer_response_event_has_the_request_and_the_response() {
+    let lines = r#"seen = [cf["config"]["eventType"], request["uri"], request["querystring"], repr(response["status"]), response["statusDescription"],
+        response["headers"]["content-type"][0]["value"], ",".join(sorted(response)), str("x-cache" in response["headers"])]
+    response["headers"]["x-seen"] = header("|".join(seen), "X-Seen")"#;
+    let edge = on_response(lines, |_| Reply::ok("hello").with("Content-Type", "text/plain")).start().await;
+    let answer = edge.get("/x?q=1").await;
+    let expected = "viewer-response|/x|q=1|'200'|OK|text/plain|headers,status,statusDescription|False";
+    assert_eq!(answer.header("x-seen"), Some(expected));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_stays() {
+    let lines = r#"wish = request["querystring"]
+    if wish == "via": response["headers"].pop("via")
+    if wish == "length": response["headers"].pop("content-length")
+    if wish == "encoding": response["headers"]["content-encoding"] = header("br", "Content-Encoding")
+    if wish == "warning": response["headers"]["warning"] = header("199 -", "Warning")
+    if wish == "status": response["status"] = "404"
+    if wish == "body": response["body"] = "mine"
+    if wish == "cache": response["headers"]["x-cache"] = header("Hit", "X-Cache")"#;
+    let edge = on_response(lines, |_| Reply::ok("hello")).start().await;
+    for wish in ["via", "length", "encoding", "warning"] {
+        let answer = edge.get(&format!("/x?{wish}")).await;
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (502, "LambdaValidationError", READ_ONLY),
+            "{wish}"
+        );
+    }
+    for wish in ["status", "body", "cache"] {
+        let answer = edge.get(&format!("/x?{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}");
+    }
+    let good = edge.get("/x").await;
+    assert_eq!((good.status, good.x_cache(), good.text()), (200, "Hit", "hello"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn failing_viewer_functions_cost_their_own_request_and_are_told_apart() {
+    let lines = r#"wish = request["uri"].strip("/")
+    if wish == "raise": raise ValueError("boom")
+    if wish == "none": return None
+    if wish == "host": request["headers"]["host"] = header("other.test", "Host")
+    if wish == "uri": request["uri"] = "no-slash"
+    if wish == "large": return {"status": "200", "body": "x" * 41_000}
+    if wish == "204": return {"status": "204", "body": "x"}
+    if wish == "fits": return {"status": "200", "body": "x" * 39_000}
+    return request"#;
+    let edge = on_request(lines).start().await;
+    for (wish, status, result) in [
+        ("raise", 503, "LambdaExecutionError"),
+        ("none", 502, "LambdaValidationError"),
+        ("host", 502, "LambdaValidationError"),
+        ("uri", 502, "LambdaValidationError"),
+        ("large", 502, "LambdaValidationError"),
+        ("204", 502, "LambdaValidationError"),
+        ("fits", 200, "LambdaGeneratedResponse"),
+        ("after", 200, "Miss"),
+    ] {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache()), (status, result), "{wish}: {answer:?}");
+    }
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_redirect_to_https_is_cloudfronts_and_runs_no_function() {
+    let behavior = "viewer_protocol_policy = \"redirect-to-https\"\nviewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"l\" }";
+    let edge = Edge::before(behavior, |_| Reply::ok("origin"))
+        .python("l", &python("raise Exception('not on a redirect')"), "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (301, "Redirect"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_work_together() {
+    let behavior = "viewer_request = { function = \"f\" }\norigin_request = { lambda = \"l\" }";
+    let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
+        .function_with(
+            "f",
+            "function handler(event) { event.request.uri += '/f'; return event.request; }",
+            "budget_ms = 5000",
+        )
+        .python("l", &python(r#"request["uri"] += "/l"; return request"#), "timeout_s = 20")
+        .start()
+        .await;
+    assert_eq!(edge.get("/x").await.text(), "/x/f/l");
+    edge.stop().await;
+}
