@@ -10,7 +10,7 @@ pub struct Lambda {
     pub name: String,
     /// Which runtime drives it.
     pub runtime: LambdaRuntime,
-    /// `module.function`.
+    /// `module.function`, as the runtime reads it.
     pub handler: String,
     /// The deployment package: an absolute, existing folder.
     pub code: PathBuf,
@@ -25,9 +25,18 @@ pub struct Lambda {
 /// `runtime`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LambdaRuntime {
-    /// `python3` or `python3.X`: the interpreter of that name on `PATH`.
+    /// `python3` or `python3.X`.
     Python {
-        /// `python3`, `python3.12`
-        interpreter: String,
+        /// `python3`, `python3.12`: of that name on `PATH`; or a path.
+        interpreter: PathBuf,
     },
+    /// `nodejs` or `nodejsN.x`.
+    Node {
+        /// `node`, on `PATH`; or a path.
+        interpreter: PathBuf,
+        /// The version whose rules for handlers hold; `None` = that of the interpreter.
+        major: Option<u8>,
+    },
+    /// `provided`, `provided.al2` or `provided.al2023`: the package's own `bootstrap`.
+    Provided,
 }

@@ -243,6 +243,8 @@ pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
 /// Bytes of private memory an environment may reserve above `memory_mb`: the stacks of threads (8 MiB each, mostly never
 /// touched) and the allocator's slack count for the kernel's limit, and do not count as used memory on Lambda.
 pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
+/// The same for Node.js and for programs we know nothing of, which have more threads and reserve more beforehand.
+pub const LAMBDA_RUNTIME_RESERVE_BYTES: u64 = 256 * 1_048_576;
 /// Starts of one function's environments that may fail one after another before a pause is made.
 pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 /// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.

@@ -35,7 +35,7 @@ pub struct Workers {
 pub enum StartError {
     /// The interpreter a function names is not there.
     #[error(
-        "lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: install it, or name another runtime (python3, python3.X)"
+        "lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime"
     )]
     Interpreter {
         /// Name of the function.

@@ -8,6 +8,7 @@ mod distribution;
 mod experiment;
 mod header;
 mod jwt;
+mod lambda;
 mod names;
 mod node;
 mod origin;
@@ -31,7 +32,7 @@ pub(crate) use origin::is_host_name;
 pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {
     let stores = store::all(each(root.key_value_store), reading);
     let functions = code::functions(each(root.function), &stores, reading);
-    let lambdas = code::lambdas(each(root.lambda), reading);
+    let lambdas = lambda::all(each(root.lambda), reading);
     let cache_policies = policy::cache_policies(each(root.cache_policy), reading);
     let origin_request_policies = policy::origin_request_policies(each(root.origin_request_policy), reading);
     let jwts = jwt::all(each(root.jwt), reading);

@@ -12,8 +12,7 @@ pub(crate) fn reason(table: &str, key: &str) -> Option<String> {
 
 /// Why a word of CloudFront's vocabulary is not one of ours.
 pub(crate) fn word(word: &str) -> Option<String> {
-    let later = word.starts_with("nodejs") || ["provided", "provided.al2023", "cloudfront-realtime"].contains(&word);
-    later.then(|| format!("Homefront does not support {word:?} yet"))
+    (word == "cloudfront-realtime").then(|| format!("Homefront does not support {word:?} yet"))
 }
 
 /// Keys of later versions, by CloudFront's names in snake_case.

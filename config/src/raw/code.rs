@@ -34,10 +34,15 @@ table! {
     Lambda "lambda" {
         /// What behaviors call it: 1 to 64 of `A-Z a-z 0-9 - _`.
         name: Name, required;
-        /// `python3` or `python3.X`: the interpreter of that name on `PATH`.
+        /// `python3` or `python3.X`; `nodejs`, or `nodejs18.x` to `nodejs24.x`; or `provided`, `provided.al2`,
+        /// `provided.al2023`: an executable `bootstrap` in the package that speaks the Lambda Runtime API, in any language.
         runtime: Text, required;
-        /// The module's path and the function, as in `authorize.lambda_handler`.
-        handler: Text, required;
+        /// What runs it, when that is not the `python3`, `python3.X` or `node` on `PATH`: a path, as to `bin/python3` of a
+        /// virtual environment.
+        interpreter: PathBuf, optional;
+        /// The module's path and the function, as in `authorize.lambda_handler` or `index.handler`. Needed but for `provided`,
+        /// whose `bootstrap` makes of it what it likes.
+        handler: Text, optional;
         /// The deployment package: a folder, its dependencies inside.
         code: PathBuf, required;
         /// Memory of one execution environment, in MB.

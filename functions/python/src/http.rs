@@ -28,6 +28,7 @@ pub(crate) struct Next {
     pub(crate) request_id: String,
     pub(crate) deadline_ms: u64,
     pub(crate) function_arn: String,
+    pub(crate) trace_id: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -57,6 +58,7 @@ impl Client {
             request_id: reply.take("lambda-runtime-aws-request-id")?,
             deadline_ms: deadline.parse().map_err(|_| other(format!("the deadline is {deadline:?}")))?,
             function_arn: reply.take("lambda-runtime-invoked-function-arn")?,
+            trace_id: reply.take("lambda-runtime-trace-id")?,
             body: reply.body,
         })
     }

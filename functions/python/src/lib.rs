@@ -62,8 +62,8 @@ enum Answer {
 
 /// Calls the handler. `Err` is what must end the process: `SystemExit` and its like.
 fn answer(py: Python<'_>, runtime: &Bound<'_, PyModule>, handler: &Bound<'_, PyAny>, next: Next) -> PyResult<Answer> {
-    let Next { request_id, deadline_ms, function_arn, body } = next;
-    let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn))?;
+    let Next { request_id, deadline_ms, function_arn, trace_id, body } = next;
+    let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn, trace_id))?;
     let called = read::object(py, &body)
         .map_err(|error| fault(runtime, "Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))
         .and_then(|event| {

@@ -123,10 +123,11 @@ def load(handler):
         ) from None
 
 
-def begin(request_id, deadline_ms, function_arn):
+def begin(request_id, deadline_ms, function_arn, trace_id):
     """Makes the context of the next event; what is logged from here on belongs to it."""
     global _request_id
     _request_id = request_id
+    os.environ["_X_AMZN_TRACE_ID"] = trace_id
     return LambdaContext(request_id, deadline_ms, function_arn)
 
 

@@ -1,9 +1,10 @@
 //! Who a function is told it is: its names, and the environment variables Lambda sets.
 
+use super::runtime::Program;
 use homefront_config::Lambda;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,11 +14,10 @@ pub(super) const VERSION: &str = "1";
 /// There is no account.
 const ACCOUNT: &str = "000000000000";
 
-/// Of the node's own variables these are passed on: where programs and Python's packages are, and what AWS's SDKs need. All
-/// others stay with the node.
-const INHERITED: [&str; 11] = [
+/// Of the node's own variables these are passed on: where programs and packages are, and what AWS's SDKs need. All others stay
+/// with the node.
+const INHERITED: [&str; 10] = [
     "PATH",
-    "LD_LIBRARY_PATH",
     "HOME",
     "PYTHONHOME",
     "PYTHONPATH",
@@ -49,7 +49,13 @@ impl Identity {
     }
 
     /// The variables of one environment.
-    pub(super) fn variables(&self, lambda: &Lambda, api: SocketAddr, folder: &Path) -> Vec<(OsString, OsString)> {
+    pub(super) fn variables(
+        &self,
+        lambda: &Lambda,
+        program: &Program,
+        api: SocketAddr,
+        folder: &Path,
+    ) -> Vec<(OsString, OsString)> {
         let stream = format!("{}[{VERSION}]{}", date_path(now()), uuid::Uuid::new_v4().simple());
         let text = |value: &str| OsString::from(value);
         let set = [
@@ -64,13 +70,36 @@ impl Identity {
             ("AWS_LAMBDA_LOG_STREAM_NAME", text(&stream)),
             ("AWS_LAMBDA_RUNTIME_API", text(&api.to_string())),
             ("LAMBDA_TASK_ROOT", lambda.code.clone().into()),
+            ("LAMBDA_RUNTIME_DIR", program.path.parent().unwrap_or(&lambda.code).into()),
+            // Where a package keeps shared libraries, and what else its modules may name without a path.
+            ("LD_LIBRARY_PATH", search_path("LD_LIBRARY_PATH", &[lambda.code.clone(), lambda.code.join("lib")])),
+            ("NODE_PATH", search_path("NODE_PATH", std::slice::from_ref(&lambda.code))),
             ("LANG", text("en_US.UTF-8")),
             ("TZ", text(":UTC")),
             ("TMPDIR", folder.into()),
         ];
+        let runtime = program.runtime.as_ref();
+        let named = runtime.map(|runtime| ("AWS_EXECUTION_ENV".into(), format!("AWS_Lambda_{runtime}").into()));
         let inherited = INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-        inherited.chain(set.into_iter().map(|(name, value)| (name.into(), value))).collect()
+        inherited.chain(set.into_iter().map(|(name, value)| (name.into(), value))).chain(named).collect()
     }
+}
+
+/// The node's own search path of that name, and `more`.
+fn search_path(name: &str, more: &[PathBuf]) -> OsString {
+    let own = std::env::var_os(name).filter(|own| !own.is_empty());
+    let own = own.iter().flat_map(std::env::split_paths);
+    // A folder whose name has a colon cannot stand in such a list.
+    std::env::join_paths(own.chain(more.iter().cloned())).unwrap_or_default()
+}
+
+/// `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0`: Lambda@Edge traces nothing, its functions get
+/// an id all the same.
+pub(super) fn trace_id() -> String {
+    let seconds = unix_ms(Duration::ZERO) / 1_000;
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let parent = uuid::Uuid::new_v4().simple().to_string();
+    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &parent[..16])
 }
 
 /// The system's time.

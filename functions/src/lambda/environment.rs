@@ -4,17 +4,14 @@ use super::alive::Alive;
 use super::context::{Identity, now, timestamp, unix_ms};
 use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
+use super::runtime::Program;
 use super::runtime_api::{Answer, Invocation, RuntimeApi};
 use crate::function_log::FunctionLog;
 use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner};
 use bytes::Bytes;
 use homefront_config::Lambda;
-use homefront_config::limits::{
-    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_OPEN_FILES_MAX,
-};
-use std::ffi::OsString;
+use homefront_config::limits::{LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -29,8 +26,7 @@ const MIB: u64 = 1_048_576;
 pub(super) struct Plan {
     pub(super) lambda: Lambda,
     pub(super) identity: Identity,
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<OsString>,
+    pub(super) program: Program,
     pub(super) spawner: Spawner,
     pub(super) log: FunctionLog,
     /// [`LAMBDA_INIT_MS_MAX`], but in tests.
@@ -98,7 +94,7 @@ impl Environment {
         let (api, output, child) = match Self::launch(plan, &folder).await {
             Ok(parts) => parts,
             Err(error) => {
-                let reason = format!("cannot start {}: {error}", plan.program.display());
+                let reason = format!("cannot start {}: {error}", plan.program.path.display());
                 return Err(InitFailure { reason, folder });
             }
         };
@@ -142,16 +138,16 @@ impl Environment {
         let api = RuntimeApi::listen().await?;
         let (output, writer) = Output::new(plan.log.clone())?;
         let launch = Launch {
-            program: plan.program.clone(),
-            arguments: plan.arguments.clone(),
-            environment: plan.identity.variables(&plan.lambda, api.address(), folder.path()),
+            program: plan.program.path.clone(),
+            arguments: plan.program.arguments.clone(),
+            environment: plan.identity.variables(&plan.lambda, &plan.program, api.address(), folder.path()),
             folder: plan.lambda.code.clone(),
             stdin: None,
             output: Some(writer),
             limits: Limits {
                 // Not RLIMIT_AS: runtimes reserve far more address space than they use, and that bound would hit the
                 // reservation. Private writable memory is what a function fills.
-                data_bytes_max: Some(u64::from(plan.lambda.memory_mb) * MIB + LAMBDA_MEMORY_HEADROOM_BYTES),
+                data_bytes_max: Some(u64::from(plan.lambda.memory_mb) * MIB + plan.program.reserve_bytes),
                 open_files_max: Some(LAMBDA_OPEN_FILES_MAX),
                 file_bytes_max: Some(LAMBDA_FILE_BYTES_MAX),
                 ..Limits::default()
@@ -192,6 +188,7 @@ impl Environment {
             request_id: request_id.clone(),
             deadline_ms: unix_ms(plan.lambda.timeout),
             function_arn: plan.identity.arn.clone(),
+            trace_id: super::context::trace_id(),
             event,
         };
         if let Some(reply) = self.api.invoke(invocation) {

@@ -1,10 +1,10 @@
-//! Python functions for tests: real interpreters, a log that is collected, gates instead of sleeps.
+//! Functions for tests: real interpreters, a log that is collected, gates instead of sleeps.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::context::Identity;
 use super::environment::{Outcome, Plan};
 use super::pool::{Bounds, Pool};
-use super::python;
+use super::runtime::Program;
 use crate::Failure;
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -39,18 +39,100 @@ pub(super) fn module() -> &'static Path {
     })
 }
 
-/// A function's configuration; its code is one file, `app.py`.
-pub(super) fn lambda(code: &TempDir, source: &str) -> Lambda {
-    std::fs::write(code.path().join("app.py"), source).unwrap();
+/// What a test runs a function in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    /// `python3`
+    Python,
+    /// `nodejs`
+    Node,
+    /// `provided`: a loop that Homefront has no part in, of Python's standard library, around the Python source.
+    Provided,
+}
+
+/// One function in each language.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) python: String,
+    pub(super) node: String,
+}
+
+/// The same function twice.
+pub(super) fn source(python: impl Into<String>, node: impl Into<String>) -> Source {
+    Source { python: python.into(), node: node.into() }
+}
+
+/// Runs tests that take a [`Language`] once in each.
+macro_rules! in_every_language {
+    ($($test:ident),+ $(,)?) => {
+        $crate::lambda::fixture::in_every_language!(@ python Python $($test)+);
+        $crate::lambda::fixture::in_every_language!(@ node Node $($test)+);
+        $crate::lambda::fixture::in_every_language!(@ provided Provided $($test)+);
+    };
+    (@ $module:ident $language:ident $($test:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::lambda::fixture::Language::$language).await;
+                }
+            )+
+        }
+    };
+}
+pub(super) use in_every_language;
+
+/// The interpreter behind the name, so that tests do not wait for what looks it up.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let told = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+        assert!(told.status.success(), "python3 runs");
+        String::from_utf8(told.stdout).unwrap().trim().into()
+    })
+}
+
+/// The configuration of a Python function; its code is one file, `app.py`.
+pub(super) fn lambda(code: &TempDir, python: &str) -> Lambda {
+    lambda_in(Language::Python, code, &source(python, ""))
+}
+
+/// The configuration of a function; its code is one file, `app.py` or `app.js`, and a `bootstrap` where there must be one.
+pub(super) fn lambda_in(language: Language, code: &TempDir, source: &Source) -> Lambda {
+    let write = |file: &str, text: &str| std::fs::write(code.path().join(file), text).unwrap();
+    let runtime = match language {
+        Language::Python => {
+            write("app.py", &source.python);
+            LambdaRuntime::Python { interpreter: python().to_owned() }
+        }
+        Language::Node => {
+            write("app.js", &source.node);
+            LambdaRuntime::Node { interpreter: "node".into(), major: None }
+        }
+        Language::Provided => {
+            write("app.py", &source.python);
+            executable(code.path(), &format!("#!{} -u\n{}", python().display(), include_str!("fixture/bootstrap.py")));
+            LambdaRuntime::Provided
+        }
+    };
     Lambda {
         name: "hook".to_owned(),
-        runtime: LambdaRuntime::Python { interpreter: "python3".to_owned() },
+        runtime,
         handler: "app.handler".to_owned(),
         code: code.path().to_owned(),
         memory_mb: 128,
         timeout: Duration::from_secs(30),
         concurrency_max: 4,
     }
+}
+
+/// A package's `bootstrap`. Another process writes it: a child of this one that is just being started would keep the file open
+/// for writing, and the system starts no such file.
+pub(super) fn executable(package: &Path, text: &str) {
+    let script = "cat > bootstrap && chmod 755 bootstrap";
+    let mut write = Command::new("sh").args(["-c", script]).current_dir(package).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut write.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(write.wait().unwrap().success());
 }
 
 /// A pool with one function.
@@ -61,20 +143,30 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
-    pub(super) fn new(source: &str) -> Self {
-        Self::with(source, |_, _| {})
+    /// A Python function.
+    pub(super) fn new(python: &str) -> Self {
+        Self::with(python, |_, _| {})
     }
 
-    pub(super) fn with(source: &str, change: impl FnOnce(&mut Plan, &mut Bounds)) -> Self {
+    pub(super) fn with(python: &str, change: impl FnOnce(&mut Plan, &mut Bounds)) -> Self {
+        Self::of(Language::Python, &source(python, ""), change)
+    }
+
+    /// A function in any language.
+    pub(super) fn of(language: Language, source: &Source, change: impl FnOnce(&mut Plan, &mut Bounds)) -> Self {
         let code = tempfile::tempdir().unwrap();
-        let lambda = lambda(&code, source);
+        let lambda = lambda_in(language, &code, source);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = lines.clone();
+        let program = match language {
+            Language::Python => Program::python(python().to_owned(), module(), "python3.13".to_owned()),
+            Language::Node => Program::node("node".into(), lambda.memory_mb, "nodejs22.x".to_owned()),
+            Language::Provided => Program::provided(code.path()),
+        };
         let mut plan = Plan {
             identity: Identity::new(&lambda),
             lambda,
-            program: "python3".into(),
-            arguments: python::arguments(module()),
+            program,
             spawner: Spawner::start(None).unwrap(),
             log: FunctionLog::new(move |line| sink.lock().push(line.to_owned())),
             init_time_max: LONG,
@@ -146,13 +238,22 @@ pub(super) struct Gate {
     listener: TcpListener,
 }
 
-/// What a function does at a gate.
+/// What a Python function does at a gate.
 pub(super) const PASS_GATE: &str = "
 import socket
 def pass_gate(port, note=b'.'):
     with socket.create_connection(('127.0.0.1', port)) as gate:
         gate.sendall(note)
         return gate.recv(1)
+";
+
+/// What a Node.js function does there.
+pub(super) const PASS_GATE_IN_NODE: &str = "
+const net = require('node:net');
+const passGate = (port) => new Promise((pass) => {
+    const gate = net.connect(port, '127.0.0.1', () => gate.write('.'));
+    gate.on('data', () => { gate.destroy(); pass(); });
+});
 ";
 
 /// A function that waits at the gate.

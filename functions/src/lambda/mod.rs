@@ -7,9 +7,12 @@ mod environment;
 #[cfg(test)]
 mod fixture;
 mod folder;
+mod interpreter;
 mod log;
+mod node;
 mod pool;
 mod python;
+mod runtime;
 mod runtime_api;
 
 use crate::edge_code::{StartError, Workers};
@@ -21,12 +24,11 @@ use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
 use environment::{Outcome, Plan};
-use homefront_config::lambda::LambdaRuntime;
 use homefront_config::{Config, Lambda};
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
+use runtime::{Checked, Program};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The Lambda@Edge functions that behaviors use, by name.
@@ -56,7 +58,7 @@ impl Lambdas {
         log: &FunctionLog,
     ) -> Result<Self, StartError> {
         let mut lambdas = Self { pools: HashMap::new() };
-        let mut checked = Vec::new();
+        let mut checked = Checked::default();
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
                 let plan = plan(lambda, &mut checked, workers, spawner, log).await?;
@@ -129,7 +131,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
     let spawner = Spawner::start(Some(workers.executable.clone()))
         .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
-    let pool = Pool::new(plan(lambda, &mut Vec::new(), workers, &spawner, &log).await?, Bounds::default());
+    let pool = Pool::new(plan(lambda, &mut Checked::default(), workers, &spawner, &log).await?, Bounds::default());
     let called = pool.call_to_end(&event).await;
     pool.stop().await;
     let (payload, error) = match called {
@@ -152,35 +154,18 @@ fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
         .flat_map(|behavior| behavior.associations.lambdas())
 }
 
-/// `checked` are the runtimes that are known to run, and their programs.
+/// `checked` are the interpreters that are known to run.
 async fn plan(
     lambda: &Lambda,
-    checked: &mut Vec<(LambdaRuntime, PathBuf)>,
+    checked: &mut Checked,
     workers: &Workers,
     spawner: &Spawner,
     log: &FunctionLog,
 ) -> Result<Plan, StartError> {
-    let (program, arguments): (PathBuf, _) = match &lambda.runtime {
-        LambdaRuntime::Python { interpreter } => {
-            let Some(module) = &workers.python_module else {
-                return Err(StartError::PythonModule { lambda: lambda.name.clone() });
-            };
-            let known = checked.iter().find(|(runtime, _)| *runtime == lambda.runtime);
-            let program = if let Some((_, program)) = known {
-                program.clone()
-            } else {
-                let program = python::check(spawner, &lambda.name, interpreter, module).await?;
-                checked.push((lambda.runtime.clone(), program.clone()));
-                program
-            };
-            (program, python::arguments(module))
-        }
-    };
     Ok(Plan {
         lambda: lambda.clone(),
         identity: Identity::new(lambda),
-        program,
-        arguments,
+        program: Program::find(lambda, checked, workers, spawner).await?,
         spawner: spawner.clone(),
         log: log.clone(),
         init_time_max: Plan::INIT_TIME_MAX,

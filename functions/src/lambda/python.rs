@@ -1,14 +1,10 @@
 //! Python functions: the interpreter that a function names loads our extension module, which runs the loop.
 
-use crate::edge_code::StartError;
-use crate::function_log::FunctionLog;
-use crate::lambda::log::Output;
-use crate::process::{Descendants, Launch, Limits, Spawner};
-use parking_lot::Mutex;
+use super::interpreter;
+use super::runtime::Found;
+use crate::process::Spawner;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Loads the module from its file, so that nothing needs to be installed in the interpreter.
 const BOOTSTRAP: &str = "\
@@ -26,58 +22,22 @@ if sys.version_info < (3, 9): sys.exit('Python %d.%d is too old: 3.9 or newer is
 ";
 
 /// Behind the name may be a script that first looks for the interpreter, as pyenv has it: environments start without that.
-const TELL: &str = "print(sys.executable)\n";
-
-/// What decides which interpreter a name stands for, and what it needs to run.
-const INHERITED: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONHOME", "PYENV_ROOT", "PYENV_VERSION"];
-
-/// How long an interpreter may take to say that it is there.
-const CHECK_TIME_MAX: Duration = Duration::from_secs(20);
+const TELL: &str = "print('%d.%d' % sys.version_info[:2], sys.executable)\n";
 
 /// What starts an environment: `-u` lets `print` through at once.
 pub(super) fn arguments(module: &Path) -> Vec<OsString> {
     vec!["-u".into(), "-c".into(), format!("{BOOTSTRAP}{RUN}").into(), module.into()]
 }
 
-/// Checks that `interpreter` runs and takes our module; gives the path of the interpreter itself.
-pub(super) async fn check(
-    spawner: &Spawner,
-    lambda: &str,
-    interpreter: &str,
-    module: &Path,
-) -> Result<PathBuf, StartError> {
-    let failed = |reason: String| StartError::Interpreter {
-        lambda: lambda.to_owned(),
-        interpreter: interpreter.to_owned(),
-        reason,
-    };
-    let printed = Arc::new(Mutex::new(String::new()));
-    let last_line = printed.clone();
-    let log = FunctionLog::new(move |line| line.clone_into(&mut last_line.lock()));
-    let (output, writer) = Output::new(log).map_err(|error| failed(error.to_string()))?;
-    let environment = INHERITED.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
-    let launch = Launch {
-        program: interpreter.into(),
-        arguments: vec!["-c".into(), format!("{CHECK_VERSION}{BOOTSTRAP}{TELL}").into(), module.into()],
-        environment,
-        folder: std::env::current_dir().unwrap_or_else(|_| "/".into()),
-        stdin: None,
-        output: Some(writer),
-        limits: Limits::default(),
-        nice: 0,
-        descendants: Descendants::None,
-    };
-    let child = spawner.spawn(launch).await.map_err(|error| failed(error.to_string()))?;
-    let both = async { tokio::join!(child.wait(), output.clone().pump()).0 };
-    let exit = tokio::time::timeout(CHECK_TIME_MAX, both)
-        .await
-        .map_err(|_| failed(format!("it did not answer within {} s", CHECK_TIME_MAX.as_secs())))?;
-    output.end(&[]);
-    let printed = printed.lock();
-    if exit.success() {
-        return Ok(if printed.is_empty() { interpreter.into() } else { PathBuf::from(printed.as_str()) });
-    }
-    Err(failed(if printed.is_empty() { exit.to_string() } else { printed.clone() }))
+/// Checks that `interpreter` runs and takes our module; gives the path of the interpreter itself and Lambda's name for it, as
+/// in `python3.12`. `Err` is the reason.
+pub(super) async fn check(spawner: &Spawner, interpreter: &Path, module: &Path) -> Found {
+    let arguments = vec!["-c".into(), format!("{CHECK_VERSION}{BOOTSTRAP}{TELL}").into(), module.into()];
+    let told = interpreter::ask(spawner, interpreter, arguments).await?;
+    let (version, path) = told.split_once(' ').unwrap_or_default();
+    // An interpreter that is embedded somewhere has no path to tell.
+    let path = if path.is_empty() { interpreter.into() } else { PathBuf::from(path) };
+    Ok((path, format!("python{version}")))
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(super) struct Invocation {
     pub(super) deadline_ms: u64,
     /// `Lambda-Runtime-Invoked-Function-Arn`
     pub(super) function_arn: Arc<str>,
+    /// `Lambda-Runtime-Trace-Id`
+    pub(super) trace_id: String,
     /// The body of the answer to `next`.
     pub(super) event: Bytes,
 }

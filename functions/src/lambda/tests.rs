@@ -176,7 +176,7 @@ async fn start_error(runtime: &str, module: Option<&Path>) -> String {
 async fn a_node_without_the_interpreter_or_the_module_does_not_start() {
     insta::assert_snapshot!(start_error("python3.99", Some(fixture::module())).await, @r#"
     lambda "hook": cannot run "python3.99": No such file or directory (os error 2)
-      hint: install it, or name another runtime (python3, python3.X)
+      hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime
     "#);
     insta::assert_snapshot!(start_error("python3", None).await, @r#"
     lambda "hook": libhomefront_python.so, which runs Python functions, is not beside the executable
@@ -184,7 +184,7 @@ async fn a_node_without_the_interpreter_or_the_module_does_not_start() {
     "#);
     insta::assert_snapshot!(start_error("python3", Some(Path::new("/nowhere/lib.so"))).await, @r#"
     lambda "hook": cannot run "python3": ImportError: /nowhere/lib.so: cannot open shared object file: No such file or directory
-      hint: install it, or name another runtime (python3, python3.X)
+      hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime
     "#);
 }
 
@@ -193,7 +193,7 @@ async fn environments_start_the_interpreter_itself_whatever_finds_it() {
     let node =
         Node::start("import sys\ndef handler(event, context):\n return {'status': 200, 'body': sys.executable}").await;
     let Verdict::Respond(response) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
-    let program = node.lambdas.pools["hook"].plan().program.clone();
+    let program = node.lambdas.pools["hook"].plan().program.path.clone();
     assert_eq!(response.body.unwrap(), program.to_str().unwrap());
     assert!(program.is_absolute());
     node.stop().await;

@@ -259,7 +259,7 @@ async fn failures_to_start_say_why() {
     --
     INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: timeout
     "#);
-    insta::assert_snapshot!(init_failure("", |plan| plan.program = "no-such-python".into()).await, @r#"
+    insta::assert_snapshot!(init_failure("", |plan| plan.program.path = "no-such-python".into()).await, @r#"
     lambda "hook": cannot start no-such-python: No such file or directory (os error 2)
     --
     "#);
@@ -284,7 +284,7 @@ async fn packages_of_the_interpreters_virtual_environment_are_found() {
     let python = environment.path().join("bin/python");
     let fixture =
         Fixture::with("import only_there\ndef handler(event, context):\n return only_there.VALUE", |plan, _| {
-            plan.program.clone_from(&python);
+            plan.program.path.clone_from(&python);
         });
     let script = "import sysconfig; open(sysconfig.get_paths()['purelib'] + '/only_there.py', 'w').write('VALUE = 7')";
     assert!(Command::new(&python).args(["-c", script]).status().unwrap().success());

@@ -53,6 +53,7 @@ fn event(invocation: Invocation) -> Response {
         .header("lambda-runtime-aws-request-id", invocation.request_id)
         .header("lambda-runtime-deadline-ms", invocation.deadline_ms)
         .header("lambda-runtime-invoked-function-arn", &*invocation.function_arn)
+        .header("lambda-runtime-trace-id", invocation.trace_id)
         .body(Full::new(invocation.event))
         .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal Server Error"))
 }

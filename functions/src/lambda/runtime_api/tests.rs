@@ -55,6 +55,7 @@ fn invocation(id: &str) -> Invocation {
         request_id: id.to_owned(),
         deadline_ms: 1_542_409_706_888,
         function_arn: "arn:aws:lambda:us-east-1:000000000000:function:us-east-1.hook:1".into(),
+        trace_id: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0".to_owned(),
         event: Bytes::from_static(br#"{"a":1}"#),
     }
 }
@@ -83,6 +84,7 @@ async fn events_are_handed_over_with_lambdas_headers_and_answers_are_acknowledge
     Lambda-Runtime-Aws-Request-Id: 1
     Lambda-Runtime-Deadline-Ms: 1542409706888
     Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:us-east-1.hook:1
+    Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0
     Content-Length: 7
 
     {"a":1}

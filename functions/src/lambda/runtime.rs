@@ -1,0 +1,93 @@
+//! What runs a function's code: an interpreter with our bootstrap, or the package's own program.
+
+use super::{node, python};
+use crate::edge_code::{StartError, Workers};
+use crate::process::Spawner;
+use homefront_config::Lambda;
+use homefront_config::lambda::LambdaRuntime;
+use homefront_config::limits::{LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_RUNTIME_RESERVE_BYTES};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// A program that speaks the Lambda Runtime API, found and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Program {
+    /// What is started.
+    pub(super) path: PathBuf,
+    /// With what.
+    pub(super) arguments: Vec<OsString>,
+    /// Lambda's name of the runtime, as in `nodejs22.x`; `None` for `provided`, which has none.
+    pub(super) runtime: Option<String>,
+    /// Bytes of private memory it may reserve beyond what the function may use.
+    pub(super) reserve_bytes: u64,
+}
+
+/// An interpreter's own path, and Lambda's name for it; or why it cannot be used.
+pub(super) type Found = Result<(PathBuf, String), String>;
+
+/// Interpreters that were asked, each once however many functions name it.
+#[derive(Debug, Default)]
+pub(super) struct Checked(Vec<(PathBuf, PathBuf, String)>);
+
+impl Program {
+    /// Finds what runs `lambda`.
+    pub(super) async fn find(
+        lambda: &Lambda,
+        checked: &mut Checked,
+        workers: &Workers,
+        spawner: &Spawner,
+    ) -> Result<Self, StartError> {
+        let refused = |interpreter: &Path, reason| StartError::Interpreter {
+            lambda: lambda.name.clone(),
+            interpreter: interpreter.display().to_string(),
+            reason,
+        };
+        match &lambda.runtime {
+            LambdaRuntime::Python { interpreter } => {
+                let Some(module) = &workers.python_module else {
+                    return Err(StartError::PythonModule { lambda: lambda.name.clone() });
+                };
+                let found = checked.find(interpreter, python::check(spawner, interpreter, module)).await;
+                let (path, runtime) = found.map_err(|reason| refused(interpreter, reason))?;
+                Ok(Self::python(path, module, runtime))
+            }
+            LambdaRuntime::Node { interpreter, major } => {
+                let found = checked.find(interpreter, node::check(spawner, interpreter)).await;
+                let (path, own) = found.map_err(|reason| refused(interpreter, reason))?;
+                let runtime = major.map_or(own, |major| format!("nodejs{major}.x"));
+                Ok(Self::node(path, lambda.memory_mb, runtime))
+            }
+            LambdaRuntime::Provided => Ok(Self::provided(&lambda.code)),
+        }
+    }
+
+    /// Our loop in an extension module that `interpreter` loads.
+    pub(super) fn python(interpreter: PathBuf, module: &Path, runtime: String) -> Self {
+        let arguments = python::arguments(module);
+        Self { path: interpreter, arguments, runtime: Some(runtime), reserve_bytes: LAMBDA_MEMORY_HEADROOM_BYTES }
+    }
+
+    /// Our bootstrap in `interpreter`.
+    pub(super) fn node(interpreter: PathBuf, memory_mb: u32, runtime: String) -> Self {
+        let arguments = node::arguments(memory_mb);
+        Self { path: interpreter, arguments, runtime: Some(runtime), reserve_bytes: LAMBDA_RUNTIME_RESERVE_BYTES }
+    }
+
+    /// The package's own program.
+    pub(super) fn provided(package: &Path) -> Self {
+        let path = package.join("bootstrap");
+        Self { path, arguments: Vec::new(), runtime: None, reserve_bytes: LAMBDA_RUNTIME_RESERVE_BYTES }
+    }
+}
+
+impl Checked {
+    /// What `check` tells of `interpreter`; it runs only when nobody has asked before.
+    async fn find(&mut self, interpreter: &Path, check: impl Future<Output = Found>) -> Found {
+        if let Some((_, path, runtime)) = self.0.iter().find(|(known, _, _)| known == interpreter) {
+            return Ok((path.clone(), runtime.clone()));
+        }
+        let (path, runtime) = check.await?;
+        self.0.push((interpreter.to_owned(), path.clone(), runtime.clone()));
+        Ok((path, runtime))
+    }
+}
