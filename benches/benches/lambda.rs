@@ -4,9 +4,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use homefront_benches::typical;
 use homefront_config::{Config, Lambda, Origin};
 use homefront_functions::edge_code::Workers;
-use homefront_functions::event::lambda_edge;
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit};
 use homefront_functions::function_log::FunctionLog;
-use homefront_functions::{EdgeCode, OriginProtocol, RequestEdit, Verdict};
+use homefront_functions::{EdgeCode, OriginProtocol, Verdict};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +48,8 @@ fn events(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("origin-request event");
     let (origin, _) = origin_and_lambda(&config());
     let (context, request) = (typical::context(), typical::request(typical::PATH));
-    let out = || lambda_edge::origin_request(black_box(&context), &origin, OriginProtocol::Http, black_box(&request));
+    let out =
+        || lambda_edge::origin_request(black_box(&context), &origin, OriginProtocol::Http, black_box(&request), None);
     group.bench_function("JSON out", |bench| bench.iter(out));
 
     let event = out();
@@ -58,8 +59,8 @@ fn events(criterion: &mut Criterion) {
     let unchanged = returned.to_string();
     returned["headers"]["x-added"] = serde_json::json!([{ "key": "X-Added", "value": "1" }]);
     let changed = returned.to_string();
-    assert_eq!(judge(unchanged.as_bytes()), Verdict::Continue(RequestEdit::default()));
-    assert!(matches!(judge(changed.as_bytes()), Verdict::Continue(edit) if edit.headers.len() == 1));
+    assert_eq!(judge(unchanged.as_bytes()), Verdict::Continue(LambdaRequestEdit::default()));
+    assert!(matches!(judge(changed.as_bytes()), Verdict::Continue(edit) if edit.head.headers.len() == 1));
     for (name, result) in [("result in, unchanged", &unchanged), ("result in, a header added", &changed)] {
         group.bench_function(name, |bench| bench.iter(|| judge(black_box(result.as_bytes()))));
     }
@@ -89,9 +90,9 @@ fn python(criterion: &mut Criterion) {
     });
     let code = runtime.block_on(EdgeCode::start(&config, workers(), log)).unwrap_or_else(|error| panic!("{error}"));
     let hook = || async {
-        let event = lambda_edge::origin_request(&context, &origin, OriginProtocol::Http, &request);
+        let event = lambda_edge::origin_request(&context, &origin, OriginProtocol::Http, &request, None);
         let verdict = code.lambdas().on_request(&lambda, &context, &event, &request).await;
-        assert_eq!(verdict, Verdict::Continue(RequestEdit::default()));
+        assert_eq!(verdict, Verdict::Continue(LambdaRequestEdit::default()));
     };
     // Starts the environment.
     runtime.block_on(hook());

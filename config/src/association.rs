@@ -15,6 +15,17 @@ pub struct Associations {
     pub origin_request: Option<Arc<Lambda>>,
     /// `{ lambda = "name" }`
     pub origin_response: Option<Arc<Lambda>>,
+    /// `include_body = true` of the request events.
+    pub include_body: IncludeBody,
+}
+
+/// Which Lambda@Edge functions see the body of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IncludeBody {
+    /// That on viewer request.
+    pub viewer_request: bool,
+    /// That on origin request.
+    pub origin_request: bool,
 }
 
 /// What runs on a viewer event.

@@ -38,6 +38,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "proxy/src/finish.rs",
             "proxy/src/respond.rs",
             "proxy/src/body_swap.rs",
+            "proxy/src/include_body.rs",
             "proxy/src/observe/finished.rs",
             // The node.
             "proxy/src/server.rs",

@@ -58,19 +58,28 @@ pub(crate) async fn steps(
         return Ok(Some(redirect));
     }
     guard(node, request, exchange).await?;
-    if let Some(answer) = hooks::lambda_viewer_request(node, exchange, request).await? {
+    if let Some(answer) = hooks::lambda_viewer_request(node, session, exchange).await? {
         return Ok(Some(answer));
     }
+    let request = session.req_header_mut();
     tell_of_viewer(node, request, exchange)?;
     if let Some(answer) = hooks::viewer_request(node, exchange, request).await? {
         return Ok(Some(answer));
     }
     split(request, exchange)?;
-    if body == BodyPresence::Some && waits_for_continue(request) {
-        // The origin is never asked for it, so the node says it. A viewer that has left is noticed when its body is read.
-        let _ = session.as_downstream_mut().write_continue_response().await;
+    if body == BodyPresence::Some {
+        ask_for_body(session).await;
     }
     Ok(None)
+}
+
+/// Tells a viewer that waits for it to go on: the origin is never asked. One that has left is noticed when its body is read.
+pub(crate) async fn ask_for_body(session: &mut Session) {
+    if waits_for_continue(session.req_header()) {
+        // It is said once.
+        session.req_header_mut().remove_header(&header::EXPECT);
+        let _ = session.as_downstream_mut().write_continue_response().await;
+    }
 }
 
 fn waits_for_continue(request: &RequestHeader) -> bool {

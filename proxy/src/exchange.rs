@@ -3,6 +3,7 @@
 use crate::connection::Viewer;
 use crate::failure::Failure;
 use crate::guard::Verifier;
+use crate::include_body::IncludedBody;
 use crate::node::Deployed;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::origin::failover::Failover;
@@ -34,6 +35,8 @@ pub(crate) struct Exchange {
     pub(crate) cloudfront: Vec<(&'static str, HeaderValue)>,
     /// `Set-Cookie` lines the node adds: the sticky cookie of an experiment.
     pub(crate) set_cookies: Vec<HeaderValue>,
+    /// The request's body, where a Lambda@Edge function is shown it.
+    pub(crate) included_body: Option<Box<IncludedBody>>,
     /// What goes to the origin, and how often that was tried.
     pub(crate) fetch: Fetch,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
@@ -129,6 +132,8 @@ pub(crate) fn members(distribution: &Deployed, target: TargetOrigin) -> (Chosen,
 pub(crate) struct Fetch {
     /// The head for the origin, after policies and the origin-request function.
     pub(crate) head: Option<RequestHeader>,
+    /// What the origin-request function put in the place of the request's body.
+    pub(crate) body: Option<Bytes>,
     /// Attempts to connect or to get an answer, so far.
     pub(crate) attempts: usize,
     /// When the first attempt began.
@@ -190,6 +195,7 @@ impl Exchange {
             route: None,
             cloudfront: Vec::new(),
             set_cookies: Vec::new(),
+            included_body: None,
             fetch: Fetch::default(),
             late_answer: None,
             log_data: LogData::default(),

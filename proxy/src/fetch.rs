@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
 use crate::head;
 use crate::hooks;
+use crate::include_body;
 use crate::node::Node;
 use crate::origin::failover::{self, Cause};
 use crate::origin::{Chosen, Reach, local, peer::Server};
@@ -19,22 +20,23 @@ use std::time::Instant;
 
 /// Chooses where the next attempt goes, after the origin-request function has seen what is about to be sent. Where the name
 /// of a group's first member has no address, that is the second.
-pub(crate) async fn prepare(node: &Node, session: &Session, exchange: &mut Exchange) -> Result<HttpPeer, Failure> {
-    let caching = caching(session, exchange);
+pub(crate) async fn prepare(node: &Node, session: &mut Session, exchange: &mut Exchange) -> Result<HttpPeer, Failure> {
+    include_body::give_back(session, exchange);
     exchange.fetch.turned = Turned::No;
-    match prepare_one(node, session.req_header(), exchange, caching, Instant::now()).await {
+    let peer = match prepare_one(node, session, exchange, Instant::now()).await {
         Err(failure) if fail_over(session, exchange, Cause::Failure(&failure)) => {
-            prepare_one(node, session.req_header(), exchange, caching, Instant::now()).await
+            prepare_one(node, session, exchange, Instant::now()).await
         }
         prepared => prepared,
-    }
+    }?;
+    include_body::prepare(session, exchange).await?;
+    Ok(peer)
 }
 
 async fn prepare_one(
     node: &Node,
-    request: &RequestHeader,
+    session: &mut Session,
     exchange: &mut Exchange,
-    caching: Caching,
     now: Instant,
 ) -> Result<HttpPeer, Failure> {
     if let Some(answer) = exchange.fetch.answer.take() {
@@ -42,12 +44,12 @@ async fn prepare_one(
     }
     exchange.fetch.began.get_or_insert(now);
     if exchange.fetch.head.is_none() {
-        let mut head = origin_head(node, request, exchange)?;
-        if caching != Caching::Off {
+        let mut head = origin_head(node, session.req_header(), exchange)?;
+        if caching(session, exchange) != Caching::Off {
             ask_for_all(&mut head);
         }
         exchange.fetch.head = Some(head);
-        hooks::origin::request(node, exchange).await?;
+        hooks::origin::request(node, session, exchange).await?;
         if let Some(answer) = exchange.fetch.answer.take() {
             return Ok(local::peer(answer));
         }
@@ -143,6 +145,9 @@ pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, cach
         if let Some(value) = upstream.headers.get(name) {
             sent.insert_header(name.clone(), value.clone())?;
         }
+    }
+    if let Some(body) = &exchange.fetch.body {
+        include_body::frame(&mut sent, body.len())?;
     }
     *upstream = sent;
     Ok(())

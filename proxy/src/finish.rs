@@ -3,6 +3,7 @@
 use crate::exchange::{Exchange, Turned};
 use crate::failure::Failure;
 use crate::fetch::{self, Retry};
+use crate::include_body;
 use crate::node::Node;
 use crate::origin::failover::Cause;
 use crate::origin::local;
@@ -53,7 +54,8 @@ pub(crate) fn instead_of_peer(
 
 /// An error before the origin was reached: may it be tried again?
 #[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
-pub(crate) fn before_connecting(session: &Session, mut error: Box<Error>, exchange: &mut Exchange) -> Box<Error> {
+pub(crate) fn before_connecting(session: &mut Session, mut error: Box<Error>, exchange: &mut Exchange) -> Box<Error> {
+    include_body::give_back(session, exchange);
     let mut retry = fetch::retry_connect(exchange);
     if retry == Retry::GiveUp {
         let failure = respond::origin_failure(&fetch::origin_id(exchange), &error);
@@ -72,6 +74,7 @@ pub(crate) fn after_connecting(
     exchange: &mut Exchange,
     client_reused: bool,
 ) -> Box<Error> {
+    include_body::give_back(session, exchange);
     let mut error = error.more_context(format!("Peer: {peer}"));
     if exchange.fetch.answer.is_some() || exchange.fetch.turned == Turned::ToSecondary {
         error.set_retry(true);
@@ -111,6 +114,7 @@ pub(crate) async fn with_page(
     error: &Error,
     exchange: &mut Exchange,
 ) -> FailToProxy {
+    include_body::give_back(session, exchange);
     // pingora ends the viewer's connection after an exchange that failed; the viewer is told.
     session.set_keepalive(None);
     if let Some((head, body)) = exchange.late_answer.take() {

@@ -1,18 +1,22 @@
 //! Edge code at its four moments: a head goes out as an event, and the verdict comes back onto the head.
 
+use crate::arrive;
 use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
 use crate::head;
+use crate::include_body;
 use crate::node::Node;
 use crate::observe::access_log::ResultType;
 use crate::origin::rewrite;
 use crate::respond::{self, Answer};
 use bytes::Bytes;
 use homefront_config::association::ViewerCode;
-use homefront_functions::event::lambda_edge;
+use homefront_config::limits;
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
 use homefront_functions::{EventContext, FailureKind, OriginEdit, ResponseEdit, Verdict, rules};
 use http::header;
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
 
 pub(crate) mod origin;
 
@@ -31,16 +35,27 @@ fn context(exchange: &Exchange) -> Result<EventContext, Failure> {
 /// are added (Developer Guide, "Restrictions on Lambda@Edge").
 pub(crate) async fn lambda_viewer_request(
     node: &Node,
-    exchange: &Exchange,
-    request: &mut RequestHeader,
+    session: &mut Session,
+    exchange: &mut Exchange,
 ) -> Result<Option<Answer>, Failure> {
-    let Some(ViewerCode::Lambda(lambda)) = &exchange.route()?.behavior.associations.viewer_request else {
-        return Ok(None);
-    };
+    let associations = &exchange.route()?.behavior.associations;
+    let Some(ViewerCode::Lambda(lambda)) = &associations.viewer_request else { return Ok(None) };
+    let lambda = lambda.clone();
+    if associations.include_body.viewer_request {
+        arrive::ask_for_body(session).await;
+        include_body::read(session, exchange, limits::LAMBDA_VIEWER_BODY_BYTES_MAX).await?;
+    }
+    let request = session.req_header_mut();
     let (context, shown) = (context(exchange)?, head::neutral_request(request, &exchange.asked.host));
-    let event = lambda_edge::viewer_request(&context, &shown);
-    match node.edge_code.lambdas().on_request(lambda, &context, &event, &shown).await {
-        Verdict::Continue(edit) => head::edit_request(request, edit).map(|()| None),
+    let body = exchange.included_body.as_ref().map(|body| ShownBody::on_viewer_request(body.start()));
+    let event = lambda_edge::viewer_request(&context, &shown, body);
+    match node.edge_code.lambdas().on_request(&lambda, &context, &event, &shown).await {
+        Verdict::Continue(LambdaRequestEdit { head: edit, body }) => {
+            if let Some(body) = body {
+                include_body::replace(request, exchange, body)?;
+            }
+            head::edit_request(request, edit).map(|()| None)
+        }
         Verdict::Respond(response) => Ok(Some(respond::generated(response, ResultType::LambdaGeneratedResponse))),
         Verdict::Fail(failure) => Err(failure.into()),
     }

@@ -18,6 +18,7 @@ pub mod forward;
 pub mod guard;
 mod head;
 mod hooks;
+mod include_body;
 mod lifecycle;
 mod listener;
 mod node;

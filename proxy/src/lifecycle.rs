@@ -21,7 +21,9 @@ use crate::body_swap;
 use crate::cache::memory::Memory;
 use crate::cache::{freshness, key, store};
 use crate::exchange::Exchange;
+use crate::failure::Failure;
 use crate::fetch;
+use crate::include_body;
 use crate::node::Node;
 use crate::respond;
 use crate::{arrive, finish, observe, renew, serve};
@@ -66,6 +68,7 @@ impl ProxyHttp for Edge {
         let answer = match arrive::steps(&self.0, session, exchange).await {
             Ok(None) => return Ok(false),
             Ok(Some(answer)) => answer,
+            Err(failure @ Failure::ViewerLeft) => return Err(finish::fail(exchange, failure)),
             Err(failure) => {
                 let answer = respond::failed(&failure, exchange.request_id.as_str());
                 exchange.failure = Some(failure);
@@ -134,11 +137,12 @@ impl ProxyHttp for Edge {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        _exchange: &mut Box<Exchange>,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
+        include_body::forward(session, exchange, body, end);
         // An empty last piece would become a second last chunk, and the origin's next answer somebody else's.
         if end && body.as_ref().is_some_and(Bytes::is_empty) {
             *body = None;

@@ -1,7 +1,7 @@
 //! `viewer_request`, `viewer_response`, `origin_request`, `origin_response` of a behavior.
 
 use super::behavior::{Shared, find};
-use crate::association::{Associations, ViewerCode};
+use crate::association::{Associations, IncludeBody, ViewerCode};
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
 use crate::raw::distribution as raw;
@@ -24,6 +24,10 @@ struct Written {
 }
 
 pub(super) fn associations(asked: Asked, shared: &Shared, reading: &mut Reading<'_>) -> Associations {
+    let include_body = IncludeBody {
+        viewer_request: asked.viewer_request.as_ref().is_some_and(|at| viewer_body(&at.value, reading)),
+        origin_request: asked.origin_request.as_ref().is_some_and(|at| is_set(at.value.include_body.as_ref())),
+    };
     let request = asked.viewer_request.map(|At { value, span }| Written {
         key: "viewer_request",
         span,
@@ -45,7 +49,23 @@ pub(super) fn associations(asked: Asked, shared: &Shared, reading: &mut Reading<
         viewer_response: response.and_then(|written| viewer(written, shared, reading)),
         origin_request: find(asked.origin_request.and_then(|at| at.value.lambda), &shared.lambdas, reading),
         origin_response: find(asked.origin_response.and_then(|at| at.value.lambda), &shared.lambdas, reading),
+        include_body,
     }
+}
+
+fn viewer_body(request: &raw::ViewerRequest, reading: &mut Reading<'_>) -> bool {
+    let asked = is_set(request.include_body.as_ref());
+    if let (true, Some(at), Some(function), None) = (asked, &request.include_body, &request.function, &request.lambda) {
+        reading
+            .error(at.span.clone(), "a CloudFront Function never sees the body of a request")
+            .related(function.span.clone(), "the CloudFront Function")
+            .hint("use a Lambda@Edge function: `{ lambda = \"…\", include_body = true }`");
+    }
+    asked
+}
+
+fn is_set(flag: Option<&At<bool>>) -> bool {
+    flag.is_some_and(|at| at.value)
 }
 
 /// Developer Guide, "Restrictions on all edge functions": the viewer events of a behavior have CloudFront Functions, or

@@ -28,7 +28,6 @@ const LATER: &[&str] = &[
     "response_headers_policy",
     "trusted_key_groups",
     "trusted_signers",
-    "include_body",
     "custom_error_response",
     "custom_error_responses",
     "minimum_protocol_version",
@@ -66,6 +65,11 @@ const KEYS: &[Reason] = &[
         &["function"],
         "CloudFront runs CloudFront Functions on viewer events only; on origin events use a Lambda@Edge function: \
          `{ lambda = \"…\" }`",
+    ),
+    (
+        &["viewer_response", "origin_response"],
+        &["include_body"],
+        "CloudFront includes the body in request events only: give it to `viewer_request` or `origin_request`",
     ),
     (
         &["distribution.default_behavior"],

@@ -193,6 +193,8 @@ table! {
         function: Text, optional;
         /// The name of a `[[lambda]]`.
         lambda: Text, optional;
+        /// Whether the Lambda@Edge function sees the request's body: the first 40 KB of it.
+        include_body: bool, default "false";
     }
 }
 
@@ -211,6 +213,8 @@ table! {
     OriginRequest "origin_request" {
         /// The name of a `[[lambda]]`.
         lambda: Text, required;
+        /// Whether the function sees the request's body: the first MB of it.
+        include_body: bool, default "false";
     }
 }
 

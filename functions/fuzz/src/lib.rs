@@ -5,7 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "to panic when a promise is broken is what all of this is for")]
 
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_functions::event::lambda_edge;
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
 use homefront_functions::{
@@ -76,14 +76,22 @@ pub fn lambda_result(bytes: &[u8]) {
     let (request, response, context) = (request(), response(), context());
     let origin = origin();
     let protocol = homefront_functions::OriginProtocol::Http;
-    let event = lambda_edge::viewer_request(&context, &request);
-    sendable_request(&lambda_edge::result::request(&event, &request, bytes));
+    let event = lambda_edge::viewer_request(&context, &request, Some(ShownBody::on_viewer_request(b"a=1")));
+    sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::viewer_response(&context, &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
-    let event = lambda_edge::origin_request(&context, &origin, protocol, &request);
-    sendable_request(&lambda_edge::result::request(&event, &request, bytes));
+    let event = lambda_edge::origin_request(&context, &origin, protocol, &request, None);
+    sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::origin_response(&context, &origin, protocol, &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
+}
+
+fn sendable_lambda(verdict: Verdict<LambdaRequestEdit>) {
+    match verdict {
+        Verdict::Continue(edit) => sendable_request(&Verdict::Continue(edit.head)),
+        Verdict::Respond(response) => sendable_request(&Verdict::Respond(response)),
+        Verdict::Fail(failure) => sendable_request(&Verdict::Fail(failure)),
+    }
 }
 
 fn sendable_request(verdict: &Verdict<RequestEdit>) {

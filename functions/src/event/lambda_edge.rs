@@ -3,21 +3,34 @@
 //! A function sees text: bytes that are not UTF-8 are read as ISO-8859-1. What it leaves alone goes on byte for byte, see
 //! [`result`].
 
+mod body;
 pub mod given;
 mod headers;
 pub mod result;
 
 use crate::rules::Event as Trigger;
-use crate::{EventContext, Headers, OriginProtocol, Request, Response};
+use crate::{EventContext, Headers, OriginProtocol, Request, RequestEdit, Response};
 use bytes::Bytes;
 use homefront_config::origin::{CustomOrigin, Origin, OriginKind};
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use body::ShownBody;
+
+/// What a Lambda@Edge function changed in a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LambdaRequestEdit {
+    /// The head. Its `origin` is never set.
+    pub head: RequestEdit,
+    /// The body that takes the place of the request's; it may be empty.
+    pub body: Option<Bytes>,
+}
+
 /// An event, serialised once, with the places of the parts that a function may hand back.
 #[derive(Debug, Clone)]
 pub struct Event {
     trigger: Trigger,
+    includes_body: bool,
     json: Bytes,
     subject: Bytes,
     origin: Bytes,
@@ -26,7 +39,11 @@ pub struct Event {
 impl Event {
     fn of(trigger: Trigger, json: Vec<u8>, subject: Range<usize>, origin: Range<usize>) -> Self {
         let json = Bytes::from(json);
-        Self { trigger, subject: json.slice(subject), origin: json.slice(origin), json }
+        Self { trigger, includes_body: false, subject: json.slice(subject), origin: json.slice(origin), json }
+    }
+
+    fn including_body(self, includes_body: bool) -> Self {
+        Self { includes_body, ..self }
     }
 
     /// The whole event: what the function is called with.
@@ -46,21 +63,27 @@ impl Event {
 }
 
 /// The event of `viewer-request`: `request` is what the viewer sent.
-pub fn viewer_request(context: &EventContext, request: &Request) -> Event {
+pub fn viewer_request(context: &EventContext, request: &Request, body: Option<ShownBody<'_>>) -> Event {
     let mut out = Vec::with_capacity(1_024);
     config(&mut out, context, "viewer-request");
-    let (subject, _) = request_object(&mut out, context, None, request);
+    let (subject, _) = request_object(&mut out, context, None, request, body);
     out.extend_from_slice(b"}}]}");
-    Event::of(Trigger::LambdaViewerRequest, out, subject, 0..0)
+    Event::of(Trigger::LambdaViewerRequest, out, subject, 0..0).including_body(body.is_some())
 }
 
 /// The event of `origin-request`: `request` is what is about to go to `origin`.
-pub fn origin_request(context: &EventContext, origin: &Origin, protocol: OriginProtocol, request: &Request) -> Event {
+pub fn origin_request(
+    context: &EventContext,
+    origin: &Origin,
+    protocol: OriginProtocol,
+    request: &Request,
+    body: Option<ShownBody<'_>>,
+) -> Event {
     let mut out = Vec::with_capacity(1_536);
     config(&mut out, context, "origin-request");
-    let (subject, origin) = request_object(&mut out, context, Some((origin, protocol)), request);
+    let (subject, origin) = request_object(&mut out, context, Some((origin, protocol)), request, body);
     out.extend_from_slice(b"}}]}");
-    Event::of(Trigger::LambdaOriginRequest, out, subject, origin)
+    Event::of(Trigger::LambdaOriginRequest, out, subject, origin).including_body(body.is_some())
 }
 
 /// The event of `origin-response`: what `origin` answered to `request`. The body is never shown to a function.
@@ -73,7 +96,7 @@ pub fn origin_response(
 ) -> Event {
     let mut out = Vec::with_capacity(2_048);
     config(&mut out, context, "origin-response");
-    let (_, origin) = request_object(&mut out, context, Some((origin, protocol)), request);
+    let (_, origin) = request_object(&mut out, context, Some((origin, protocol)), request, None);
     let subject = response_object(&mut out, response);
     Event::of(Trigger::LambdaOriginResponse, out, subject, origin)
 }
@@ -82,7 +105,7 @@ pub fn origin_response(
 pub fn viewer_response(context: &EventContext, request: &Request, response: &Response) -> Event {
     let mut out = Vec::with_capacity(1_536);
     config(&mut out, context, "viewer-response");
-    request_object(&mut out, context, None, request);
+    request_object(&mut out, context, None, request, None);
     let subject = response_object(&mut out, response);
     Event::of(Trigger::LambdaViewerResponse, out, subject, 0..0)
 }
@@ -121,9 +144,14 @@ fn request_object(
     context: &EventContext,
     origin: Option<(&Origin, OriginProtocol)>,
     request: &Request,
+    body: Option<ShownBody<'_>>,
 ) -> (Range<usize>, Range<usize>) {
     let start = out.len();
-    out.extend_from_slice(br#"{"clientIp":"#);
+    out.push(b'{');
+    if let Some(body) = body {
+        body::write(out, body);
+    }
+    out.extend_from_slice(br#""clientIp":"#);
     string(out, &context.viewer_ip.to_string());
     out.extend_from_slice(br#","headers":"#);
     headers::write(out, &request.headers);

@@ -16,10 +16,10 @@ mod runtime;
 mod runtime_api;
 
 use crate::edge_code::{StartError, Workers};
-use crate::event::lambda_edge;
+use crate::event::lambda_edge::{self, LambdaRequestEdit};
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
-use crate::{EventContext, Failure, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{EventContext, Failure, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
@@ -86,7 +86,7 @@ impl Lambdas {
         context: &EventContext,
         event: &lambda_edge::Event,
         request: &Request,
-    ) -> Verdict<RequestEdit> {
+    ) -> Verdict<LambdaRequestEdit> {
         match self.call(lambda, event.json()).await {
             Ok(result) => self.judged(lambda, context, lambda_edge::result::request(event, request, &result)),
             Err(failure) => Verdict::Fail(failure),

@@ -62,9 +62,9 @@ impl Node {
         Self { lambdas, lambda: config.lambdas[0].clone(), distribution, lines, _folder: folder }
     }
 
-    async fn origin_request(&self) -> Verdict<RequestEdit> {
+    async fn origin_request(&self) -> Verdict<LambdaRequestEdit> {
         let origin = &self.distribution.origins[0];
-        let event = lambda_edge::origin_request(&context(), origin, OriginProtocol::Http, &request());
+        let event = lambda_edge::origin_request(&context(), origin, OriginProtocol::Http, &request(), None);
         self.lambdas.on_request(&self.lambda, &context(), &event, &request()).await
     }
 
@@ -119,9 +119,9 @@ def handler(event, context):
 async fn a_hook_changes_the_request_to_the_origin_and_its_response() {
     let node = Node::start(HOOK).await;
     let Verdict::Continue(edit) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
-    assert_eq!(edit.uri.as_deref(), Some(&b"/b"[..]));
+    assert_eq!(edit.head.uri.as_deref(), Some(&b"/b"[..]));
     let added = HeaderEdit { name: "X-Hook".to_owned(), values: vec![Bytes::from_static(b"us-east-1.hook")] };
-    assert_eq!(edit.headers, [added]);
+    assert_eq!(edit.head.headers, [added]);
     let Verdict::Continue(edit) = node.origin_response().await else { panic!("{:?}", node.lines.lock()) };
     assert_eq!((edit.status, edit.body.as_deref()), (Some(200), Some(&b"replaced"[..])));
     node.stop().await;
@@ -130,7 +130,7 @@ async fn a_hook_changes_the_request_to_the_origin_and_its_response() {
 #[tokio::test]
 async fn a_hook_that_returns_the_request_untouched_changes_nothing() {
     let node = Node::start("def handler(event, context):\n return event['Records'][0]['cf']['request']").await;
-    assert_eq!(node.origin_request().await, Verdict::Continue(RequestEdit::default()));
+    assert_eq!(node.origin_request().await, Verdict::Continue(LambdaRequestEdit::default()));
     node.stop().await;
 }
 

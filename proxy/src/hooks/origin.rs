@@ -4,26 +4,38 @@ use super::{apply, context};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::head;
+use crate::include_body;
 use crate::node::Node;
 use crate::origin::local;
 use crate::respond;
 use bytes::Bytes;
-use homefront_functions::event::lambda_edge;
+use homefront_config::limits;
+use homefront_functions::event::lambda_edge::{self, ShownBody};
 use homefront_functions::{Headers, Response, Verdict};
 use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
 use std::sync::Arc;
 
 /// The Lambda@Edge function on origin request, once for each attempt: what it generates enters as an origin's answer.
-pub(crate) async fn request(node: &Node, exchange: &mut Exchange) -> Result<(), Failure> {
+pub(crate) async fn request(node: &Node, session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
     let route = exchange.route()?.clone();
-    let Some(lambda) = &route.behavior.associations.origin_request else { return Ok(()) };
+    let associations = &route.behavior.associations;
+    let Some(lambda) = &associations.origin_request else { return Ok(()) };
+    if associations.include_body.origin_request {
+        include_body::read(session, exchange, limits::LAMBDA_ORIGIN_BODY_BYTES_MAX).await?;
+    }
     let Some(mut request) = exchange.fetch.head.take() else { return Ok(()) };
     let origin = route.origin();
     let (protocol, shown) = (origin.protocol(exchange.viewer_tls()), head::neutral_request(&request, ""));
     let context = context(exchange)?;
-    let event = lambda_edge::origin_request(&context, &origin.config, protocol, &shown);
+    let body = exchange.included_body.as_ref().filter(|_| associations.include_body.origin_request);
+    let body = body.map(|body| ShownBody::on_origin_request(body.start()));
+    let event = lambda_edge::origin_request(&context, &origin.config, protocol, &shown, body);
     match node.edge_code.lambdas().on_request(lambda, &context, &event, &shown).await {
-        Verdict::Continue(edit) => head::edit_request(&mut request, edit)?,
+        Verdict::Continue(edit) => {
+            head::edit_request(&mut request, edit.head)?;
+            exchange.fetch.body = edit.body;
+        }
         Verdict::Respond(response) => {
             exchange.fetch.answer = Some(Arc::new(local::Ready(local_response(response)?)));
             exchange.fetch.generated = true;

@@ -19,6 +19,7 @@ mod guard;
 mod headers;
 mod hostile_viewers;
 mod https_origins;
+mod included_bodies;
 mod invoking;
 mod origin_failure;
 mod origin_functions;

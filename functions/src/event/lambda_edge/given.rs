@@ -44,6 +44,7 @@ impl Given {
         let bytes = |value: Option<&Value>| Bytes::from(value.map(Value::to_string).unwrap_or_default());
         let event = Event {
             trigger,
+            includes_body: request.members.contains_key("body"),
             json: event.to_string().into(),
             subject: bytes(subject),
             origin: bytes(request.members.get("origin")),

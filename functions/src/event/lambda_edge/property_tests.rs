@@ -1,7 +1,8 @@
 //! Whatever a message holds, untouched it changes nothing; whatever a function returns, it is judged without a panic.
 
-use super::{request, request_event, response, response_event, result};
-use crate::{Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use super::super::LambdaRequestEdit;
+use super::{head, request, request_event, response, response_event, result};
+use crate::{Headers, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -45,7 +46,7 @@ proptest! {
         let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
         prop_assert_eq!(
             result::request(&event, &request, result.as_bytes()),
-            Verdict::Continue(RequestEdit::default())
+            Verdict::Continue(LambdaRequestEdit::default())
         );
     }
 
@@ -66,7 +67,7 @@ proptest! {
     fn any_json_is_judged_without_a_panic_and_nothing_dangerous_passes(value in any_json()) {
         let (request, response) = (request(), response());
         let text = value.to_string();
-        let lines = match result::request(&request_event(&request), &request, text.as_bytes()) {
+        let lines = match head(result::request(&request_event(&request), &request, text.as_bytes())) {
             Verdict::Continue(edit) => edit.headers.into_iter().flat_map(|header| header.values).collect(),
             Verdict::Respond(response) => {
                 prop_assert!((200..600).contains(&response.status));

@@ -3,7 +3,7 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
-use super::{Event, headers, status_description, text};
+use super::{Event, LambdaRequestEdit, body, headers, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use base64::Engine as _;
@@ -31,14 +31,14 @@ pub(super) fn invalid(sentence: Option<&'static str>, detail: impl std::fmt::Dis
     }
 }
 
-fn refused(what: impl std::fmt::Display) -> Failure {
+pub(super) fn refused(what: impl std::fmt::Display) -> Failure {
     invalid(None, format!("Lambda function result failed validation, {what}."))
 }
 
 /// Judges what a function returned for a request event: a request, or a response of its own.
-pub fn request(event: &Event, request: &Request, result: &[u8]) -> Verdict<RequestEdit> {
+pub fn request(event: &Event, request: &Request, result: &[u8]) -> Verdict<LambdaRequestEdit> {
     if result == event.subject() {
-        return Verdict::Continue(RequestEdit::default());
+        return Verdict::Continue(LambdaRequestEdit::default());
     }
     let judged = object(result).and_then(|object| {
         if object.contains_key("status") {
@@ -79,18 +79,22 @@ fn object(result: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>) -> Result<RequestEdit, Failure> {
+fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>) -> Result<LambdaRequestEdit, Failure> {
     let (Some(uri), Some(headers)) = (returned.get("uri"), returned.get("headers")) else {
         return Err(not_the_subject(returned, "request", "neither a request (uri, headers) nor a response (status)"));
     };
     unchanged(returned, "method", &request.method)?;
-    if let Some(body) = returned.get("body") {
-        let what = "the function returned request.body, which this association does not include";
-        return Err(invalid(
-            Some(SENTENCE_BODY),
-            format!("Lambda function result failed validation, {what} (type {}).", type_name(body)),
-        ));
-    }
+    let body = match returned.get("body") {
+        None => None,
+        Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, body)?,
+        Some(body) => {
+            let what = "the function returned request.body, which this association does not include";
+            return Err(invalid(
+                Some(SENTENCE_BODY),
+                format!("Lambda function result failed validation, {what} (type {}).", type_name(body)),
+            ));
+        }
+    };
     same_origin(event, returned)?;
     let (old_uri, old_query) = (text(&request.uri), text(request.querystring.as_deref().unwrap_or_default()));
     let uri = uri.as_str().ok_or_else(|| refused("uri is not a string"))?;
@@ -115,12 +119,13 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
     if (uri_edit.is_some() || query_edit.is_some()) && uri.len() + query.len() >= URL_BYTES_MAX {
         return Err(refused(format_args!("uri and querystring together have {URL_BYTES_MAX} bytes or more")));
     }
-    Ok(RequestEdit {
+    let head = RequestEdit {
         uri: uri_edit.map(|uri| Bytes::copy_from_slice(uri.as_bytes())),
         querystring: query_edit.map(|query| Bytes::copy_from_slice(query.as_bytes())),
         headers: headers::edits(event.trigger, &request.headers, headers)?,
         origin: None,
-    })
+    };
+    Ok(LambdaRequestEdit { head, body })
 }
 
 fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failure> {
@@ -152,7 +157,7 @@ fn generated(trigger: Trigger, returned: &Map<String, Value>) -> Result<Response
         None => Headers::default(),
         Some(headers) => headers::generated(trigger, headers)?,
     };
-    let body = body(returned)?.unwrap_or_default();
+    let body = response_body(returned)?.unwrap_or_default();
     check_size(trigger, headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
     no_body_without_content(status, &body)?;
     Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
@@ -162,7 +167,7 @@ fn origin_response_edit(response: &Response, returned: &Map<String, Value>) -> R
     let (status, status_description) = status_line(response, returned)?;
     let trigger = Trigger::LambdaOriginResponse;
     let headers = headers::edits(trigger, &response.headers, headers_of(returned))?;
-    let mut body = body(returned)?;
+    let mut body = response_body(returned)?;
     if let Some(body) = &body {
         check_size(trigger, headers.iter().map(edit_bytes).sum(), body)?;
         no_body_without_content(status, body)?;
@@ -234,7 +239,7 @@ fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure>
 }
 
 /// The body, decoded; `None` when the function said nothing about it.
-fn body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
+fn response_body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
     let encoded = match returned.get("bodyEncoding") {
         None => false,
         Some(Value::String(encoding)) if encoding == "text" => false,
@@ -286,7 +291,7 @@ fn not_the_subject(returned: &Map<String, Value>, subject: &str, what: &str) -> 
     refused(format_args!("the function returned {what}{hint}"))
 }
 
-fn type_name(value: &Value) -> &'static str {
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

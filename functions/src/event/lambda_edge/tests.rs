@@ -6,6 +6,8 @@ use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, ResponseEdit, Verdict
 use homefront_config::limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX;
 use serde_json::{Value, json};
 
+#[path = "body_tests.rs"]
+mod body_tests;
 #[path = "property_tests.rs"]
 mod property_tests;
 #[path = "viewer_tests.rs"]
@@ -56,7 +58,7 @@ fn response() -> Response {
 }
 
 fn request_event(request: &Request) -> Event {
-    origin_request(&context(), &custom(), OriginProtocol::Https, request)
+    origin_request(&context(), &custom(), OriginProtocol::Https, request, None)
 }
 
 fn response_event(response: &Response) -> Event {
@@ -70,7 +72,17 @@ fn changed(change: impl FnOnce(&mut Value)) -> Verdict<RequestEdit> {
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["request"].take();
     change(&mut subject);
-    result::request(&event, &request, subject.to_string().as_bytes())
+    head(result::request(&event, &request, subject.to_string().as_bytes()))
+}
+
+/// Of functions that are not shown the body.
+fn head(verdict: Verdict<LambdaRequestEdit>) -> Verdict<RequestEdit> {
+    match verdict {
+        Verdict::Continue(LambdaRequestEdit { head, body: None }) => Verdict::Continue(head),
+        Verdict::Continue(edit) => panic!("{edit:?}"),
+        Verdict::Respond(response) => Verdict::Respond(response),
+        Verdict::Fail(failure) => Verdict::Fail(failure),
+    }
 }
 
 fn changed_response(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> {
@@ -84,7 +96,7 @@ fn changed_response(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> {
 
 fn returned(result: &Value) -> Verdict<RequestEdit> {
     let request = request();
-    result::request(&request_event(&request), &request, result.to_string().as_bytes())
+    head(result::request(&request_event(&request), &request, result.to_string().as_bytes()))
 }
 
 fn failure<E>(verdict: Verdict<E>) -> Failure {
@@ -146,7 +158,7 @@ fn the_origin_response_event_is_as_documented_and_a_folder_is_a_bucket() {
 
 #[test]
 fn the_port_and_protocol_shown_are_those_of_this_request() {
-    let event = origin_request(&context(), &custom(), OriginProtocol::Http, &request());
+    let event = origin_request(&context(), &custom(), OriginProtocol::Http, &request(), None);
     let origin: Value = serde_json::from_slice(event.origin()).unwrap();
     assert_eq!((&origin["custom"]["port"], &origin["custom"]["protocol"]), (&json!(80), &json!("http")));
 }
@@ -164,7 +176,7 @@ fn bytes_that_are_not_utf8_are_shown_as_iso_8859_1_and_forwarded_as_they_were() 
     assert_eq!(subject["uri"], "/caf\u{e9}");
     assert_eq!(subject["headers"]["x-a"][0]["value"], "\u{e9}");
     subject["headers"]["x-a"][1]["value"] = json!("\u{e9}\u{e9}");
-    let edit = edit(result::request(&event, &latin, subject.to_string().as_bytes()));
+    let edit = edit(head(result::request(&event, &latin, subject.to_string().as_bytes())));
     assert_eq!(edit.uri, None);
     let values = [Bytes::from_static(b"\xe9"), Bytes::from_static("\u{e9}\u{e9}".as_bytes())];
     assert_eq!(edit.headers, [HeaderEdit { name: "X-A".to_owned(), values: values.to_vec() }]);

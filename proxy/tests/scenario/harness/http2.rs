@@ -29,6 +29,25 @@ impl Http2 {
         }
         tokio::time::timeout(PATIENCE, read(answer)).await.expect("an answer")
     }
+
+    /// Sends a request whose body goes out as fast as the node takes it.
+    pub(crate) async fn upload(&self, request: Request<()>, mut rest: Bytes) -> Answer {
+        let mut send = self.send.clone().ready().await.unwrap();
+        let (answer, mut body) = send.send_request(request, rest.is_empty()).unwrap();
+        let sending = async {
+            while !rest.is_empty() {
+                body.reserve_capacity(rest.len());
+                // A node that has answered may not want the rest.
+                let Some(Ok(room)) = std::future::poll_fn(|cx| body.poll_capacity(cx)).await else { return };
+                let piece = rest.split_to(room.min(rest.len()));
+                if body.send_data(piece, rest.is_empty()).is_err() {
+                    return;
+                }
+            }
+        };
+        let both = async { tokio::join!(sending, read(answer)).1 };
+        tokio::time::timeout(PATIENCE, both).await.expect("an answer")
+    }
 }
 
 async fn read(answer: ResponseFuture) -> Answer {
