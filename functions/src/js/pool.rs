@@ -26,6 +26,7 @@ use homefront_config::Function;
 use homefront_config::function::Isolation;
 use homefront_config::limits::FUNCTION_QUEUE_WAIT_MS_MAX;
 use parking_lot::Mutex;
+use link::Link;
 use roster::{Handed, Job, Roster};
 use start::{StartFailure, Started, TalkError};
 use std::io;
@@ -234,6 +235,15 @@ impl PooledFunction {
     }
 }
 
+/// Orders whose worker has yet to be woken; it is, whatever becomes of the caller.
+struct Pushed(Arc<Link>);
+
+impl Drop for Pushed {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 impl Shared {
     /// The first worker finds out which functions take their worker with them when they are compiled. Dying twice is no
     /// accident.
@@ -346,7 +356,10 @@ impl Shared {
         let handed = self.roster.lock().hand_in(job, now);
         let answer = match handed {
             Handed::Sent(link) => {
-                link.flush();
+                // What else is ready to run may have calls too: the worker is woken once for all of them.
+                let pushed = Pushed(link);
+                tokio::task::yield_now().await;
+                drop(pushed);
                 answer.await
             }
             Handed::Waits => {

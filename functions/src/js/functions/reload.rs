@@ -21,6 +21,9 @@ use tokio::task::JoinSet;
 /// Pause after the machine, not the code, was the reason that a version does not serve.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long a file may be empty or away before that is told: most writers empty a file, or remove it, and fill it at once.
+const BEING_WRITTEN: Duration = Duration::from_millis(30);
+
 /// What became of a file that was saved while the node serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reloaded {
@@ -151,10 +154,11 @@ impl Functions {
 impl CodeFile {
     async fn look(&mut self, tell: &Tell) {
         let seen = Instant::now();
-        let function = self.function.clone();
-        let read = tokio::task::spawn_blocking(move || read_code(&function)).await;
-        let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        let read = read.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code));
+        let mut read = self.read().await;
+        if read.is_err() && read != self.seen {
+            tokio::time::sleep(BEING_WRITTEN).await;
+            read = self.read().await;
+        }
         if read == self.seen {
             return;
         }
@@ -178,6 +182,13 @@ impl CodeFile {
             }
         }
         self.seen = read;
+    }
+
+    async fn read(&self) -> Result<String, String> {
+        let function = self.function.clone();
+        let read = tokio::task::spawn_blocking(move || read_code(&function)).await;
+        let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        read.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code))
     }
 
     /// Some writers empty a file and take their time to fill it.
