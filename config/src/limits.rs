@@ -171,6 +171,10 @@ pub const FUNCTION_WORKER_MEMORY_BYTES_MAX: u64 = 256 * 1_048_576;
 pub const FUNCTION_WORKER_STACK_BYTES: usize = 1_073_741_824;
 /// Calls after which a worker collects garbage even when it has no idle moment.
 pub const FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX: u32 = 256;
+/// Milliseconds of CPU time of calls after which it does, for calls that leave much.
+pub const FUNCTION_CPU_MS_BETWEEN_COLLECTIONS_MAX: u64 = 15;
+/// Bytes that functions of one thread may leave as garbage before the collector runs in the middle of a call.
+pub const FUNCTION_GARBAGE_BYTES_MAX: usize = 2 * 1_048_576;
 /// Added to the node's nice value for function workers: under load the traffic of others goes first.
 pub const FUNCTION_WORKER_NICE: i32 = 2;
 /// Bytes on their way between the node and a function worker, each way; a power of two. Longer frames go in pieces.

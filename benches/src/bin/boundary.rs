@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +39,10 @@ struct Arguments {
     /// Calls at the same time in the cases with many.
     #[arg(long, default_value_t = 32)]
     in_flight: usize,
+    /// Keep the cores awake with work that gives way to any other (`chrt --idle`): waking a core that sleeps, above all one of
+    /// a virtual machine, takes longer than a call.
+    #[arg(long)]
+    awake: bool,
     /// Where the JSON lines go.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -125,7 +129,38 @@ fn configure(folder: &Path) -> io::Result<Config> {
     parsed.map(|(config, _)| config).map_err(|report| io::Error::other(report.to_string()))
 }
 
+/// Keeps every core from sleeping until it is dropped.
+struct Awake(Vec<Child>);
+
+impl Awake {
+    fn keep() -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let busy = || Command::new("chrt").args(["--idle", "0", "sh", "-c", "while :; do :; done"]).spawn();
+        (0..cores).map(|_| busy()).collect::<io::Result<_>>().map(Self)
+    }
+}
+
+/// CPU time of this process and its workers.
+fn cpu_time(awake: Option<&Awake>) -> io::Result<Duration> {
+    let mut time = cpu::of_tree(std::process::id())?;
+    for child in awake.iter().flat_map(|awake| &awake.0) {
+        time = time.saturating_sub(cpu::of_tree(child.id())?);
+    }
+    Ok(time)
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may have ended; it is no more than a loop.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 async fn measure(arguments: &Arguments) -> io::Result<()> {
+    let awake = arguments.awake.then(Awake::keep).transpose()?;
     let folder = tempfile::tempdir()?;
     let config = Arc::new(configure(folder.path())?);
     let executable = std::env::current_exe()?;
@@ -139,6 +174,7 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     };
     let volume = json!({
         "seconds": arguments.seconds, "rounds": arguments.rounds, "workers": arguments.workers, "in_flight": arguments.in_flight,
+        "awake": arguments.awake,
     });
     let machine = machine::describe(&executable, false);
     writeln!(lines, "{}", json!({ "machine": machine, "volume": volume }))?;
@@ -147,7 +183,7 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     let mut all: Vec<Vec<Figures>> = vec![Vec::new(); CASES.len()];
     for round in 1..=arguments.rounds {
         for (case, rounds) in CASES.iter().zip(&mut all) {
-            let figures = call_for(&config, &functions, *case, arguments).await?;
+            let figures = call_for(&config, &functions, *case, arguments, awake.as_ref()).await?;
             writeln!(lines, "{}", describe(*case, round, &figures))?;
             rounds.push(figures);
         }
@@ -170,17 +206,18 @@ async fn call_for(
     functions: &Arc<Functions>,
     case: Case,
     arguments: &Arguments,
+    awake: Option<&Awake>,
 ) -> io::Result<Figures> {
     let time = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
     let callers = if case.crowd == Crowd::One { 1 } else { arguments.in_flight };
     let function = named(config, case);
     // Warm: contexts prepared, workers awake.
     call_until(functions, &function, callers, time / 5).await?;
-    let cpu_before = cpu::of_tree(std::process::id())?;
+    let cpu_before = cpu_time(awake)?;
     let began = Instant::now();
     let mut latencies = call_until(functions, &function, callers, time).await?;
     let elapsed = began.elapsed();
-    let cpu = cpu::of_tree(std::process::id())?.saturating_sub(cpu_before);
+    let cpu = cpu_time(awake)?.saturating_sub(cpu_before);
     latencies.sort_unstable();
     let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or_default();
     Ok(Figures {

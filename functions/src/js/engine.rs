@@ -5,7 +5,7 @@ use super::kvs::Snapshot;
 use super::outcome::Decision;
 use super::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm};
 use super::source::{self, Wrapped};
-use super::{json, lint};
+use super::{garbage, json, lint};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
 use homefront_config::function::{Fidelity, FunctionRuntime};
@@ -121,7 +121,6 @@ pub enum Outcome {
 }
 
 /// Loaded functions of one trust domain. Not `Send`: it lives and dies on one thread.
-#[derive(Default)]
 pub struct Engine {
     functions: Vec<Loaded>,
     shared: Vec<Shared>,
@@ -204,10 +203,17 @@ const OPEN_CONTEXTS_READY: usize = 4;
 /// After so many retries in vain a refused write is taken for the function's own mistake.
 const VAIN_RETRIES_MAX: u8 = 3;
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Engine {
     /// An engine without functions.
     pub fn new() -> Self {
-        Self::default()
+        garbage::raise_threshold();
+        Self { functions: Vec::new(), shared: Vec::new() }
     }
 
     /// Compiles a function and prepares its context.

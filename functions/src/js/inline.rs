@@ -3,11 +3,11 @@
 //! Nothing stops a function here: one that loops keeps its thread, one that exhausts memory or the native stack ends the
 //! node. What it saves is the way to a worker and back.
 
+use super::garbage::Garbage;
 use super::kvs::Snapshot;
 use super::pool::{Counters, Source, fail};
 use super::{Call, CallResult, Engine, FunctionId, FunctionSource};
 use crate::{Failure, FailureKind};
-use homefront_config::limits::FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX;
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ struct ThreadEngine {
     owner: Weak<Shared>,
     engine: Engine,
     loaded: HashMap<usize, Loaded>,
-    calls_since_collection: u32,
+    garbage: Garbage,
 }
 
 struct Loaded {
@@ -107,7 +107,7 @@ impl Inline {
         }
         engines.retain(|engine| engine.owner.strong_count() > 0);
         let engine = Engine::new();
-        engines.push(ThreadEngine { owner, engine, loaded: HashMap::new(), calls_since_collection: 0 });
+        engines.push(ThreadEngine { owner, engine, loaded: HashMap::new(), garbage: Garbage::default() });
         engines.len() - 1
     }
 }
@@ -118,8 +118,8 @@ impl ThreadEngine {
         let store = source.store.map(|store| of.shared.stores[store].lock().clone());
         let id = self.load(source, index, store)?;
         let result = self.engine.call(id, call);
-        self.calls_since_collection += 1;
-        if self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX {
+        self.garbage.left_by_call(result.cpu_us);
+        if self.garbage.is_due() {
             self.collect();
         }
         Ok(result)
@@ -127,7 +127,7 @@ impl ThreadEngine {
 
     fn collect(&mut self) {
         self.engine.collect_garbage();
-        self.calls_since_collection = 0;
+        self.garbage = Garbage::default();
     }
 
     fn load(&mut self, source: &Arc<Source>, index: usize, store: Option<Arc<Snapshot>>) -> Result<FunctionId, String> {

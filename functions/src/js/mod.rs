@@ -15,6 +15,7 @@ mod files;
 pub mod frame;
 mod freeze;
 pub mod functions;
+mod garbage;
 mod globals;
 mod hooks;
 mod host;

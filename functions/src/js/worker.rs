@@ -9,13 +9,14 @@ mod sandbox;
 mod way;
 
 use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad, OrderedStore};
+use super::garbage::Garbage;
 use super::kvs::Snapshot;
 use super::lint::lint;
 use super::ring;
 use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
-use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
+use homefront_config::limits::FUNCTION_WORKER_STACK_BYTES;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -112,7 +113,7 @@ struct Worker {
     stores: HashMap<u32, Arc<Snapshot>>,
     /// Came over the socket, for stores that are told about.
     files: VecDeque<OwnedFd>,
-    calls_since_collection: u32,
+    garbage: Garbage,
     /// CPU time of this thread when it turned to the call it is in.
     turned_cpu_us: u64,
 }
@@ -181,7 +182,6 @@ impl Worker {
     }
 
     fn call(&mut self, call: &OrderedCall) -> CallResult {
-        self.calls_since_collection += 1;
         let Some(function) = self.functions.get(&call.function) else {
             let nothing = match call.call().event_type {
                 EventType::ViewerRequest => Outcome::Request(Verdict::Continue(crate::RequestEdit::default())),
@@ -189,7 +189,9 @@ impl Worker {
             };
             return failed(&nothing, "the function is not loaded", 0);
         };
-        self.engine.call_since(function.id, &call.call(), self.turned_cpu_us)
+        let result = self.engine.call_since(function.id, &call.call(), self.turned_cpu_us);
+        self.garbage.left_by_call(result.cpu_us);
+        result
     }
 
     fn test(&mut self, load: OrderedLoad, event_json: &[u8], now_ms: u64) -> Result<TestResult, String> {
@@ -198,17 +200,17 @@ impl Worker {
 
     /// Whether garbage must be collected before the next call, idle or not.
     fn collection_is_due(&self) -> bool {
-        self.calls_since_collection >= FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX
+        self.garbage.is_due()
     }
 
     /// Whether there is any garbage. Collecting between calls is what keeps collections out of calls; the best moment is when
     /// nobody waits.
     fn has_garbage(&self) -> bool {
-        self.calls_since_collection > 0
+        self.garbage.is_there()
     }
 
     fn collect(&mut self) {
         self.engine.collect_garbage();
-        self.calls_since_collection = 0;
+        self.garbage = Garbage::default();
     }
 }
