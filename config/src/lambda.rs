@@ -12,7 +12,7 @@ pub struct Lambda {
     pub runtime: LambdaRuntime,
     /// `module.function`, as the runtime reads it.
     pub handler: String,
-    /// The deployment package: an absolute, existing folder.
+    /// The deployment package: an absolute, existing folder or .zip file.
     pub code: PathBuf,
     /// 128 to 10,240, default 128.
     pub memory_mb: u32,
@@ -20,6 +20,8 @@ pub struct Lambda {
     pub timeout: Duration,
     /// Execution environments at the most; default 8.
     pub concurrency_max: usize,
+    /// Execution environments that are always there, at most `concurrency_max`; default 0.
+    pub provisioned_concurrency: usize,
 }
 
 /// `runtime`.

@@ -37,6 +37,7 @@ pub mod listener;
 pub mod log;
 pub mod origin;
 pub mod origin_group;
+pub mod package;
 pub mod path_pattern;
 pub mod policy;
 pub mod reference;

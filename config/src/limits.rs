@@ -248,6 +248,12 @@ pub const LAMBDA_API_CONNECTIONS_MAX: usize = 16;
 pub const LAMBDA_LOG_LINE_BYTES_MAX: usize = 262_144;
 /// Bytes of log text one call may print; the rest is counted and dropped. Lambda has no such bound.
 pub const LAMBDA_LOG_BYTES_MAX: usize = 1_048_576;
+/// Bytes of a deployment package as .zip. CloudFront: 50 MB.
+pub const LAMBDA_PACKAGE_BYTES_MAX: u64 = 50 * 1_048_576;
+/// Bytes of what comes out of it. Lambda: 250 MB.
+pub const LAMBDA_UNPACKED_BYTES_MAX: u64 = 250 * 1_048_576;
+/// Files and folders in it. Lambda publishes none; large trees of node_modules have some 10,000.
+pub const LAMBDA_PACKAGE_ENTRIES_MAX: usize = 20_000;
 /// Open files of one environment. Lambda: 1,024.
 pub const LAMBDA_OPEN_FILES_MAX: u64 = 1_024;
 /// Bytes of one file a function writes. Lambda: 512 MB for all of `/tmp`.
@@ -257,6 +263,12 @@ pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
 pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
 /// The same for Node.js and for programs we know nothing of, which have more threads and reserve more beforehand.
 pub const LAMBDA_RUNTIME_RESERVE_BYTES: u64 = 256 * 1_048_576;
+/// Milliseconds between two looks at what a working environment holds. Lambda: the kernel's own account.
+pub const LAMBDA_WATCH_MS: u64 = 25;
+/// Bytes of all files in an environment's `TMPDIR`. Lambda: 512 MB.
+pub const LAMBDA_TMP_BYTES_MAX: u64 = 512 * 1_048_576;
+/// Files and folders in it, as many as can be counted in passing. Lambda publishes none.
+pub const LAMBDA_TMP_FILES_MAX: usize = 20_000;
 /// Starts of one function's environments that may fail one after another before a pause is made.
 pub const LAMBDA_INIT_FAILURES_MAX: u32 = 3;
 /// Milliseconds of that pause: events fail at once with the last start's reason. Lambda makes pauses, and publishes none.

@@ -53,6 +53,16 @@ pub enum StartError {
         /// Name of the function.
         lambda: String,
     },
+    /// A deployment package cannot be unpacked.
+    #[error("lambda \"{lambda}\": cannot use the deployment package {}: {reason}", package.display())]
+    Package {
+        /// Name of the function.
+        lambda: String,
+        /// The .zip file.
+        package: PathBuf,
+        /// Why it failed.
+        reason: String,
+    },
     /// A CloudFront Function's source or store cannot be read, or there are no workers for it.
     #[error(transparent)]
     Functions(#[from] FunctionsError),

@@ -5,10 +5,11 @@ use super::names::{Names, plain};
 use crate::lambda::{Lambda, LambdaRuntime};
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
+use crate::package::{Archive, PackageError};
 use crate::raw::code;
 use crate::report::reason;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// MB of an environment when the file does not say.
@@ -38,7 +39,8 @@ pub(crate) fn all(raw: Vec<At<code::Lambda>>, reading: &mut Reading<'_>) -> Name
 
 fn lambda(name: Option<&At<String>>, place: &At<()>, raw: code::Lambda, reading: &mut Reading<'_>) -> Option<Lambda> {
     let runtime = raw.runtime.and_then(|text| runtime(&text, raw.interpreter, reading));
-    let code = raw.code.filter(|code| package(code, reading));
+    let function = name.map_or("", |name| name.value.as_str());
+    let code = raw.code.and_then(|code| Package::find(function, code, reading));
     let handler = match (raw.handler, &runtime) {
         (Some(text), Some(runtime)) => handler(&text, runtime, code.as_ref(), reading).then_some(text.value.0),
         (None, Some(LambdaRuntime::Python { .. } | LambdaRuntime::Node { .. })) => {
@@ -52,14 +54,21 @@ fn lambda(name: Option<&At<String>>, place: &At<()>, raw: code::Lambda, reading:
     if let (Some(code), Some(LambdaRuntime::Provided)) = (&code, &runtime) {
         bootstrap(code, reading)?;
     }
+    let concurrency_max = number(raw.concurrency_max, CONCURRENCY);
+    if let Some(provisioned) = raw.provisioned_concurrency.as_ref().filter(|at| at.value.0 > concurrency_max) {
+        let message = format!("`provisioned_concurrency` is more than `concurrency_max`, which is {concurrency_max}");
+        reading.error(provisioned.span.clone(), message).hint("at most as many can be kept as there may be");
+        return None;
+    }
     Some(Lambda {
         name: name?.value.clone(),
         runtime: runtime?,
         handler: handler?,
-        code: code?.value,
+        code: code?.path.value,
         memory_mb: number(raw.memory_mb, MEMORY_MB) as u32,
         timeout: Duration::from_secs(number(raw.timeout_s, TIMEOUT_S)),
-        concurrency_max: number(raw.concurrency_max, CONCURRENCY) as usize,
+        concurrency_max: concurrency_max as usize,
+        provisioned_concurrency: number(raw.provisioned_concurrency, 0) as usize,
     })
 }
 
@@ -106,31 +115,59 @@ fn is_program(path: &At<PathBuf>, reading: &mut Reading<'_>) -> bool {
     false
 }
 
-fn package(code: &At<PathBuf>, reading: &mut Reading<'_>) -> bool {
-    if code.value.extension().is_some_and(|extension| extension == "zip") && code.value.is_file() {
-        reading
-            .error(code.span.clone(), format!("the deployment package {} is a file", code.value.display()))
-            .hint("unzip it, and give the folder");
-        return false;
+/// A deployment package that is there.
+struct Package {
+    path: At<PathBuf>,
+    /// `None` = it is a folder.
+    archive: Option<Archive>,
+}
+
+impl Package {
+    fn find(function: &str, path: At<PathBuf>, reading: &mut Reading<'_>) -> Option<Self> {
+        if !path.value.is_file() {
+            return reading.folder(&path, "deployment package").then_some(Self { path, archive: None });
+        }
+        match Archive::open(&path.value) {
+            Ok(archive) => Some(Self { path, archive: Some(archive) }),
+            Err(error) => {
+                let message = match error {
+                    PackageError::CodeSize { .. } => format!("{error} Function: {function}"),
+                    _ => format!("cannot use the deployment package {}: {error}", path.value.display()),
+                };
+                reading.error(path.span, message).hint("a package is a folder or a .zip file");
+                None
+            }
+        }
     }
-    reading.folder(code, "deployment package")
+
+    /// The permissions of a file in it.
+    fn mode(&self, file: &str) -> Option<u32> {
+        if let Some(archive) = &self.archive {
+            return archive.mode(file);
+        }
+        let found = self.path.value.join(file).metadata().ok()?;
+        found.is_file().then(|| found.permissions().mode())
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.path.value.join(name).display().to_string()
+    }
 }
 
 /// `None` when the package has no program to run.
-fn bootstrap(code: &At<PathBuf>, reading: &mut Reading<'_>) -> Option<()> {
-    let file = code.value.join(BOOTSTRAP);
-    let found = file.metadata().ok().filter(std::fs::Metadata::is_file);
-    let hint = match found {
-        Some(found) if found.permissions().mode() & 0o111 != 0 => return Some(()),
-        Some(_) => format!("it is there and not executable: chmod +x {}", file.display()),
-        None => format!("it is looked for as {}", file.display()),
+fn bootstrap(package: &Package, reading: &mut Reading<'_>) -> Option<()> {
+    let file = package.file(BOOTSTRAP);
+    let hint = match package.mode(BOOTSTRAP) {
+        Some(mode) if mode & 0o111 != 0 => return Some(()),
+        Some(_) => format!("it is there and not executable: chmod +x {file}"),
+        None => format!("it is looked for as {file}"),
     };
-    reading.error(code.span.clone(), "the deployment package has no executable `bootstrap`").hint(hint);
+    reading.error(package.path.span.clone(), "the deployment package has no executable `bootstrap`").hint(hint);
     None
 }
 
 /// Whether it names a file of the package, in the runtime's own way.
-fn handler(text: &At<Text>, runtime: &LambdaRuntime, code: Option<&At<PathBuf>>, reading: &mut Reading<'_>) -> bool {
+fn handler(text: &At<Text>, runtime: &LambdaRuntime, code: Option<&Package>, reading: &mut Reading<'_>) -> bool {
     let (split, example) = match runtime {
         LambdaRuntime::Python { .. } => (python_handler(&text.value.0), "authorize.lambda_handler"),
         LambdaRuntime::Node { .. } => (node_handler(&text.value.0), "index.handler"),
@@ -147,18 +184,13 @@ fn handler(text: &At<Text>, runtime: &LambdaRuntime, code: Option<&At<PathBuf>>,
         LambdaRuntime::Python { .. } => python_files(&module),
         _ => node_files(&module),
     };
-    if files.iter().any(|file| is_there(&code.value, file)) {
+    if files.iter().any(|file| code.mode(file).is_some()) {
         return true;
     }
-    let file = code.value.join(&files[0]);
     reading
         .error(text.span.clone(), format!("the deployment package has no module {module:?}"))
-        .hint(format!("`{function}` is looked for in {}", file.display()));
+        .hint(format!("`{function}` is looked for in {}", code.file(&files[0])));
     false
-}
-
-fn is_there(package: &Path, file: &str) -> bool {
-    package.join(file).is_file()
 }
 
 /// `module.function`, where the module may have dots and slashes.

@@ -43,7 +43,7 @@ table! {
         /// The module's path and the function, as in `authorize.lambda_handler` or `index.handler`. Needed but for `provided`,
         /// whose `bootstrap` makes of it what it likes.
         handler: Text, optional;
-        /// The deployment package: a folder, its dependencies inside.
+        /// The deployment package, its dependencies inside: a folder, or a .zip file of at most 50 MB.
         code: PathBuf, required;
         /// Memory of one execution environment, in MB.
         memory_mb: Int<LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX>, default "128";
@@ -51,6 +51,9 @@ table! {
         timeout_s: Int<1, LAMBDA_TIMEOUT_S_MAX>, default "5";
         /// Execution environments at the most.
         concurrency_max: Int<1, LAMBDA_CONCURRENCY_MAX>, default "8";
+        /// Execution environments that are started with the node and kept, so that no event waits for a start; at most
+        /// `concurrency_max`.
+        provisioned_concurrency: Int<0, LAMBDA_CONCURRENCY_MAX>, default "0";
     }
 }
 

@@ -1,7 +1,8 @@
 //! One event in one environment, from handing it over to the REPORT line.
 
-use super::environment::{EXIT_ERROR, Environment, Outcome, Plan, exit_message};
+use super::environment::{EXIT_ERROR, Environment, Outcome, Plan, exit_message, killed_message, memory_bytes_max};
 use super::runtime_api::Answer;
+use super::usage::Excess;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
 use homefront_config::Lambda;
@@ -19,6 +20,7 @@ pub(super) struct Call {
     reply: oneshot::Receiver<Answer>,
     started: Instant,
     deadline: Instant,
+    memory_bytes_max: u64,
     duration: Duration,
 }
 
@@ -27,10 +29,11 @@ impl Call {
         environment: Box<Environment>,
         request_id: String,
         reply: oneshot::Receiver<Answer>,
-        timeout: Duration,
+        lambda: &Lambda,
     ) -> Self {
         let started = Instant::now();
-        Self { environment, request_id, reply, started, deadline: started + timeout, duration: Duration::ZERO }
+        let (deadline, memory_bytes_max) = (started + lambda.timeout, memory_bytes_max(lambda));
+        Self { environment, request_id, reply, started, deadline, memory_bytes_max, duration: Duration::ZERO }
     }
 
     /// `Lambda-Runtime-Aws-Request-Id`
@@ -40,7 +43,7 @@ impl Call {
 
     /// What comes of it. May be cancelled and asked again.
     pub(super) async fn outcome(&mut self) -> Outcome {
-        let outcome = self.environment.outcome(&mut self.reply, self.deadline).await;
+        let outcome = self.environment.outcome(&mut self.reply, self.deadline, self.memory_bytes_max).await;
         self.duration = self.started.elapsed();
         outcome
     }
@@ -51,6 +54,11 @@ impl Call {
         let lives = matches!(outcome, Outcome::Response(_) | Outcome::Error { .. });
         if !lives {
             self.environment.child.kill();
+        }
+        if let Outcome::Exceeded(Excess::Files) = outcome {
+            // The next environment makes an empty one. Removing files takes time.
+            let full = self.environment.folder.take();
+            tokio::task::spawn_blocking(move || drop(full));
         }
         self.environment.report(plan, &self.request_id, self.duration, outcome);
         if lives { Ok(self.environment) } else { Err(self.environment) }
@@ -66,6 +74,7 @@ pub(super) fn error_payload(lambda: &Lambda, request_id: &str, outcome: &Outcome
             ("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
         }
         Outcome::Exited(exit) => (EXIT_ERROR, exit_message(request_id, *exit)),
+        Outcome::Exceeded(excess) => (excess.error_type(), killed_message(request_id)),
     };
     serde_json::json!({"errorType": error_type, "errorMessage": message}).to_string().into()
 }

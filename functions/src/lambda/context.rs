@@ -58,6 +58,7 @@ impl Identity {
     ) -> Vec<(OsString, OsString)> {
         let stream = format!("{}[{VERSION}]{}", date_path(now()), uuid::Uuid::new_v4().simple());
         let text = |value: &str| OsString::from(value);
+        let initialization = if lambda.provisioned_concurrency > 0 { "provisioned-concurrency" } else { "on-demand" };
         let set = [
             ("_HANDLER", text(&lambda.handler)),
             ("AWS_REGION", text(&self.region)),
@@ -65,7 +66,7 @@ impl Identity {
             ("AWS_LAMBDA_FUNCTION_NAME", text(&self.function_name)),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", text(&lambda.memory_mb.to_string())),
             ("AWS_LAMBDA_FUNCTION_VERSION", text(VERSION)),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", text("on-demand")),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", text(initialization)),
             ("AWS_LAMBDA_LOG_GROUP_NAME", text(&format!("/aws/lambda/{}", self.function_name))),
             ("AWS_LAMBDA_LOG_STREAM_NAME", text(&stream)),
             ("AWS_LAMBDA_RUNTIME_API", text(&api.to_string())),

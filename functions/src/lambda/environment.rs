@@ -4,13 +4,17 @@ use super::alive::Alive;
 use super::context::{Identity, now, timestamp, unix_ms};
 use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
+use super::package::Package;
 use super::runtime::Program;
 use super::runtime_api::{Answer, Invocation, RuntimeApi};
+use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
 use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner};
 use bytes::Bytes;
 use homefront_config::Lambda;
-use homefront_config::limits::{LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX};
+use homefront_config::limits::{
+    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
+};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +31,8 @@ pub(super) struct Plan {
     pub(super) lambda: Lambda,
     pub(super) identity: Identity,
     pub(super) program: Program,
+    /// Holds the files at the function's `code`.
+    pub(super) package: Package,
     pub(super) spawner: Spawner,
     pub(super) log: FunctionLog,
     /// [`LAMBDA_INIT_MS_MAX`], but in tests.
@@ -71,6 +77,8 @@ pub(super) enum Outcome {
     TimedOut,
     /// The process ended without an answer.
     Exited(Exit),
+    /// It was ended because it held too much.
+    Exceeded(Excess),
 }
 
 /// A start that failed.
@@ -105,6 +113,7 @@ impl Environment {
                 biased;
                 ready = api.ready() => ready.map_err(InitEnd::Reported),
                 exit = child.wait() => Err(InitEnd::Exited(exit)),
+                excess = exceeded(child.id(), memory_bytes_max(&plan.lambda), Some(&folder)) => Err(InitEnd::Exceeded(excess)),
             }
         };
         let end = match timeout(plan.init_time_max, ready).await {
@@ -141,13 +150,13 @@ impl Environment {
             program: plan.program.path.clone(),
             arguments: plan.program.arguments.clone(),
             environment: plan.identity.variables(&plan.lambda, &plan.program, api.address(), folder.path()),
-            folder: plan.lambda.code.clone(),
+            folder: plan.package.path().to_owned(),
             stdin: None,
             output: Some(writer),
             limits: Limits {
                 // Not RLIMIT_AS: runtimes reserve far more address space than they use, and that bound would hit the
                 // reservation. Private writable memory is what a function fills.
-                data_bytes_max: Some(u64::from(plan.lambda.memory_mb) * MIB + plan.program.reserve_bytes),
+                data_bytes_max: Some(memory_bytes_max(&plan.lambda) + plan.program.reserve_bytes),
                 open_files_max: Some(LAMBDA_OPEN_FILES_MAX),
                 file_bytes_max: Some(LAMBDA_FILE_BYTES_MAX),
                 ..Limits::default()
@@ -192,19 +201,25 @@ impl Environment {
             event,
         };
         if let Some(reply) = self.api.invoke(invocation) {
-            return Ok(super::call::Call::new(self, request_id, reply, plan.lambda.timeout));
+            return Ok(super::call::Call::new(self, request_id, reply, &plan.lambda));
         }
         self.output.end(&[super::log::end_line(&request_id)]);
         Err(self)
     }
 
     /// Waits for the answer, the end of the process or the deadline, whichever comes first.
-    pub(super) async fn outcome(&self, reply: &mut oneshot::Receiver<Answer>, deadline: Instant) -> Outcome {
+    pub(super) async fn outcome(
+        &self,
+        reply: &mut oneshot::Receiver<Answer>,
+        deadline: Instant,
+        memory_bytes_max: u64,
+    ) -> Outcome {
         let outcome = tokio::select! {
             biased;
             Ok(answer) = &mut *reply => return answer.into(),
             exit = self.child.wait() => Outcome::Exited(exit),
             () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
+            excess = exceeded(self.child.id(), memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
         };
         // It may have answered in its last moment.
         reply.try_recv().map_or(outcome, Outcome::from)
@@ -237,7 +252,11 @@ impl Environment {
             Outcome::Response(_) | Outcome::Error { .. } => (None, None),
             Outcome::TimedOut => (Some(timed_out), Some(Status::Timeout)),
             Outcome::Exited(exit) => (Some(exit_message(request_id, *exit)), Some(Status::Error(EXIT_ERROR))),
+            Outcome::Exceeded(excess) => (Some(killed_message(request_id)), Some(Status::Error(excess.error_type()))),
         };
+        if let Outcome::Exceeded(Excess::Memory) = outcome {
+            self.memory_used_mb_max = u64::from(plan.lambda.memory_mb);
+        }
         let report = super::log::Report {
             request_id,
             duration,
@@ -246,7 +265,8 @@ impl Environment {
             init: self.init.take(),
             status,
         };
-        let mut lines: Vec<String> = message.into_iter().collect();
+        let explained = matches!(outcome, Outcome::Exceeded(Excess::Files)).then(files_line);
+        let mut lines: Vec<String> = explained.into_iter().chain(message).collect();
         lines.push(super::log::end_line(request_id));
         lines.push(report.to_string());
         self.output.end(&lines);
@@ -266,6 +286,23 @@ pub(super) fn exit_message(request_id: &str, exit: Exit) -> String {
     format!("RequestId: {request_id} Error: Runtime {how}")
 }
 
+/// What it says about one that was killed.
+pub(super) fn killed_message(request_id: &str) -> String {
+    format!("RequestId: {request_id} Error: Runtime exited with error: signal: killed")
+}
+
+fn files_line() -> String {
+    format!(
+        "homefront: the environment's TMPDIR holds more than {LAMBDA_TMP_BYTES_MAX} bytes or {LAMBDA_TMP_FILES_MAX} files; it is \
+         ended and emptied"
+    )
+}
+
+/// What a function's processes may hold together.
+pub(super) fn memory_bytes_max(lambda: &Lambda) -> u64 {
+    u64::from(lambda.memory_mb) * MIB
+}
+
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
         match answer {
@@ -279,6 +316,7 @@ impl From<Answer> for Outcome {
 enum InitEnd {
     Reported(Answer),
     Exited(Exit),
+    Exceeded(Excess),
     TimedOut,
 }
 
@@ -307,6 +345,10 @@ impl InitEnd {
             Self::Reported(Answer::Response(_)) => (InitStatus::Error(EXIT_ERROR.to_owned()), String::new()),
             Self::Exited(exit) => {
                 (InitStatus::Error(EXIT_ERROR.to_owned()), format!("the process ended while it started: {exit}"))
+            }
+            Self::Exceeded(excess) => {
+                let reason = format!("the process was ended while it started: {}", excess.reason(&plan.lambda));
+                (InitStatus::Error(excess.error_type().to_owned()), reason)
             }
             Self::TimedOut => {
                 let seconds = plan.init_time_max.as_secs_f64();

@@ -3,6 +3,7 @@
 
 use super::context::Identity;
 use super::environment::{Outcome, Plan};
+use super::package::Package;
 use super::pool::{Bounds, Pool};
 use super::runtime::Program;
 use crate::Failure;
@@ -123,6 +124,7 @@ pub(super) fn lambda_in(language: Language, code: &TempDir, source: &Source) -> 
         memory_mb: 128,
         timeout: Duration::from_secs(30),
         concurrency_max: 4,
+        provisioned_concurrency: 0,
     }
 }
 
@@ -165,6 +167,7 @@ impl Fixture {
         };
         let mut plan = Plan {
             identity: Identity::new(&lambda),
+            package: Package::Folder(lambda.code.clone()),
             lambda,
             program,
             spawner: Spawner::start(None).unwrap(),

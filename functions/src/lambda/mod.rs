@@ -10,10 +10,12 @@ mod folder;
 mod interpreter;
 mod log;
 mod node;
+mod package;
 mod pool;
 mod python;
 mod runtime;
 mod runtime_api;
+mod usage;
 
 use crate::edge_code::{StartError, Workers};
 use crate::event::lambda_edge::{self, LambdaRequestEdit};
@@ -25,6 +27,7 @@ use call::{error_payload, execution_failure, failure};
 use context::Identity;
 use environment::{Outcome, Plan};
 use homefront_config::{Config, Lambda};
+use package::Packages;
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use runtime::{Checked, Program};
@@ -58,10 +61,10 @@ impl Lambdas {
         log: &FunctionLog,
     ) -> Result<Self, StartError> {
         let mut lambdas = Self { pools: HashMap::new() };
-        let mut checked = Checked::default();
+        let mut preparation = Preparation::default();
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
-                let plan = plan(lambda, &mut checked, workers, spawner, log).await?;
+                let plan = preparation.plan(lambda, workers, spawner, log).await?;
                 lambdas.pools.insert(lambda.name.clone(), Pool::new(plan, Bounds::default()));
             }
         }
@@ -131,7 +134,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
     let spawner = Spawner::start(Some(workers.executable.clone()))
         .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
-    let pool = Pool::new(plan(lambda, &mut Checked::default(), workers, &spawner, &log).await?, Bounds::default());
+    let pool = Pool::new(Preparation::default().plan(lambda, workers, &spawner, &log).await?, Bounds::default());
     let called = pool.call_to_end(&event).await;
     pool.stop().await;
     let (payload, error) = match called {
@@ -154,22 +157,38 @@ fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
         .flat_map(|behavior| behavior.associations.lambdas())
 }
 
-/// `checked` are the interpreters that are known to run.
-async fn plan(
-    lambda: &Lambda,
-    checked: &mut Checked,
-    workers: &Workers,
-    spawner: &Spawner,
-    log: &FunctionLog,
-) -> Result<Plan, StartError> {
-    Ok(Plan {
-        lambda: lambda.clone(),
-        identity: Identity::new(lambda),
-        program: Program::find(lambda, checked, workers, spawner).await?,
-        spawner: spawner.clone(),
-        log: log.clone(),
-        init_time_max: Plan::INIT_TIME_MAX,
-    })
+/// What functions share while they are made ready.
+#[derive(Default)]
+struct Preparation {
+    /// The interpreters that are known to run.
+    checked: Checked,
+    packages: Arc<Packages>,
+}
+
+impl Preparation {
+    async fn plan(
+        &mut self,
+        lambda: &Lambda,
+        workers: &Workers,
+        spawner: &Spawner,
+        log: &FunctionLog,
+    ) -> Result<Plan, StartError> {
+        let (packages, packed) = (self.packages.clone(), lambda.clone());
+        let opened = tokio::task::spawn_blocking(move || packages.open(&packed)).await;
+        let package = opened.unwrap_or_else(|error| {
+            Err(StartError::System { what: "cannot unpack packages".to_owned(), source: std::io::Error::other(error) })
+        })?;
+        let lambda = Lambda { code: package.path().to_owned(), ..lambda.clone() };
+        Ok(Plan {
+            identity: Identity::new(&lambda),
+            program: Program::find(&lambda, &mut self.checked, workers, spawner).await?,
+            package,
+            lambda,
+            spawner: spawner.clone(),
+            log: log.clone(),
+            init_time_max: Plan::INIT_TIME_MAX,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::folder::Folder;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
+use homefront_config::Lambda;
 use homefront_config::limits::{
     LAMBDA_FREEZE_AFTER_MS, LAMBDA_IDLE_S_MAX, LAMBDA_INIT_FAILURES_MAX, LAMBDA_INIT_PAUSE_MS, LAMBDA_QUEUE_EVENTS_MAX,
     LAMBDA_QUEUE_WAIT_MS_MAX,
@@ -25,7 +26,7 @@ use tokio::time::timeout;
 /// Environments an event is offered to; each of them died before it took the event.
 const OFFERS_MAX: usize = 3;
 /// How long a runtime that answered may take to ask for its next event before others are no longer made to wait for it.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(40);
 
 /// What a pool may hold. The named limits, but in tests.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +136,9 @@ impl Pool {
             housekeeping: housekeeping.clone(),
         });
         tokio::spawn(keep_house(Arc::downgrade(&shared), housekeeping));
-        Self(shared)
+        let pool = Self(shared);
+        pool.start_where_needed(&mut pool.0.state.lock());
+        pool
     }
 
     /// The function.
@@ -229,9 +232,15 @@ impl Pool {
         Ok(Found::Wait(waiting))
     }
 
-    /// Starts environments until as many are on their way as events wait, or the function has all it may have.
+    /// Starts environments until as many are on their way as events wait and as many are there as are provisioned, or the
+    /// function has all it may have. A function whose last start failed is started for events only.
     fn start_where_needed(&self, state: &mut State) {
-        while !state.closed && state.coming < state.waiters.len() && state.used < self.0.plan.lambda.concurrency_max {
+        let Lambda { concurrency_max, provisioned_concurrency, .. } = self.0.plan.lambda;
+        let provisioned = if state.init_failures == 0 { provisioned_concurrency } else { 0 };
+        while !state.closed
+            && state.used < concurrency_max
+            && (state.coming < state.waiters.len() || state.used < provisioned)
+        {
             state.used += 1;
             state.coming += 1;
             self.0.runtime.spawn(self.clone().start_one());
@@ -256,7 +265,9 @@ impl Pool {
             Ok(environment) => {
                 state.init_failures = 0;
                 drop(state);
-                return self.release(environment);
+                self.release(environment);
+                // After a failed start none was made for the provision alone.
+                return self.start_where_needed(&mut self.0.state.lock());
             }
             Err(failed) => failed,
         };
@@ -379,8 +390,13 @@ impl Pool {
     fn tidy(&self, now: Instant) -> Option<Instant> {
         let Bounds { idle_max, freeze_after, .. } = self.0.bounds;
         let mut state = self.0.state.lock();
-        let (kept, ended): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut state.idle).into_iter().partition(|idle| now < idle.since + idle_max);
+        // Those that idle longest come first; what is provisioned stays.
+        let mut may_end = state.used.saturating_sub(self.0.plan.lambda.provisioned_concurrency);
+        let (ended, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.idle).into_iter().partition(|idle| {
+            let ends = may_end > 0 && now >= idle.since + idle_max;
+            may_end -= usize::from(ends);
+            ends
+        });
         state.idle = kept;
         state.used -= ended.len();
         let mut look_at: Option<Instant> = None;
@@ -388,7 +404,13 @@ impl Pool {
             if now >= idle.since + freeze_after {
                 idle.environment.freeze();
             }
-            let next = idle.since + if idle.environment.is_frozen() { idle_max } else { freeze_after };
+            let next = if !idle.environment.is_frozen() {
+                idle.since + freeze_after
+            } else if may_end > 0 {
+                idle.since + idle_max
+            } else {
+                continue;
+            };
             look_at = Some(look_at.map_or(next, |at| at.min(next)));
         }
         state.housekeeping_at = look_at;

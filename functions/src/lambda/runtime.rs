@@ -91,3 +91,11 @@ impl Checked {
         Ok((path, runtime))
     }
 }
+
+#[cfg(test)]
+#[path = "runtime/tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "runtime/hostile_tests.rs"]
+mod hostile_tests;

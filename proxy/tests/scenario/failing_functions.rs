@@ -5,7 +5,6 @@ use crate::harness::{Answer, Edge, Reply, Running};
 const EXECUTION: &str =
     "The CloudFront function associated with the CloudFront distribution is invalid or could not run.";
 const READ_ONLY: &str = "The CloudFront function tried to add, delete, or change a read-only header.";
-const LAMBDA: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
 /// Two distributions: `bad.test` runs `code` on viewer requests with this budget, `good.test` runs a healthy function.
 async fn beside_a_healthy_one(code: &str, budget_ms: u32) -> Running {
@@ -168,97 +167,5 @@ async fn a_failing_viewer_response_function_replaces_the_answer_and_leaves_the_o
     }
     let good = connection.send(&crate::harness::get_of("/x", &[])).await;
     assert_eq!((good.status, good.x_cache(), good.text()), (200, "Hit", "hello"));
-    edge.stop().await;
-}
-
-/// A Lambda function of which each request says what it does; it must answer the next one.
-async fn python() -> Running {
-    let code = r#"
-import os, signal, sys, threading
-
-def handler(event, context):
-    request = event["Records"][0]["cf"]["request"]
-    wish = request["uri"].strip("/")
-    if wish == "raise": raise ValueError("boom")
-    if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
-    if wish == "hang": threading.Event().wait()
-    if wish == "spin":
-        while True: pass
-    if wish == "exit": sys.exit(3)
-    if wish == "hard-exit": os._exit(7)
-    if wish == "print": print("x" * 1_000_000)
-    if wish == "recurse": return handler(event, context)
-    if wish == "none": return None
-    if wish == "number": return 5
-    if wish == "text": return "text"
-    if wish == "set": return {"status": {1, 2}}
-    if wish == "status": return {"status": "99"}
-    if wish == "headers": return {"status": "200", "headers": {"x": "a string"}}
-    if wish == "large": return {"status": "200", "body": "x" * 1_100_000}
-    if wish == "read-only": request["headers"]["connection"] = [{"value": "close"}]
-    if wish == "uri": request["uri"] = "no-slash"
-    return request
-"#;
-    Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target))
-        .python("l", code, "timeout_s = 2\nconcurrency_max = 1\nmemory_mb = 256")
-        .start()
-        .await
-}
-
-#[tokio::test]
-async fn a_python_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works() {
-    let edge = python().await;
-    for wish in ["raise", "kill", "hang", "spin", "exit", "hard-exit", "set"] {
-        let answer = edge.get(&format!("/{wish}")).await;
-        assert_eq!(
-            (answer.status, answer.x_cache(), answer.sentence()),
-            (503, "LambdaExecutionError", LAMBDA),
-            "{wish}"
-        );
-        let next = edge.get(&format!("/after-{wish}")).await;
-        assert_eq!((next.status, next.text()), (200, format!("/after-{wish}").as_str()));
-    }
-    assert_eq!(edge.asked_times("app"), 7);
-    edge.stop().await;
-}
-
-#[tokio::test]
-async fn a_python_function_that_returns_nonsense_costs_its_own_request_a_502() {
-    let edge = python().await;
-    for wish in ["none", "number", "text", "status", "headers", "large", "read-only", "uri"] {
-        let answer = edge.get(&format!("/{wish}")).await;
-        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
-    }
-    assert_eq!(edge.get("/after").await.text(), "/after");
-    edge.stop().await;
-}
-
-#[tokio::test]
-async fn a_python_function_that_prints_a_megabyte_or_recurses_harms_nobody() {
-    let edge = python().await;
-    assert_eq!(edge.get("/print").await.text(), "/print");
-    assert_eq!(edge.get("/recurse").await.status, 503);
-    assert_eq!(edge.get("/after").await.text(), "/after");
-    edge.stop().await;
-}
-
-#[tokio::test]
-async fn a_python_function_that_cannot_be_imported_is_a_503() {
-    for code in ["import no_such_module_anywhere", "def handler(", "other = 1", "raise Exception('at import')"] {
-        let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello"))
-            .python("l", code, "timeout_s = 5")
-            .start()
-            .await;
-        let answer = edge.get("/x").await;
-        assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"), "{code}");
-        edge.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn one_request_too_many_for_a_python_function_waits_and_is_served() {
-    let edge = python().await;
-    let (one, two) = tokio::join!(edge.get("/one"), edge.get("/two"));
-    assert_eq!((one.text(), two.text()), ("/one", "/two"), "concurrency_max = 1: one after the other");
     edge.stop().await;
 }

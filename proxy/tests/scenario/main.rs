@@ -13,6 +13,7 @@ mod connections;
 mod error_caching;
 mod examples;
 mod failing_functions;
+mod failing_lambdas;
 mod failover;
 mod function_messages;
 mod guard;

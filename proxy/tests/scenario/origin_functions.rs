@@ -1,20 +1,35 @@
 //! Lambda@Edge on origin events: what goes to the origin, what the cache stores, and answers made at the edge.
 
-use crate::harness::{Edge, Reply, python};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language};
 
-fn on_request(lines: &str) -> Edge {
-    Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).python(
+in_every_language! {
+    a_generated_answer_is_cached_and_the_origin_is_never_asked,
+    the_origin_gets_the_changed_request_and_the_key_stays,
+    an_unchanged_request_goes_on_byte_for_byte,
+    the_event_names_the_distribution_the_request_and_the_origin,
+    an_environment_keeps_its_globals_and_the_function_runs_only_on_misses,
+    what_the_origin_response_function_changes_is_what_is_stored,
+    the_origin_response_function_runs_on_errors_of_the_origin_too,
+    the_viewer_response_function_runs_after_a_generated_answer,
+    a_folder_origin_has_origin_functions_too,
+}
+
+fn on_request(language: Language, python: &str, node: &str) -> Edge {
+    Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).lambda(
+        language,
         "l",
-        &python(lines),
+        &Code::around(python, node),
         "timeout_s = 20\nconcurrency_max = 1",
     )
 }
 
-#[tokio::test]
-async fn a_generated_answer_is_cached_and_the_origin_is_never_asked() {
+async fn a_generated_answer_is_cached_and_the_origin_is_never_asked(language: Language) {
     let edge = on_request(
+        language,
         r#"return {"status": "200", "statusDescription": "OK", "body": "made %d" % calls,
         "headers": {"cache-control": header("max-age=100", "Cache-Control"), "content-type": header("text/plain", "Content-Type")}}"#,
+        r#"return { status: "200", statusDescription: "OK", body: `made ${calls}`,
+        headers: { "cache-control": header("max-age=100", "Cache-Control"), "content-type": header("text/plain", "Content-Type") } };"#,
     )
     .start()
     .await;
@@ -29,13 +44,17 @@ async fn a_generated_answer_is_cached_and_the_origin_is_never_asked() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_origin_gets_the_changed_request_and_the_key_stays() {
+async fn the_origin_gets_the_changed_request_and_the_key_stays(language: Language) {
     let edge = on_request(
+        language,
         r#"request["uri"] = "/changed"; request["querystring"] = "a=1"
     request["headers"]["x-added"] = header("1", "X-Added")
     request["headers"]["host"] = header("other.test", "Host")
     return request"#,
+        r#"request.uri = "/changed"; request.querystring = "a=1";
+    request.headers["x-added"] = header("1", "X-Added");
+    request.headers.host = header("other.test", "Host");
+    return request;"#,
     )
     .start()
     .await;
@@ -47,11 +66,10 @@ async fn the_origin_gets_the_changed_request_and_the_key_stays() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn an_unchanged_request_goes_on_byte_for_byte() {
+async fn an_unchanged_request_goes_on_byte_for_byte(language: Language) {
     let behavior = "cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"\norigin_request = { lambda = \"l\" }";
     let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
-        .python("l", &python("return request"), "timeout_s = 20")
+        .lambda(language, "l", &Code::around("return request", "return request;"), "timeout_s = 20")
         .start()
         .await;
     let target = "/%7Ea%2Fb?b=2&a=1&&a=%31&empty=&bare";
@@ -61,13 +79,17 @@ async fn an_unchanged_request_goes_on_byte_for_byte() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_event_names_the_distribution_the_request_and_the_origin() {
+async fn the_event_names_the_distribution_the_request_and_the_origin(language: Language) {
     let edge = on_request(
+        language,
         r#"config = cf["config"]; origin = request["origin"]["custom"]
     text = "|".join([config["eventType"], config["distributionId"], config["distributionDomainName"], config["requestId"],
         request["clientIp"], request["method"], request["uri"], request["querystring"], origin["domainName"], origin["protocol"]])
     return {"status": "200", "body": text}"#,
+        r#"const { config } = cf; const origin = request.origin.custom;
+    const text = [config.eventType, config.distributionId, config.distributionDomainName, config.requestId,
+        request.clientIp, request.method, request.uri, request.querystring, origin.domainName, origin.protocol].join("|");
+    return { status: "200", body: text };"#,
     )
     .start()
     .await;
@@ -79,9 +101,14 @@ async fn the_event_names_the_distribution_the_request_and_the_origin() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn an_environment_keeps_its_globals_and_the_function_runs_only_on_misses() {
-    let edge = on_request(r#"request["uri"] = "/%d" % calls; return request"#).start().await;
+async fn an_environment_keeps_its_globals_and_the_function_runs_only_on_misses(language: Language) {
+    let edge = on_request(
+        language,
+        r#"request["uri"] = "/%d" % calls; return request"#,
+        "request.uri = `/${calls}`; return request;",
+    )
+    .start()
+    .await;
     for (path, text, result) in [("/a", "/1", "Miss"), ("/a", "/1", "Hit"), ("/b", "/2", "Miss"), ("/b", "/2", "Hit")] {
         let answer = edge.get(path).await;
         assert_eq!((answer.text(), answer.x_cache()), (text, result), "{path}");
@@ -89,21 +116,34 @@ async fn an_environment_keeps_its_globals_and_the_function_runs_only_on_misses()
     edge.stop().await;
 }
 
-fn on_response(lines: &str, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Edge {
-    let lines = format!("response = cf[\"response\"]\n    {lines}\n    return response");
-    Edge::before("origin_response = { lambda = \"l\" }", move |asked| answer(&asked.target)).python(
+fn on_response(
+    language: Language,
+    (python, node): (&str, &str),
+    answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
+) -> Edge {
+    let code = Code::around(
+        &format!("response = cf[\"response\"]\n    {python}\n    return response"),
+        &format!("const {{ response }} = cf;\n    {node}\n    return response;"),
+    );
+    Edge::before("origin_response = { lambda = \"l\" }", move |asked| answer(&asked.target)).lambda(
+        language,
         "l",
-        &python(&lines),
+        &code,
         "timeout_s = 20\nconcurrency_max = 1",
     )
 }
 
-#[tokio::test]
-async fn what_the_origin_response_function_changes_is_what_is_stored() {
+async fn what_the_origin_response_function_changes_is_what_is_stored(language: Language) {
     let edge = on_response(
-        r#"response["headers"]["x-calls"] = header(calls, "X-Calls")
+        language,
+        (
+            r#"response["headers"]["x-calls"] = header(calls, "X-Calls")
     response["headers"]["cache-control"] = header("max-age=5", "Cache-Control")
     response["headers"].pop("x-gone", None)"#,
+            r#"response.headers["x-calls"] = header(calls, "X-Calls");
+    response.headers["cache-control"] = header("max-age=5", "Cache-Control");
+    delete response.headers["x-gone"];"#,
+        ),
         |_| Reply::ok("hello").with("x-gone", "1").with("cache-control", "max-age=1000"),
     )
     .start()
@@ -118,11 +158,15 @@ async fn what_the_origin_response_function_changes_is_what_is_stored() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_origin_response_function_runs_on_errors_of_the_origin_too() {
+async fn the_origin_response_function_runs_on_errors_of_the_origin_too(language: Language) {
     let edge = on_response(
-        r#"response["headers"]["x-seen"] = header(repr(response["status"]), "X-Seen")
+        language,
+        (
+            r#"response["headers"]["x-seen"] = header(repr(response["status"]), "X-Seen")
     if response["status"] == "500": response["status"] = 200"#,
+            r#"response.headers["x-seen"] = header(typeof response.status === "string" ? `'${response.status}'` : "", "X-Seen");
+    if (response.status === "500") response.status = 200;"#,
+        ),
         |target| Reply::status(if target == "/404" { 404 } else { 500 }, "body"),
     )
     .start()
@@ -135,12 +179,21 @@ async fn the_origin_response_function_runs_on_errors_of_the_origin_too() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_viewer_response_function_runs_after_a_generated_answer() {
+async fn the_viewer_response_function_runs_after_a_generated_answer(language: Language) {
     let behavior = "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"never\" }\nviewer_response = { function = \"f\" }";
     let edge = Edge::before(behavior, |_| Reply::ok("origin"))
-        .python("l", &python(r#"return {"status": "200", "body": "made"}"#), "timeout_s = 20")
-        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .lambda(
+            language,
+            "l",
+            &Code::around(r#"return {"status": "200", "body": "made"}"#, r#"return { status: "200", body: "made" };"#),
+            "timeout_s = 20",
+        )
+        .lambda(
+            language,
+            "never",
+            &Code::around("raise Exception('not here')", "throw new Error('not here');"),
+            "timeout_s = 20",
+        )
         .function_with(
             "f",
             "function handler(event) { event.response.headers['x-ran'] = { value: 'yes' }; return event.response; }",
@@ -155,8 +208,7 @@ async fn the_viewer_response_function_runs_after_a_generated_answer() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_folder_origin_has_origin_functions_too() {
+async fn a_folder_origin_has_origin_functions_too(language: Language) {
     let toml = r#"
         [[distribution]]
         domain_name = "dtest123456789.cloudfront.net"
@@ -169,7 +221,12 @@ async fn a_folder_origin_has_origin_functions_too() {
     "#;
     let edge = Edge::with(toml)
         .file("public/page.html", "a page")
-        .python("l", &python(r#"request["uri"] += ".html"; return request"#), "timeout_s = 20")
+        .lambda(
+            language,
+            "l",
+            &Code::around(r#"request["uri"] += ".html"; return request"#, r#"request.uri += ".html"; return request;"#),
+            "timeout_s = 20",
+        )
         .start()
         .await;
     let answer = edge.get("/page").await;

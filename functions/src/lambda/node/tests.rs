@@ -107,6 +107,7 @@ async fn what_a_call_left_in_the_event_loop_goes_on_in_the_next_one() {
         };",
     );
     assert_eq!(fixture.result(json!({})).await, 0);
+    fixture.pool.settle().await;
     assert_eq!(fixture.result(json!({"ask": true})).await, 1);
     fixture.stop().await;
 }
@@ -125,12 +126,14 @@ async fn an_error_is_told_with_its_trace_and_the_environment_lives_on() {
     let fixture = node22(code);
     let first = fixture.result(json!("")).await;
     for way in ["throw", "reject", "callback", "done", "fail"] {
+        fixture.pool.settle().await;
         let error = fixture.error(json!(way)).await;
         assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("TypeError"), &json!("boom")), "{way}");
         assert_eq!(error["trace"][0], "TypeError: boom");
         let place = format!("{}/app.js:2:23", fixture.code.path().canonicalize().unwrap().display());
         assert!(error["trace"][1].as_str().unwrap().contains(&place), "{error}");
     }
+    fixture.pool.settle().await;
     assert_eq!(fixture.result(json!("")).await, first);
     fixture.stop().await;
 }
@@ -387,9 +390,12 @@ fn write(file: &Path, text: &str) {
 async fn a_result_beyond_lambdas_limit_is_an_error_and_the_environment_lives_on() {
     let fixture = node22("exports.handler = async (length) => length ? 'x'.repeat(length) : process.pid;");
     let before = fixture.result(json!(0)).await;
+    fixture.pool.settle().await;
     let error = fixture.error(json!(LAMBDA_PAYLOAD_BYTES_MAX)).await;
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
+    fixture.pool.settle().await;
     let largest = fixture.result(json!(LAMBDA_PAYLOAD_BYTES_MAX - 2)).await;
+    fixture.pool.settle().await;
     assert_eq!(largest.as_str().unwrap().len(), LAMBDA_PAYLOAD_BYTES_MAX - 2);
     assert_eq!(fixture.result(json!(0)).await, before);
     fixture.stop().await;

@@ -28,6 +28,8 @@ in_every_language! {
     idle_environments_are_frozen_and_thawed_for_the_next_event,
     idle_environments_are_ended_after_a_while,
     a_thousand_events_at_once_are_answered_by_four_environments,
+    provisioned_environments_are_there_before_any_event_and_stay,
+    what_a_crashed_environment_started_dies_with_it,
 }
 
 /// Answers with its process id.
@@ -43,6 +45,7 @@ async fn globals_persist_between_events_of_an_environment(language: Language) {
     let fixture = Fixture::of(language, &count, |_, _| {});
     for expected in 1..=3 {
         assert_eq!(fixture.result(json!({})).await, expected);
+        fixture.pool.settle().await;
     }
     fixture.stop().await;
 }
@@ -51,6 +54,12 @@ impl Pool {
     /// Returns when no environment is about to become free any more.
     pub(in crate::lambda) async fn rest(&self) {
         until(|| self.0.state.lock().coming == 0).await;
+    }
+
+    /// Returns when every environment idles, however busy the machine is.
+    pub(in crate::lambda) async fn settle(&self) {
+        let idles = |state: &State| state.coming == 0 && state.used == state.idle.len();
+        until(|| idles(&self.0.state.lock())).await;
     }
 }
 
@@ -283,6 +292,7 @@ async fn events_one_after_another_need_one_environment(language: Language) {
     let fixture = Fixture::of(language, &process_id(), |_, _| {});
     let first = fixture.result(json!({})).await;
     for _ in 0..200 {
+        fixture.pool.settle().await;
         assert_eq!(fixture.result(json!({})).await, first);
     }
     fixture.stop().await;
@@ -411,4 +421,50 @@ async fn an_environment_that_closes_its_sockets_costs_that_call_only() {
         let (failure, _) = fails_once(language, &closes, json!(true)).await;
         assert!(failure.contains("Runtime exited with error: "), "{failure}");
     }
+}
+
+async fn provisioned_environments_are_there_before_any_event_and_stay(language: Language) {
+    let fixture = Fixture::of(language, &process_id(), |plan, bounds| {
+        plan.lambda.provisioned_concurrency = 2;
+        bounds.idle_max = Duration::from_millis(1);
+    });
+    until(|| fixture.pool.0.state.lock().idle.len() == 2).await;
+    let id = fixture.result(json!({})).await.as_u64().unwrap();
+    fixture.pool.settle().await;
+    assert_eq!(fixture.result(json!({})).await, id, "the one that was used last");
+    fixture.pool.settle().await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    until(|| !std::path::Path::new(&format!("/proc/{id}")).exists()).await;
+    assert_ne!(fixture.result(json!({})).await, id);
+    until(|| fixture.pool.0.state.lock().idle.len() == 2).await;
+    fixture.stop().await;
+}
+
+async fn what_a_crashed_environment_started_dies_with_it(language: Language) {
+    let starts = source(
+        "
+import os, subprocess
+ids = None
+def handler(event, context):
+    global ids
+    if event == 'exit': os._exit(1)
+    ids = ids or [subprocess.Popen(['sleep', '1000'], start_new_session=new).pid for new in (False, True)]
+    return ids",
+        "
+const { spawn } = require('node:child_process');
+let ids;
+exports.handler = async (event) => {
+    if (event === 'exit') process.exit(1);
+    ids ??= [false, true].map((detached) => spawn('sleep', ['1000'], { detached }).pid);
+    return ids;
+};",
+    );
+    let fixture = Fixture::of(language, &starts, |_, _| {});
+    let ids: Vec<u64> = serde_json::from_value(fixture.result(json!(null)).await).unwrap();
+    assert!(ids.iter().all(|id| process_state(*id).is_some()));
+    fixture.pool.settle().await;
+    assert!(matches!(fixture.call(json!("exit")).await.unwrap(), Outcome::Exited(_)));
+    until(|| ids.iter().all(|id| process_state(*id).is_none())).await;
+    fixture.stop().await;
 }

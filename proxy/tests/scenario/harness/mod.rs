@@ -4,12 +4,14 @@ pub(crate) mod binary;
 mod certificate;
 mod client;
 mod http2;
+mod lambda;
 mod origin;
 
 pub(crate) use binary::Binary;
 pub(crate) use certificate::Authority;
 pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
 pub(crate) use http2::Http2;
+pub(crate) use lambda::{Code, Language, in_every_language};
 pub(crate) use origin::{Asked, Origin, Pieces, Reply};
 
 use homefront::Server;
@@ -121,11 +123,8 @@ impl Edge {
     }
 
     /// A Python Lambda@Edge function `name`, module `main`, handler `handler`.
-    pub(crate) fn python(mut self, name: &str, code: &str, settings: &str) -> Self {
-        self.toml.push_str(&format!(
-            "\n[[lambda]]\nname = \"{name}\"\nruntime = \"python3\"\nhandler = \"main.handler\"\ncode = \"{name}\"\n{settings}\n"
-        ));
-        self.file(&format!("{name}/main.py"), code)
+    pub(crate) fn python(self, name: &str, code: &str, settings: &str) -> Self {
+        self.lambda(Language::Python, name, &Code::python(code), settings)
     }
 
     /// Ports of the node instead of one plaintext port, e.g. `http = ["127.0.0.1:0"]`.

@@ -1,0 +1,129 @@
+//! What an environment uses while it works, watched from outside: memory of a process and all it started, and files.
+//!
+//! The kernel's own limits hold for one process each, and for address space that a runtime reserves and never touches. Lambda
+//! counts what the whole environment really holds; so does this.
+
+use super::environment::EXIT_ERROR;
+use super::folder::Folder;
+use homefront_config::Lambda;
+use homefront_config::limits::{LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Processes of one environment that are looked at.
+const PROCESSES_MAX: usize = 1_024;
+/// Looks at memory between two looks at files.
+const LOOKS_PER_FILES: u32 = 8;
+
+/// What an environment has too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// More memory than the function has.
+    Memory,
+    /// More bytes of files than Lambda's `/tmp` holds.
+    Files,
+}
+
+impl Excess {
+    /// Lambda's name for it.
+    pub(super) fn error_type(self) -> &'static str {
+        match self {
+            Self::Memory => "Runtime.OutOfMemory",
+            Self::Files => EXIT_ERROR,
+        }
+    }
+
+    /// As in "the process was ended while it started: …".
+    pub(super) fn reason(self, lambda: &Lambda) -> String {
+        match self {
+            Self::Memory => format!("it held more than {} MB", lambda.memory_mb),
+            Self::Files => format!("its files took more than {LAMBDA_TMP_BYTES_MAX} bytes"),
+        }
+    }
+}
+
+/// Returns when the environment of this process holds more than `memory_bytes_max`, or too much in its folder. Calls that are
+/// over before the first look cost nothing.
+pub(super) async fn exceeded(process: u32, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
+    let folder = folder.map(|folder| folder.path().to_owned());
+    let mut look = 0_u32;
+    loop {
+        tokio::time::sleep(Duration::from_millis(LAMBDA_WATCH_MS)).await;
+        if holds_more(process, memory_bytes_max) {
+            return Excess::Memory;
+        }
+        look = look.wrapping_add(1);
+        if let (0, Some(folder)) = (look % LOOKS_PER_FILES, &folder) {
+            let folder = folder.clone();
+            let measured = tokio::task::spawn_blocking(move || is_full(&folder)).await;
+            if measured.unwrap_or(false) {
+                return Excess::Files;
+            }
+        }
+    }
+}
+
+/// A cheap sum first, in which pages that forked processes share count more than once; the exact one only when that is too much.
+fn holds_more(process: u32, bytes_max: u64) -> bool {
+    let processes = family(process);
+    let quick: u64 = processes.iter().filter_map(|id| anonymous_bytes(*id)).sum();
+    quick > bytes_max && processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max
+}
+
+/// The process and its descendants.
+fn family(process: u32) -> Vec<u32> {
+    let mut found = vec![process];
+    let mut next = 0;
+    while next < found.len() && found.len() < PROCESSES_MAX {
+        let threads = fs::read_dir(format!("/proc/{}/task", found[next]));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            found.extend(children.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+        }
+        next += 1;
+    }
+    found
+}
+
+/// Resident pages that no file backs.
+fn anonymous_bytes(process: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
+    let mut pages = statm.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
+    let (resident, shared) = (pages.next()?, pages.next()?);
+    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+}
+
+/// The same, each page divided by the number of processes that share it.
+fn exact_bytes(process: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;
+    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// Whether the files below a folder take more than Lambda's `/tmp` has, or are more than can be counted in passing.
+fn is_full(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    /// Of `st_blocks`, whatever the file system.
+    const BLOCK_BYTES: u64 = 512;
+    let (mut bytes, mut files) = (0_u64, 0_usize);
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(found) = entry.metadata() else { continue };
+            bytes += found.blocks() * BLOCK_BYTES;
+            files += 1;
+            if bytes > LAMBDA_TMP_BYTES_MAX || files > LAMBDA_TMP_FILES_MAX {
+                return true;
+            }
+            if found.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! Environments that take more than they have, and those that only seem to.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::FailureKind;
+use crate::lambda::call::{error_payload, failure};
+use crate::lambda::environment::Outcome;
+use crate::lambda::fixture::{Fixture, Language, Source, in_every_language, source};
+use serde_json::{Value, json};
+
+in_every_language! {
+    an_environment_that_exhausts_its_memory_costs_that_call_only,
+    what_a_function_starts_counts_too,
+    an_environment_that_fills_its_folder_costs_that_call_only,
+    memory_up_to_the_limit_is_the_functions_to_use,
+}
+
+/// Holds as many MiB as the event says, in small pieces; waits until it is ended when they are many.
+fn holds() -> Source {
+    source(
+        "
+import os, threading
+kept = []
+def handler(event, context):
+    kept.clear()
+    for _ in range(event or 0): kept.append(bytearray(os.urandom(16)) * 65536)
+    if event and event > 128: threading.Event().wait()
+    return os.getpid()",
+        "
+let kept = [];
+exports.handler = async (event) => {
+    kept = [];
+    for (let i = 0; i < event; i++) kept.push(Buffer.alloc(1 << 20, i + 1));
+    if (event > 128) await new Promise((pass) => setTimeout(pass, 1_000_000));
+    return process.pid;
+};",
+    )
+}
+
+/// A call that ends for this excess and the one after it, which succeeds: what is told, and the log.
+async fn ends(language: Language, source: &Source, event: Value, excess: Excess) -> (String, String) {
+    let fixture = Fixture::of(language, source, |_, _| {});
+    let before = fixture.result(json!(0)).await;
+    let outcome = fixture.call(event).await.unwrap();
+    assert_eq!(outcome, Outcome::Exceeded(excess));
+    assert_ne!(fixture.result(json!(0)).await, before, "another process answers");
+    fixture.pool.rest().await;
+    let lambda = &fixture.pool.plan().lambda;
+    let (told, payload) = (failure(lambda, "<id>", &outcome), error_payload(lambda, "<id>", &outcome));
+    assert_eq!(told.kind, FailureKind::LambdaExecution);
+    assert!(std::str::from_utf8(&payload).unwrap().contains("Error: "));
+    let log = fixture.masked_log();
+    fixture.stop().await;
+    (told.detail, log)
+}
+
+async fn an_environment_that_exhausts_its_memory_costs_that_call_only(language: Language) {
+    let (detail, log) = ends(language, &holds(), json!(150), Excess::Memory).await;
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(detail, @r#"lambda "hook": Runtime.OutOfMemory: RequestId: <id> Error: Runtime exited with error: signal: killed"#);
+        insta::assert_snapshot!(log.lines().skip(3).take(4).collect::<Vec<_>>().join("\n"), @r"
+        START RequestId: <id> Version: 1
+        RequestId: <id> Error: Runtime exited with error: signal: killed
+        END RequestId: <id>
+        REPORT RequestId: <id><tab>Duration: <n> ms<tab>Billed Duration: <n> ms<tab>Memory Size: 128 MB<tab>Max Memory Used: <n> MB<tab>Status: error<tab>Error Type: Runtime.OutOfMemory
+        ");
+    }
+}
+
+async fn memory_up_to_the_limit_is_the_functions_to_use(language: Language) {
+    let fixture = Fixture::of(language, &holds(), |_, _| {});
+    for mib in [60, 5, 5] {
+        fixture.result(json!(mib)).await;
+    }
+    fixture.stop().await;
+}
+
+async fn what_a_function_starts_counts_too(language: Language) {
+    let child = "import os, threading; kept = os.urandom(1 << 20) * 150; threading.Event().wait()";
+    let starts = source(
+        format!(
+            "import os, subprocess, sys\ndef handler(event, context):\n if event: subprocess.run([sys.executable, '-c', '{child}'])\n return os.getpid()"
+        ),
+        format!(
+            "exports.handler = async (event) => {{
+                if (event) await new Promise((pass) => require('node:child_process').spawn('python3', ['-c', '{child}']).on('exit', pass));
+                return process.pid;
+            }};"
+        ),
+    );
+    ends(language, &starts, json!(1), Excess::Memory).await;
+}
+
+async fn an_environment_that_fills_its_folder_costs_that_call_only(language: Language) {
+    // Two files, as the system bounds each; space that is set aside is taken, and nothing need be written.
+    let fills = source(
+        "
+import os, tempfile, threading
+def handler(event, context):
+    for name in ['a', 'b'] if event else []:
+        file = os.open(tempfile.gettempdir() + '/' + name, os.O_CREAT | os.O_WRONLY)
+        os.posix_fallocate(file, 0, 300 << 20)
+    if event: threading.Event().wait()
+    return os.getpid()",
+        "
+exports.handler = async (event) => {
+    for (const name of event ? ['a', 'b'] : [])
+        require('node:child_process').execFileSync('fallocate', ['-l', '300M', require('node:os').tmpdir() + '/' + name]);
+    if (event) await new Promise((pass) => setTimeout(pass, 1_000_000));
+    return process.pid;
+};",
+    );
+    let (detail, log) = ends(language, &fills, json!(1), Excess::Files).await;
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(detail, @r#"lambda "hook": Runtime.ExitError: RequestId: <id> Error: Runtime exited with error: signal: killed"#);
+    }
+    let told = "homefront: the environment's TMPDIR holds more than <n> bytes or <n> files; it is ended and emptied";
+    assert!(log.lines().any(|line| line == told), "{log}");
+}

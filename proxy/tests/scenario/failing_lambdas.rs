@@ -1,0 +1,197 @@
+//! Lambda@Edge functions that fail: their own request gets CloudFront's error, the next one is served, and no other behavior
+//! notices.
+
+use crate::harness::{Code, Edge, Language, Reply, Running, get_of, in_every_language};
+
+const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
+
+in_every_language! {
+    a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works,
+    a_function_that_returns_nonsense_costs_its_own_request_a_502,
+    a_function_that_prints_megabytes_or_recurses_harms_nobody,
+    a_function_that_cannot_be_loaded_is_a_503,
+    one_request_too_many_for_a_function_waits_and_is_served,
+    a_thousand_requests_at_once_are_served_by_four_environments_and_others_are_not_slowed,
+}
+
+/// A function of which each request says what it does; it must answer the next one.
+fn wishes() -> Code {
+    Code {
+        python: r#"
+import os, signal, sys, tempfile, threading
+
+def handler(event, context):
+    request = event["Records"][0]["cf"]["request"]
+    wish = request["uri"].strip("/")
+    if wish == "raise": raise ValueError("boom")
+    if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
+    if wish == "hang": threading.Event().wait()
+    if wish == "spin":
+        while True: pass
+    if wish == "exit": sys.exit(3)
+    if wish == "hard-exit": os._exit(7)
+    if wish == "memory":
+        kept = []
+        while True: kept.append(os.urandom(16) * 65536)
+    if wish == "files":
+        for name in ["a", "b"]:
+            os.posix_fallocate(os.open(tempfile.gettempdir() + "/" + name, os.O_CREAT | os.O_WRONLY), 0, 300 << 20)
+        threading.Event().wait()
+    if wish == "fork" and os.fork() == 0: threading.Event().wait()
+    if wish == "print":
+        for _ in range(10_240): print("x" * 1023)
+    if wish == "recurse": return handler(event, context)
+    if wish == "none": return None
+    if wish == "number": return 5
+    if wish == "text": return "text"
+    if wish == "status": return {"status": "99"}
+    if wish == "headers": return {"status": "200", "headers": {"x": "a string"}}
+    if wish == "large": return {"status": "200", "body": "x" * 1_100_000}
+    if wish == "read-only": request["headers"]["connection"] = [{"value": "close"}]
+    if wish == "uri": request["uri"] = "no-slash"
+    return request
+"#
+        .to_owned(),
+        node: r#"
+const { spawn, execFileSync } = require("node:child_process");
+const never = () => new Promise(() => setInterval(() => {}, 1000));
+const handler = async (event, context) => {
+    const { request } = event.Records[0].cf;
+    const kept = [];
+    switch (request.uri.slice(1)) {
+        case "raise": throw new TypeError("boom");
+        case "kill": process.kill(process.pid, "SIGKILL");
+        case "hang": await never();
+        case "spin": for (;;);
+        case "exit": process.exit(3);
+        case "hard-exit": process.reallyExit(7);
+        case "memory": for (;;) { kept.push(Buffer.alloc(1 << 20, 1)); await new Promise(setImmediate); }
+        case "files":
+            for (const name of ["a", "b"]) execFileSync("fallocate", ["-l", "300M", process.env.TMPDIR + "/" + name]);
+            await never();
+        case "fork": spawn("sleep", ["1000"], { detached: true }); break;
+        case "print": for (let i = 0; i < 10240; i++) process.stdout.write("x".repeat(1023) + "\n"); break;
+        case "recurse": { const again = (n) => again(n + 1) + 1; return again(0); }
+        case "none": return null;
+        case "number": return 5;
+        case "text": return "text";
+        case "status": return { status: "99" };
+        case "headers": return { status: "200", headers: { x: "a string" } };
+        case "large": return { status: "200", body: "x".repeat(1100000) };
+        case "read-only": request.headers.connection = [{ value: "close" }]; break;
+        case "uri": request.uri = "no-slash"; break;
+    }
+    return request;
+};
+exports.handler = handler;
+"#
+        .to_owned(),
+    }
+}
+
+/// A node whose default behavior has such a function, and whose behavior `/other/*` has none.
+async fn node(language: Language, settings: &str) -> Running {
+    let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
+    Edge::before(behavior, |asked| Reply::ok(asked.target)).lambda(language, "l", &wishes(), settings).start().await
+}
+
+async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works(language: Language) {
+    let edge = node(language, "timeout_s = 2\nconcurrency_max = 1").await;
+    let wishes = ["raise", "kill", "hang", "spin", "exit", "hard-exit", "memory", "files"];
+    for wish in wishes {
+        let (path, other) = (format!("/{wish}"), format!("/other/{wish}"));
+        let (failing, beside) = tokio::join!(edge.get(&path), edge.get(&other));
+        assert_eq!(
+            (failing.status, failing.x_cache(), failing.sentence()),
+            (503, "LambdaExecutionError", EXECUTION),
+            "{wish}"
+        );
+        assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {wish}");
+        let next = edge.get(&format!("/after-{wish}")).await;
+        assert_eq!((next.status, next.text()), (200, format!("/after-{wish}").as_str()));
+    }
+    assert_eq!(edge.asked_times("app"), 2 * wishes.len());
+    let log = edge.stop_and_read("functions.log").await;
+    for told in
+        ["Status: timeout", "exit status 3", "exit status 7", "Runtime.OutOfMemory", "signal: killed", "boom", "TMPDIR"]
+    {
+        assert!(
+            log.contains(told) || (told == "boom" && language == Language::Provided),
+            "the log tells of {told}: {log}"
+        );
+    }
+}
+
+async fn a_function_that_returns_nonsense_costs_its_own_request_a_502(language: Language) {
+    let edge = node(language, "timeout_s = 5\nconcurrency_max = 1").await;
+    for wish in ["none", "number", "text", "status", "headers", "large", "read-only", "uri"] {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
+    }
+    assert_eq!(edge.get("/after").await.text(), "/after");
+    edge.stop().await;
+}
+
+async fn a_function_that_prints_megabytes_or_recurses_harms_nobody(language: Language) {
+    let edge = node(language, "timeout_s = 10\nconcurrency_max = 1\nmemory_mb = 256").await;
+    assert_eq!(edge.get("/print").await.text(), "/print");
+    assert_eq!(edge.get("/recurse").await.status, 503);
+    assert_eq!(edge.get("/fork").await.text(), "/fork");
+    assert_eq!(edge.get("/after").await.text(), "/after");
+    edge.stop().await;
+}
+
+async fn a_function_that_cannot_be_loaded_is_a_503(language: Language) {
+    let codes = [
+        ("import no_such_module_anywhere", "require('no-such-module-anywhere');"),
+        ("def handler(", "exports.handler = ("),
+        ("other = 1", "exports.other = 1;"),
+        ("raise Exception('at import')", "throw new Error('at import');"),
+    ];
+    for (python, node) in codes {
+        let code = Code { python: python.to_owned(), node: node.to_owned() };
+        let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello"))
+            .lambda(language, "l", &code, "timeout_s = 5")
+            .start()
+            .await;
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"), "{python}");
+        edge.stop().await;
+    }
+}
+
+async fn one_request_too_many_for_a_function_waits_and_is_served(language: Language) {
+    let edge = node(language, "timeout_s = 5\nconcurrency_max = 1").await;
+    let (one, two) = tokio::join!(edge.get("/one"), edge.get("/two"));
+    assert_eq!((one.text(), two.text()), ("/one", "/two"), "concurrency_max = 1: one after the other");
+    edge.stop().await;
+}
+
+async fn a_thousand_requests_at_once_are_served_by_four_environments_and_others_are_not_slowed(language: Language) {
+    let edge = node(language, "timeout_s = 30\nconcurrency_max = 4").await;
+    // A hundred connections of ten requests each, so that the test itself does not run out of files.
+    let many = async {
+        let mut viewers = tokio::task::JoinSet::new();
+        for viewer in 0..100 {
+            let mut connection = edge.connect().await;
+            viewers.spawn(async move {
+                for number in 0..10 {
+                    let path = format!("/{viewer}-{number}");
+                    let answer = connection.send(&get_of(&path, &[])).await;
+                    assert_eq!((answer.status, answer.text()), (200, path.as_str()));
+                }
+            });
+        }
+        while let Some(done) = viewers.join_next().await {
+            done.unwrap();
+        }
+    };
+    let beside = async {
+        for number in 0..20 {
+            let path = format!("/other/{number}");
+            assert_eq!(edge.get(&path).await.text(), path);
+        }
+    };
+    tokio::join!(many, beside);
+    edge.stop().await;
+}

@@ -1,0 +1,117 @@
+//! Lambda@Edge functions of a node under test, the same one in each language.
+
+use super::Edge;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a scenario runs a function in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// `python3`
+    Python,
+    /// `nodejs`
+    Node,
+    /// `provided`: a loop of Python's standard library around the Python source.
+    Provided,
+}
+
+/// The function in each: whole modules with a `handler`.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) python: String,
+    pub(crate) node: String,
+}
+
+impl Code {
+    /// Handlers around these lines; `cf`, `request` and `calls` are there, and `header(value, name)`.
+    pub(crate) fn around(python: &str, node: &str) -> Self {
+        Self {
+            python: format!(
+                r#"
+calls = 0
+
+def header(value, name="x"):
+    return [{{"key": name, "value": str(value)}}]
+
+def handler(event, context):
+    global calls
+    calls += 1
+    cf = event["Records"][0]["cf"]
+    request = cf["request"]
+    {python}
+"#
+            ),
+            node: format!(
+                r#"
+let calls = 0;
+const header = (value, key = "x") => [{{ key, value: String(value) }}];
+exports.handler = async (event, context) => {{
+    calls += 1;
+    const {{ cf }} = event.Records[0];
+    const {{ request }} = cf;
+    {node}
+}};
+"#
+            ),
+        }
+    }
+
+    /// The same where it is no test's business which language it is.
+    pub(crate) fn python(python: &str) -> Self {
+        Self { python: python.to_owned(), node: String::new() }
+    }
+}
+
+/// Runs scenarios that take a [`Language`] once in each.
+macro_rules! in_every_language {
+    ($($test:ident),+ $(,)?) => {
+        $crate::harness::in_every_language!(@ python Python $($test)+);
+        $crate::harness::in_every_language!(@ node Node $($test)+);
+        $crate::harness::in_every_language!(@ provided Provided $($test)+);
+    };
+    (@ $module:ident $language:ident $($test:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::harness::Language::$language).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use in_every_language;
+
+impl Edge {
+    /// A Lambda@Edge function `name`; its configuration is added.
+    pub(crate) fn lambda(self, language: Language, name: &str, code: &Code, settings: &str) -> Self {
+        let (runtime, handler) = match language {
+            Language::Python => ("python3", "main.handler"),
+            Language::Node => ("nodejs", "main.handler"),
+            Language::Provided => ("provided", "main.handler"),
+        };
+        let edge = self.configured(&format!(
+            "\n[[lambda]]\nname = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\ncode = \"{name}\"\n{settings}\n"
+        ));
+        match language {
+            Language::Python => edge.file(&format!("{name}/main.py"), &code.python),
+            Language::Node => edge.file(&format!("{name}/main.js"), &code.node),
+            Language::Provided => {
+                let edge = edge.file(&format!("{name}/main.py"), &code.python);
+                let text = include_str!("../../../../functions/src/lambda/fixture/bootstrap.py");
+                executable(&edge.folder().join(name), &format!("#!/usr/bin/env -S python3 -u\n{text}"));
+                edge
+            }
+        }
+    }
+}
+
+/// A package's `bootstrap`. Another process writes it: a child of this one that is just being started would keep the file open
+/// for writing, and the system starts no such file.
+fn executable(package: &Path, text: &str) {
+    let script = "cat > bootstrap && chmod 755 bootstrap";
+    let mut write = Command::new("sh").args(["-c", script]).current_dir(package).stdin(Stdio::piped()).spawn().unwrap();
+    write.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(write.wait().unwrap().success());
+}
