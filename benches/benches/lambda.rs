@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use homefront_benches::typical;
 use homefront_config::{Config, Lambda, Origin};
 use homefront_functions::edge_code::Workers;
-use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit};
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestOrigin};
 use homefront_functions::function_log::FunctionLog;
 use homefront_functions::{EdgeCode, OriginProtocol, Verdict};
 use std::hint::black_box;
@@ -48,8 +48,14 @@ fn events(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("origin-request event");
     let (origin, _) = origin_and_lambda(&config());
     let (context, request) = (typical::context(), typical::request(typical::PATH));
-    let out =
-        || lambda_edge::origin_request(black_box(&context), &origin, OriginProtocol::Http, black_box(&request), None);
+    let out = || {
+        lambda_edge::origin_request(
+            black_box(&context),
+            &RequestOrigin::of(&origin, OriginProtocol::Http),
+            black_box(&request),
+            None,
+        )
+    };
     group.bench_function("JSON out", |bench| bench.iter(out));
 
     let event = out();
@@ -90,7 +96,8 @@ fn python(criterion: &mut Criterion) {
     });
     let code = runtime.block_on(EdgeCode::start(&config, workers(), log)).unwrap_or_else(|error| panic!("{error}"));
     let hook = || async {
-        let event = lambda_edge::origin_request(&context, &origin, OriginProtocol::Http, &request, None);
+        let event =
+            lambda_edge::origin_request(&context, &RequestOrigin::of(&origin, OriginProtocol::Http), &request, None);
         let verdict = code.lambdas().on_request(&lambda, &context, &event, &request).await;
         assert_eq!(verdict, Verdict::Continue(LambdaRequestEdit::default()));
     };

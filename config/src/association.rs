@@ -38,6 +38,11 @@ pub enum ViewerCode {
 }
 
 impl Associations {
+    /// Whether any edge code runs on an origin event.
+    pub fn touches_origin(&self) -> bool {
+        self.origin_request.is_some() || self.origin_response.is_some()
+    }
+
     /// The CloudFront Functions among them.
     pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
         let viewer = [&self.viewer_request, &self.viewer_response];

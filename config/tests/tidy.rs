@@ -90,6 +90,7 @@ const PURE: &[&str] = &[
     "proxy/src/guard/token.rs",
     "proxy/src/observe/access_log.rs",
     "proxy/src/origin/failover.rs",
+    "proxy/src/origin/request_origin.rs",
     "proxy/src/origin/rewrite.rs",
     "proxy/src/observe/log_line.rs",
     "proxy/src/page.rs",

@@ -13,6 +13,7 @@ use crate::request_id::RequestId;
 use bytes::Bytes;
 use homefront_config::Behavior;
 use homefront_config::behavior::TargetOrigin;
+use homefront_functions::Request;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -132,6 +133,8 @@ pub(crate) fn members(distribution: &Deployed, target: TargetOrigin) -> (Chosen,
 pub(crate) struct Fetch {
     /// The head for the origin, after policies and the origin-request function.
     pub(crate) head: Option<RequestHeader>,
+    /// The request as origin-request functions left it: without the origin's path and custom headers.
+    pub(crate) shown: Option<Box<Request>>,
     /// What the origin-request function put in the place of the request's body.
     pub(crate) body: Option<Bytes>,
     /// Attempts to connect or to get an answer, so far.

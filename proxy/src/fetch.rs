@@ -11,11 +11,12 @@ use crate::node::Node;
 use crate::origin::failover::{self, Cause};
 use crate::origin::{Chosen, Reach, local, peer::Server};
 use homefront_config::limits;
-use http::{Method, header};
+use http::{HeaderValue, Method, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Chooses where the next attempt goes, after the origin-request function has seen what is about to be sent. Where the name
@@ -49,7 +50,11 @@ async fn prepare_one(
             ask_for_all(&mut head);
         }
         exchange.fetch.head = Some(head);
-        hooks::origin::request(node, session, exchange).await?;
+        if exchange.route()?.behavior.associations.touches_origin() {
+            resolve(node, exchange).await?;
+            hooks::origin::request(node, session, exchange).await?;
+            complete(exchange)?;
+        }
         if let Some(answer) = exchange.fetch.answer.take() {
             return Ok(local::peer(answer));
         }
@@ -61,19 +66,58 @@ async fn prepare_one(
     }
 }
 
+/// Developer Guide, "Restrictions on Lambda@Edge": where the configured origin's name has no address, the function is not called.
+async fn resolve(node: &Node, exchange: &Exchange) -> Result<(), Failure> {
+    let route = exchange.route()?;
+    let Reach::Server(server) = &route.origin().reach else { return Ok(()) };
+    let tls = server.speaks_tls(exchange.viewer_tls());
+    address(node, route, server, tls, exchange.fetch.attempts).await.map(drop)
+}
+
+async fn address(
+    node: &Node,
+    route: &Route,
+    server: &Server,
+    tls: bool,
+    attempt: usize,
+) -> Result<SocketAddr, Failure> {
+    let address = server.address(&node.resolver, &route.distribution, tls, attempt).await;
+    address.map_err(|reason| {
+        let origin = route.origin().config.id.clone();
+        Failure::OriginDns { origin, reason: format!("{}: {reason}", server.host()) }
+    })
+}
+
+/// Adds what functions see in the origin's block and not in the request: its path and its custom headers.
+fn complete(exchange: &mut Exchange) -> Result<(), Failure> {
+    let Some(mut head) = exchange.fetch.head.take() else { return Ok(()) };
+    let route = exchange.route()?;
+    if route.behavior.associations.origin_response.is_some() {
+        exchange.fetch.shown = Some(Box::new(head::neutral_request(&head, "")));
+    }
+    let config = exchange.route()?.origin().config.clone();
+    if !config.path.is_empty() {
+        head::prefix_path(&mut head, &config.path)?;
+    }
+    for (name, value) in &config.custom_headers {
+        head.remove_header(name.as_str());
+        let added = HeaderValue::from_str(value).map(|value| head.append_header(name.clone(), value));
+        added
+            .map_err(|error| Failure::Internal(error.to_string()))?
+            .map_err(|error| Failure::Internal(error.to_string()))?;
+    }
+    exchange.fetch.head = Some(head);
+    Ok(())
+}
+
 async fn connect(node: &Node, route: &Route, server: &Server, exchange: &Exchange) -> Result<HttpPeer, Failure> {
     let (distribution, tls) = (&route.distribution, server.speaks_tls(exchange.viewer_tls()));
-    let failed = |reason: String| (route.origin().config.id.clone(), format!("{}: {reason}", server.host()));
-    let address = server.address(&node.resolver, distribution, tls, exchange.fetch.attempts).await;
-    let address = address.map_err(|reason| {
-        let (origin, reason) = failed(reason.to_string());
-        Failure::OriginDns { origin, reason }
-    })?;
+    let address = address(node, route, server, tls, exchange.fetch.attempts).await?;
     let mut peer = match &route.origin {
         Chosen::Configured(_) => server.peer(address, tls),
         Chosen::Rewritten(_) => server.made_peer(distribution, address, tls).await.ok_or_else(|| {
-            let (origin, reason) = failed("TLS cannot ask for this name".to_owned());
-            Failure::OriginConnect { origin, reason }
+            let reason = format!("{}: TLS cannot ask for this name", server.host());
+            Failure::OriginConnect { origin: route.origin().config.id.clone(), reason }
         })?,
     };
     if let Some(budget) = server.config().response_completion_timeout {
@@ -89,7 +133,9 @@ fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Res
     let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
     let facts = viewer_facts(node, exchange, request);
     let query = forward::origin_query(request.uri.query(), policy, extra);
-    let path = format!("{}{}", origin.config.path, request.uri.path());
+    // Functions see the origin's path and custom headers apart from the request; `complete` adds them.
+    let apart = route.behavior.associations.touches_origin();
+    let path = format!("{}{}", if apart { "" } else { &origin.config.path }, request.uri.path());
     let target = head::target(path.as_bytes(), query.as_deref().map(str::as_bytes))?;
     let internal = |error: Box<Error>| Failure::Internal(error.to_string());
     let mut sent = RequestHeader::build(request.method.clone(), b"/", Some(24)).map_err(internal)?;
@@ -105,6 +151,9 @@ fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Res
     });
     for (name, value) in lines {
         sent.append_header(name.into_owned(), value).map_err(internal)?;
+    }
+    if apart {
+        origin.config.custom_headers.iter().for_each(|(name, _)| drop(sent.remove_header(name.as_str())));
     }
     Ok(sent)
 }

@@ -50,7 +50,7 @@ pub(crate) async fn lambda_viewer_request(
     let body = exchange.included_body.as_ref().map(|body| ShownBody::on_viewer_request(body.start()));
     let event = lambda_edge::viewer_request(&context, &shown, body);
     match node.edge_code.lambdas().on_request(&lambda, &context, &event, &shown).await {
-        Verdict::Continue(LambdaRequestEdit { head: edit, body }) => {
+        Verdict::Continue(LambdaRequestEdit { head: edit, body, .. }) => {
             if let Some(body) = body {
                 include_body::replace(request, exchange, body)?;
             }

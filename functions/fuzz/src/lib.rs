@@ -5,7 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "to panic when a promise is broken is what all of this is for")]
 
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestOrigin, ShownBody};
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
 use homefront_functions::{
@@ -80,9 +80,9 @@ pub fn lambda_result(bytes: &[u8]) {
     sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::viewer_response(&context, &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
-    let event = lambda_edge::origin_request(&context, &origin, protocol, &request, None);
+    let event = lambda_edge::origin_request(&context, &RequestOrigin::of(&origin, protocol), &request, None);
     sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
-    let event = lambda_edge::origin_response(&context, &origin, protocol, &request, &response);
+    let event = lambda_edge::origin_response(&context, &RequestOrigin::of(&origin, protocol), &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
 }
 

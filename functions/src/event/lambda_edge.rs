@@ -6,16 +6,17 @@
 mod body;
 pub mod given;
 mod headers;
+mod origin;
 pub mod result;
 
 use crate::rules::Event as Trigger;
-use crate::{EventContext, Headers, OriginProtocol, Request, RequestEdit, Response};
+use crate::{EventContext, Request, RequestEdit, Response};
 use bytes::Bytes;
-use homefront_config::origin::{CustomOrigin, Origin, OriginKind};
 use std::borrow::Cow;
 use std::ops::Range;
 
 pub use body::ShownBody;
+pub use origin::{AuthMethod, RequestCustomOrigin, RequestOrigin, RequestS3Origin};
 
 /// What a Lambda@Edge function changed in a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct LambdaRequestEdit {
     pub head: RequestEdit,
     /// The body that takes the place of the request's; it may be empty.
     pub body: Option<Bytes>,
+    /// The origin that takes the place of the one that the request was about to go to; on origin request only.
+    pub origin: Option<Box<RequestOrigin>>,
 }
 
 /// An event, serialised once, with the places of the parts that a function may hand back.
@@ -74,14 +77,13 @@ pub fn viewer_request(context: &EventContext, request: &Request, body: Option<Sh
 /// The event of `origin-request`: `request` is what is about to go to `origin`.
 pub fn origin_request(
     context: &EventContext,
-    origin: &Origin,
-    protocol: OriginProtocol,
+    origin: &RequestOrigin,
     request: &Request,
     body: Option<ShownBody<'_>>,
 ) -> Event {
     let mut out = Vec::with_capacity(1_536);
     config(&mut out, context, "origin-request");
-    let (subject, origin) = request_object(&mut out, context, Some((origin, protocol)), request, body);
+    let (subject, origin) = request_object(&mut out, context, Some(origin), request, body);
     out.extend_from_slice(b"}}]}");
     Event::of(Trigger::LambdaOriginRequest, out, subject, origin).including_body(body.is_some())
 }
@@ -89,14 +91,13 @@ pub fn origin_request(
 /// The event of `origin-response`: what `origin` answered to `request`. The body is never shown to a function.
 pub fn origin_response(
     context: &EventContext,
-    origin: &Origin,
-    protocol: OriginProtocol,
+    origin: &RequestOrigin,
     request: &Request,
     response: &Response,
 ) -> Event {
     let mut out = Vec::with_capacity(2_048);
     config(&mut out, context, "origin-response");
-    let (_, origin) = request_object(&mut out, context, Some((origin, protocol)), request, None);
+    let (_, origin) = request_object(&mut out, context, Some(origin), request, None);
     let subject = response_object(&mut out, response);
     Event::of(Trigger::LambdaOriginResponse, out, subject, origin)
 }
@@ -142,7 +143,7 @@ fn config(out: &mut Vec<u8>, context: &EventContext, event_type: &str) {
 fn request_object(
     out: &mut Vec<u8>,
     context: &EventContext,
-    origin: Option<(&Origin, OriginProtocol)>,
+    origin: Option<&RequestOrigin>,
     request: &Request,
     body: Option<ShownBody<'_>>,
 ) -> (Range<usize>, Range<usize>) {
@@ -158,10 +159,10 @@ fn request_object(
     out.extend_from_slice(br#","method":"#);
     string(out, &request.method);
     let mut origin_place = 0..0;
-    if let Some((origin, protocol)) = origin {
+    if let Some(origin) = origin {
         out.extend_from_slice(br#","origin":"#);
         let origin_start = out.len();
-        origin_object(out, origin, protocol);
+        origin.write(out);
         origin_place = origin_start..out.len();
     }
     out.extend_from_slice(br#","querystring":"#);
@@ -170,59 +171,6 @@ fn request_object(
     string(out, &text(&request.uri));
     out.push(b'}');
     (start..out.len(), origin_place)
-}
-
-fn origin_object(out: &mut Vec<u8>, origin: &Origin, protocol: OriginProtocol) {
-    let custom_headers: Headers = origin.custom_headers.iter().map(|(name, value)| (name, value)).collect();
-    match &origin.kind {
-        OriginKind::Custom(custom) => {
-            out.extend_from_slice(br#"{"custom":{"customHeaders":"#);
-            headers::write_all(out, &custom_headers);
-            custom_fields(out, custom, &origin.path, protocol);
-        }
-        OriginKind::Directory { .. } => {
-            out.extend_from_slice(br#"{"s3":{"authMethod":"none","customHeaders":"#);
-            headers::write_all(out, &custom_headers);
-            out.extend_from_slice(br#","domainName":"#);
-            string(out, &directory_domain_name(origin));
-            out.extend_from_slice(br#","path":"#);
-            string(out, &origin.path);
-            out.extend_from_slice(br#","region":"us-east-1"}}"#);
-        }
-    }
-}
-
-fn custom_fields(out: &mut Vec<u8>, custom: &CustomOrigin, path: &str, protocol: OriginProtocol) {
-    let (port, scheme) = match protocol {
-        OriginProtocol::Http => (custom.http_port, "http"),
-        OriginProtocol::Https => (custom.https_port, "https"),
-    };
-    out.extend_from_slice(br#","domainName":"#);
-    string(out, &custom.domain_name);
-    out.extend_from_slice(br#","keepaliveTimeout":"#);
-    number(out, custom.keepalive_timeout.as_secs());
-    out.extend_from_slice(br#","path":"#);
-    string(out, path);
-    out.extend_from_slice(br#","port":"#);
-    number(out, port.into());
-    out.extend_from_slice(br#","protocol":"#);
-    string(out, scheme);
-    out.extend_from_slice(br#","readTimeout":"#);
-    number(out, custom.read_timeout.as_secs());
-    out.extend_from_slice(br#","responseCompletionTimeout":"#);
-    // 0 is CloudFront's way to say that there is none.
-    number(out, custom.response_completion_timeout.map_or(0, |timeout| timeout.as_secs()));
-    out.extend_from_slice(br#","sslProtocols":["#);
-    for (at, version) in custom.ssl_protocols.iter().enumerate() {
-        out.extend_from_slice(if at == 0 { b"" } else { b"," });
-        string(out, version);
-    }
-    out.extend_from_slice(b"]}}");
-}
-
-/// A folder is served as a bucket is, so it gets the name a bucket of that id would have.
-fn directory_domain_name(origin: &Origin) -> String {
-    format!("{}.s3.amazonaws.com", origin.id.to_ascii_lowercase())
 }
 
 /// The reason phrase a function sees.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::event::lambda_edge::RequestOrigin;
 use crate::lambda::fixture::{self, LONG, Language, Source, in_every_language, source};
 use crate::{FailureKind, HeaderEdit, Headers, OriginProtocol};
 use homefront_config::Distribution;
@@ -87,7 +88,8 @@ impl Node {
 
     async fn origin_request(&self) -> Verdict<LambdaRequestEdit> {
         let origin = &self.distribution.origins[0];
-        let event = lambda_edge::origin_request(&context(), origin, OriginProtocol::Http, &request(), None);
+        let event =
+            lambda_edge::origin_request(&context(), &RequestOrigin::of(origin, OriginProtocol::Http), &request(), None);
         self.lambdas.on_request(&self.lambda, &context(), &event, &request()).await
     }
 
@@ -99,7 +101,12 @@ impl Node {
             headers: Headers::from_iter([("Content-Type", "text/html")]),
             body: None,
         };
-        let event = lambda_edge::origin_response(&context(), origin, OriginProtocol::Http, &request(), &response);
+        let event = lambda_edge::origin_response(
+            &context(),
+            &RequestOrigin::of(origin, OriginProtocol::Http),
+            &request(),
+            &response,
+        );
         self.lambdas.on_response(&self.lambda, &context(), &event, &response).await
     }
 

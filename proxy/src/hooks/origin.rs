@@ -6,12 +6,12 @@ use crate::failure::Failure;
 use crate::head;
 use crate::include_body;
 use crate::node::Node;
-use crate::origin::local;
+use crate::origin::{local, request_origin};
 use crate::respond;
 use bytes::Bytes;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, ShownBody};
-use homefront_functions::{Headers, Response, Verdict};
+use homefront_functions::{FailureKind, Headers, Response, Verdict};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
@@ -25,16 +25,19 @@ pub(crate) async fn request(node: &Node, session: &mut Session, exchange: &mut E
         include_body::read(session, exchange, limits::LAMBDA_ORIGIN_BODY_BYTES_MAX).await?;
     }
     let Some(mut request) = exchange.fetch.head.take() else { return Ok(()) };
-    let origin = route.origin();
-    let (protocol, shown) = (origin.protocol(exchange.viewer_tls()), head::neutral_request(&request, ""));
+    let (origin, shown) = (route.origin().shown(exchange.viewer_tls()), head::neutral_request(&request, ""));
     let context = context(exchange)?;
     let body = exchange.included_body.as_ref().filter(|_| associations.include_body.origin_request);
     let body = body.map(|body| ShownBody::on_origin_request(body.start()));
-    let event = lambda_edge::origin_request(&context, &origin.config, protocol, &shown, body);
+    let event = lambda_edge::origin_request(&context, &origin, &shown, body);
     match node.edge_code.lambdas().on_request(lambda, &context, &event, &shown).await {
         Verdict::Continue(edit) => {
             head::edit_request(&mut request, edit.head)?;
             exchange.fetch.body = edit.body;
+            if let (Some(asked), Some(route)) = (edit.origin, &mut exchange.route) {
+                let made = request_origin::replace(route, &origin, *asked);
+                route.origin = made.map_err(|reason| not_here(&lambda.name, reason))?;
+            }
         }
         Verdict::Respond(response) => {
             exchange.fetch.answer = Some(Arc::new(local::Ready(local_response(response)?)));
@@ -44,6 +47,12 @@ pub(crate) async fn request(node: &Node, session: &mut Session, exchange: &mut E
     }
     exchange.fetch.head = Some(request);
     Ok(())
+}
+
+/// What CloudFront takes of a function and this node cannot do.
+fn not_here(lambda: &str, reason: &str) -> Failure {
+    let detail = format!("lambda \"{lambda}\": request.origin: {reason}");
+    homefront_functions::Failure { kind: FailureKind::LambdaValidation, sentence: None, detail }.into()
 }
 
 /// The Lambda@Edge function on origin response, before the cache stores. Gives the body it put in place of the origin's.
@@ -57,11 +66,10 @@ pub(crate) async fn response(
     if exchange.fetch.origin_response_done || exchange.fetch.generated {
         return Ok(None);
     }
-    let origin = route.origin();
-    let protocol = origin.protocol(exchange.viewer_tls());
-    let request = exchange.fetch.head.as_ref().map(|head| head::neutral_request(head, "")).unwrap_or_default();
+    let origin = route.origin().shown(exchange.viewer_tls());
+    let request = exchange.fetch.shown.as_deref().cloned().unwrap_or_default();
     let (context, shown) = (context(exchange)?, head::neutral_response(response));
-    let event = lambda_edge::origin_response(&context, &origin.config, protocol, &request, &shown);
+    let event = lambda_edge::origin_response(&context, &origin, &request, &shown);
     let verdict = node.edge_code.lambdas().on_response(lambda, &context, &event, &shown).await;
     exchange.fetch.origin_response_done = true;
     match verdict {

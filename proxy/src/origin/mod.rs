@@ -5,6 +5,7 @@ pub(crate) mod failover;
 pub(crate) mod local;
 pub(crate) mod peer;
 pub(crate) mod remembered;
+pub(crate) mod request_origin;
 pub(crate) mod resolve;
 pub(crate) mod rewrite;
 mod tls;
@@ -12,6 +13,7 @@ mod tls;
 use crate::forward::OriginHost;
 use homefront_config::{Origin, origin::OriginKind};
 use homefront_functions::OriginProtocol;
+use homefront_functions::event::lambda_edge::RequestOrigin;
 use std::sync::Arc;
 
 /// An origin of a distribution, with what was prepared for it at start.
@@ -23,6 +25,8 @@ pub(crate) struct PreparedOrigin {
     pub(crate) reach: Reach,
     /// What a viewer-request function put into `Host`, whatever a policy forwards.
     pub(crate) host: Option<Box<str>>,
+    /// What an origin-request function asked for, as later functions are shown it.
+    pub(crate) asked: Option<Box<RequestOrigin>>,
 }
 
 /// The origin of a request.
@@ -30,7 +34,7 @@ pub(crate) struct PreparedOrigin {
 pub(crate) enum Chosen {
     /// One of the distribution's, by its index.
     Configured(usize),
-    /// Made for this request by its viewer-request function.
+    /// Made for this request by a function.
     Rewritten(Arc<PreparedOrigin>),
 }
 
@@ -50,14 +54,22 @@ impl PreparedOrigin {
             OriginKind::Custom(custom) => Reach::Server(peer::Server::new(distribution_id, &config.id, custom)?),
             OriginKind::Directory { root } => Reach::Local(Arc::new(directory::Directory::new(root.clone()))),
         };
-        Ok(Self { config, reach, host: None })
+        Ok(Self { config, reach, host: None, asked: None })
     }
 
     /// How it is spoken to for a viewer that came over TLS, or not. A folder is to functions what a bucket is.
-    pub(crate) fn protocol(&self, viewer_tls: bool) -> OriginProtocol {
+    fn protocol(&self, viewer_tls: bool) -> OriginProtocol {
         match &self.reach {
             Reach::Server(server) if !server.speaks_tls(viewer_tls) => OriginProtocol::Http,
             _ => OriginProtocol::Https,
+        }
+    }
+
+    /// As Lambda@Edge functions are shown it.
+    pub(crate) fn shown(&self, viewer_tls: bool) -> RequestOrigin {
+        match &self.asked {
+            Some(asked) => (**asked).clone(),
+            None => RequestOrigin::of(&self.config, self.protocol(viewer_tls)),
         }
     }
 

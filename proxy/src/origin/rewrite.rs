@@ -66,6 +66,7 @@ fn select(route: &Route, selected: SelectedOrigin) -> Result<Chosen, String> {
         config: Arc::new(shown(&origin.config, &made, None, None)),
         reach: made,
         host: host.or_else(|| origin.host.clone()),
+        asked: None,
     })))
 }
 
@@ -101,6 +102,7 @@ fn update(route: &Route, edit: &OriginUpdate) -> Result<Chosen, String> {
         config: Arc::new(shown(&assigned.config, &reach, path, headers.map(Iterator::collect))),
         reach,
         host: host.or_else(|| assigned.host.clone()),
+        asked: None,
     })))
 }
 

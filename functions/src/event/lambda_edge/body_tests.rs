@@ -10,11 +10,11 @@ fn post() -> Request {
 fn events(request: &Request, body: &[u8]) -> [Event; 2] {
     [
         viewer_request(&context(), request, Some(ShownBody::on_viewer_request(body))),
-        origin_request(&context(), &custom(), OriginProtocol::Https, request, Some(ShownBody::on_origin_request(body))),
+        origin_request(&context(), &shown(&custom()), request, Some(ShownBody::on_origin_request(body))),
     ]
 }
 
-fn shown(event: &Event) -> Value {
+fn shown_request(event: &Event) -> Value {
     serde_json::from_slice::<Value>(event.json()).unwrap()["Records"][0]["cf"]["request"].take()
 }
 
@@ -22,7 +22,7 @@ fn shown(event: &Event) -> Value {
 fn with_body(event: usize, method: &str, change: impl FnOnce(&mut Value)) -> Verdict<LambdaRequestEdit> {
     let request = Request { method: method.to_owned(), ..request() };
     let event = &events(&request, b"name=value")[event];
-    let mut returned = shown(event);
+    let mut returned = shown_request(event);
     change(&mut returned["body"]);
     result::request(event, &request, returned.to_string().as_bytes())
 }
@@ -33,8 +33,8 @@ fn replaced(event: usize, encoding: &str, data: impl Into<Value>) -> Verdict<Lam
 }
 
 fn body(verdict: Verdict<LambdaRequestEdit>) -> Option<Bytes> {
-    let LambdaRequestEdit { head, body } = edit(verdict);
-    assert_eq!(head, RequestEdit::default());
+    let LambdaRequestEdit { head, body, origin } = edit(verdict);
+    assert_eq!((head, origin), (RequestEdit::default(), None));
     body
 }
 
@@ -43,21 +43,21 @@ fn s2_the_body_is_shown_in_base64_and_read_only() {
     for event in events(&post(), b"name=value") {
         let expected =
             json!({"action": "read-only", "data": "bmFtZT12YWx1ZQ==", "encoding": "base64", "inputTruncated": false});
-        assert_eq!(shown(&event)["body"], expected);
+        assert_eq!(shown_request(&event)["body"], expected);
     }
-    let without = shown(&events(&request(), b"")[0]);
+    let without = shown_request(&events(&request(), b"")[0]);
     assert_eq!(
         without["body"],
         json!({"action": "read-only", "data": "", "encoding": "base64", "inputTruncated": false})
     );
-    assert_eq!(shown(&request_event(&post())).get("body"), None, "not without `include_body`");
+    assert_eq!(shown_request(&request_event(&post())).get("body"), None, "not without `include_body`");
 }
 
 #[test]
 fn s2_a_viewer_request_function_sees_40_kb_and_an_origin_request_function_1_mb() {
     for (index, bytes_max) in [(0, 40 * 1_024), (1, 1_048_576)] {
         for (bytes, truncated) in [(bytes_max, false), (bytes_max + 1, true), (bytes_max + 100_000, true)] {
-            let body = shown(&events(&post(), &vec![b'x'; bytes])[index])["body"].take();
+            let body = shown_request(&events(&post(), &vec![b'x'; bytes])[index])["body"].take();
             assert_eq!(body["inputTruncated"], json!(truncated), "{bytes}");
             assert_eq!(body["data"].as_str().unwrap().len(), bytes_max.div_ceil(3) * 4);
         }
@@ -77,7 +77,7 @@ fn s2_changes_without_replace_are_ignored() {
     }
     let request = post();
     let event = &events(&request, b"a")[0];
-    let mut returned = shown(event);
+    let mut returned = shown_request(event);
     returned.as_object_mut().unwrap().remove("body");
     assert_eq!(
         body(result::request(event, &request, returned.to_string().as_bytes())),

@@ -106,6 +106,16 @@ pub(super) fn generated(event: Event, map: &Value) -> Result<Headers, Failure> {
     Ok(headers)
 }
 
+/// The lines of a map that is no message's: names in wire case, values as they are.
+pub(super) fn lines(map: &Value) -> Result<Vec<(String, String)>, Failure> {
+    let mut lines = Vec::new();
+    for Returned { name_lower, key, values } in parse(map)? {
+        let name = key.unwrap_or_else(|| rules::wire_name(&name_lower));
+        lines.extend(values.into_iter().map(|value| (name.clone(), value)));
+    }
+    Ok(lines)
+}
+
 fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result<Option<HeaderEdit>, Failure> {
     let name = header.key.clone().unwrap_or_else(|| rules::wire_name(&header.name_lower));
     if rules::disallowed(&header.name_lower) || (original.is_none() && never_added(event, &header.name_lower)) {

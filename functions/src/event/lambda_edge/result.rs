@@ -3,7 +3,7 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
-use super::{Event, LambdaRequestEdit, body, headers, status_description, text};
+use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use base64::Engine as _;
@@ -95,7 +95,13 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
             ));
         }
     };
-    same_origin(event, returned)?;
+    let origin = match returned.get("origin") {
+        None => None,
+        Some(_) if event.origin().is_empty() => {
+            return Err(refused("request.origin belongs to origin-request events; there is none in this one"));
+        }
+        Some(origin) => origin::changed(event.origin(), origin, headers)?.map(Box::new),
+    };
     let (old_uri, old_query) = (text(&request.uri), text(request.querystring.as_deref().unwrap_or_default()));
     let uri = uri.as_str().ok_or_else(|| refused("uri is not a string"))?;
     let query = match returned.get("querystring") {
@@ -125,21 +131,7 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
         headers: headers::edits(event.trigger, &request.headers, headers)?,
         origin: None,
     };
-    Ok(LambdaRequestEdit { head, body })
-}
-
-fn same_origin(event: &Event, returned: &Map<String, Value>) -> Result<(), Failure> {
-    let Some(origin) = returned.get("origin") else { return Ok(()) };
-    if event.origin().is_empty() {
-        return Err(refused("request.origin belongs to origin-request events; there is none in this one"));
-    }
-    let shown: Value = serde_json::from_slice(event.origin()).map_err(refused)?;
-    if *origin == shown {
-        return Ok(());
-    }
-    Err(refused(
-        "the function changed request.origin: choosing an origin in origin-request is not supported by this version",
-    ))
+    Ok(LambdaRequestEdit { head, body, origin })
 }
 
 fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<(), Failure> {

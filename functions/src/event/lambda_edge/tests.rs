@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::{Failure, FailureKind, HeaderEdit, RequestEdit, ResponseEdit, Verdict};
+use crate::{Failure, FailureKind, HeaderEdit, Headers, OriginProtocol, RequestEdit, ResponseEdit, Verdict};
+use homefront_config::Origin;
 use homefront_config::limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX;
+use homefront_config::origin::{CustomOrigin, OriginKind};
 use serde_json::{Value, json};
 
 #[path = "body_tests.rs"]
 mod body_tests;
+#[path = "origin_tests.rs"]
+mod origin_tests;
 #[path = "property_tests.rs"]
 mod property_tests;
 #[path = "viewer_tests.rs"]
@@ -30,6 +34,10 @@ fn custom() -> Origin {
         custom_headers: vec![("X-Origin-Verify".to_owned(), "secret".to_owned())],
         kind: OriginKind::Custom(CustomOrigin::new("example.org".to_owned())),
     }
+}
+
+fn shown(origin: &Origin) -> RequestOrigin {
+    RequestOrigin::of(origin, OriginProtocol::Https)
 }
 
 fn request() -> Request {
@@ -58,11 +66,11 @@ fn response() -> Response {
 }
 
 fn request_event(request: &Request) -> Event {
-    origin_request(&context(), &custom(), OriginProtocol::Https, request, None)
+    origin_request(&context(), &shown(&custom()), request, None)
 }
 
 fn response_event(response: &Response) -> Event {
-    origin_response(&context(), &custom(), OriginProtocol::Https, &request(), response)
+    origin_response(&context(), &shown(&custom()), &request(), response)
 }
 
 /// The request object of the event, changed by `change`, and what that comes to.
@@ -78,7 +86,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Verdict<RequestEdit> {
 /// Of functions that are not shown the body.
 fn head(verdict: Verdict<LambdaRequestEdit>) -> Verdict<RequestEdit> {
     match verdict {
-        Verdict::Continue(LambdaRequestEdit { head, body: None }) => Verdict::Continue(head),
+        Verdict::Continue(LambdaRequestEdit { head, body: None, origin: None }) => Verdict::Continue(head),
         Verdict::Continue(edit) => panic!("{edit:?}"),
         Verdict::Respond(response) => Verdict::Respond(response),
         Verdict::Fail(failure) => Verdict::Fail(failure),
@@ -152,13 +160,13 @@ fn the_origin_response_event_is_as_documented_and_a_folder_is_a_bucket() {
         kind: OriginKind::Directory { root: "/srv".into() },
     };
     let request = Request { querystring: None, headers: Headers::default(), ..request() };
-    let event = origin_response(&context(), &origin, OriginProtocol::Http, &request, &response());
+    let event = origin_response(&context(), &RequestOrigin::of(&origin, OriginProtocol::Http), &request, &response());
     insta::assert_snapshot!(std::str::from_utf8(event.json()).unwrap(), @r#"{"Records":[{"cf":{"config":{"distributionDomainName":"d111111abcdef8.cloudfront.net","distributionId":"EDFDVBD6EXAMPLE","eventType":"origin-response","requestId":"4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ=="},"request":{"clientIp":"203.0.113.178","headers":{},"method":"GET","origin":{"s3":{"authMethod":"none","customHeaders":{},"domainName":"assets.s3.amazonaws.com","path":"","region":"us-east-1"}},"querystring":"","uri":"/a"},"response":{"headers":{"content-type":[{"key":"Content-Type","value":"text/html"}],"set-cookie":[{"key":"Set-Cookie","value":"a=1"},{"key":"set-cookie","value":"b=2"}]},"status":"404","statusDescription":"Not Found"}}}]}"#);
 }
 
 #[test]
 fn the_port_and_protocol_shown_are_those_of_this_request() {
-    let event = origin_request(&context(), &custom(), OriginProtocol::Http, &request(), None);
+    let event = origin_request(&context(), &RequestOrigin::of(&custom(), OriginProtocol::Http), &request(), None);
     let origin: Value = serde_json::from_slice(event.origin()).unwrap();
     assert_eq!((&origin["custom"]["port"], &origin["custom"]["protocol"]), (&json!(80), &json!("http")));
 }
@@ -358,12 +366,7 @@ fn paths_and_query_strings_are_checked_only_when_changed() {
 }
 
 #[test]
-fn what_a_function_cannot_change_yet_or_ever_is_refused_not_ignored() {
-    let origin = changed(|request| request["origin"]["custom"]["domainName"] = json!("other.example"));
-    insta::assert_snapshot!(refusal(origin), @r#"
-    -
-    Validation error: Lambda function result failed validation, the function changed request.origin: choosing an origin in origin-request is not supported by this version.
-    "#);
+fn what_a_function_cannot_change_is_refused_not_ignored() {
     insta::assert_snapshot!(refusal(changed(|request| request["method"] = json!("PUT"))), @r#"
     -
     Validation error: Lambda function result failed validation, the function tried to change the read-only field method.

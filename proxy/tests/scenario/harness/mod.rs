@@ -211,6 +211,11 @@ impl Running {
         *self.server.https.first().expect("the configuration has a TLS port")
     }
 
+    /// Where the origin of that name listens.
+    pub(crate) fn port(&self, origin: &str) -> u16 {
+        self.origins[origin].address.port()
+    }
+
     /// What the origin of that name was asked, in order.
     pub(crate) fn asked(&self, origin: &str) -> Vec<Asked> {
         self.origins[origin].asked()

@@ -1,0 +1,243 @@
+//! Origins that origin-request functions choose: where the request goes, what it carries, and under which key the answer is kept.
+
+use crate::harness::{Edge, Reply, one_origin, python};
+
+/// A node whose function sees `custom`, the block of its origin; `other` is a second server, which the distribution does not name.
+fn with(behavior: &str, lines: &str) -> Edge {
+    let lines = format!("custom = request[\"origin\"].get(\"custom\")\n    {lines}\n    return request");
+    let behavior = format!("origin_request = {{ lambda = \"l\" }}\n{behavior}");
+    Edge::before(&behavior, |asked| Reply::ok(format!("app {}", asked.target)))
+        .origin("other", |asked| {
+            Reply::ok(format!("other {} {}", asked.target, asked.header("host").unwrap_or("none")))
+        })
+        .python("l", &python(&lines), "timeout_s = 20\nconcurrency_max = 1")
+}
+
+/// Sends requests to `other`.
+const TO_OTHER: &str = r#"custom["domainName"] = "localhost"; custom["port"] = int(request["querystring"]); custom["protocol"] = "http"
+    request["headers"]["host"] = header("localhost", "Host"); request["querystring"] = """#;
+
+/// The query string reaches the function, and is part of the key.
+const QUERY: &str = "cache_policy = \"UseOriginCacheControlHeaders-QueryStrings\"";
+
+#[tokio::test]
+async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key() {
+    let lines =
+        TO_OTHER.to_owned() + r#"; custom["path"] = "/p"; custom["customHeaders"] = {"x-mine": header("1", "X-Mine")}"#;
+    let edge = with(QUERY, &lines).start().await;
+    let other = edge.port("other");
+    let path = format!("/x?{other}");
+    let first = edge.get(&path).await;
+    assert_eq!((first.status, first.text(), first.x_cache()), (200, "other /p/x localhost", "Miss"));
+    assert_eq!(edge.asked("other")[0].header("x-mine"), Some("1"));
+    assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_the_host_stays_unless_the_function_sets_it() {
+    let lines = TO_OTHER.replace(r#"request["headers"]["host"] = header("localhost", "Host"); "#, "");
+    let edge = with(QUERY, &lines).start().await;
+    let answer = edge.get(&format!("/x?{}", edge.port("other"))).await;
+    assert_eq!(answer.text(), "other /x dtest123456789.cloudfront.net", "the viewer's, which this policy forwards");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_the_answer_is_kept_under_the_key_of_the_viewers_request() {
+    let lines = TO_OTHER.replace("request[\"querystring\"] = \"\"", "pass");
+    let edge = with(QUERY, &lines)
+        .origin("other", |asked| Reply::ok(asked.target).with("cache-control", "max-age=100"))
+        .start()
+        .await;
+    let path = format!("/x?{}", edge.port("other"));
+    for result in ["Miss", "Hit", "Hit"] {
+        assert_eq!(edge.get(&path).await.x_cache(), result);
+    }
+    assert_eq!((edge.asked_times("other"), edge.asked_times("app")), (1, 0));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_functions_see_the_path_and_the_custom_headers_of_the_origin_apart_from_the_request() {
+    let lines = r#"request["headers"]["x-told"] = header("|".join([request["uri"], custom["path"], custom["customHeaders"]["x-verify"][0]["value"],
+        custom["customHeaders"]["x-verify"][0]["key"], str("x-verify" in request["headers"])]), "X-Told")"#;
+    let toml = one_origin("origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"r\" }\norigin_request_policy = \"AllViewer\"")
+        .replace("[distribution.default", "path = \"/prod\"\ncustom_headers = { \"X-Verify\" = \"secret\" }\n        [distribution.default");
+    let seen = r#"response = cf["response"]; response["headers"]["x-uri"] = header(request["uri"] + " " + request["origin"]["custom"]["path"], "X-Uri"); return response"#;
+    let edge = Edge::with(toml)
+        .origin("app", |asked| Reply::ok(asked.target))
+        .python(
+            "l",
+            &python(&format!("custom = request[\"origin\"][\"custom\"]\n    {lines}\n    return request")),
+            "timeout_s = 20",
+        )
+        .python("r", &python(seen), "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.get_with("/x", &[("X-Verify", "forged")]).await;
+    assert_eq!((answer.text(), answer.header("x-uri")), ("/prod/x", Some("/x /prod")));
+    let asked = edge.asked("app")[0].clone();
+    assert_eq!(asked.header("x-told"), Some("/x|/prod|secret|X-Verify|False"));
+    assert_eq!(asked.header("x-verify"), Some("secret"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_the_origin_response_function_sees_the_origin_that_answered() {
+    let seen = r#"response = cf["response"]; custom = request["origin"]["custom"]
+    response["headers"]["x-origin"] = header("%s %s %s" % (custom["domainName"], custom["path"], request["headers"]["host"][0]["value"]), "X-Origin"); return response"#;
+    let edge = with(
+        &format!("{QUERY}\norigin_response = {{ lambda = \"r\" }}"),
+        &format!(r#"{TO_OTHER}; custom["path"] = "/p""#),
+    )
+    .python("r", &python(seen), "timeout_s = 20")
+    .start()
+    .await;
+    let answer = edge.get(&format!("/x?{}", edge.port("other"))).await;
+    assert_eq!((answer.text(), answer.header("x-origin")), ("other /p/x localhost", Some("localhost /p localhost")));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence() {
+    let lines = r#"wish = request["uri"].strip("/")
+    if wish == "empty": custom["domainName"] = ""
+    if wish == "address": custom["domainName"] = "1.2.3.4"
+    if wish == "colon": custom["domainName"] = "a:80"
+    if wish == "port": custom["port"] = 81
+    if wish == "read-0": custom["readTimeout"] = 0
+    if wish == "read-121": custom["readTimeout"] = 121
+    if wish == "keepalive": custom["keepaliveTimeout"] = 121
+    if wish == "cookie": custom["customHeaders"] = {"cookie": header("a=1", "Cookie")}
+    if wish == "both": request["origin"]["s3"] = {"domainName": "b.s3.amazonaws.com", "authMethod": "none", "region": "", "path": "", "customHeaders": {}}"#;
+    let edge = with("", lines).start().await;
+    let start = "The Lambda function returned an invalid origin configuration: ";
+    for (wish, sentence) in [
+        ("empty", "The value of DomainName is invalid."),
+        ("address", "The value of DomainName is invalid."),
+        ("colon", "The value of DomainName is invalid."),
+        ("port", "The value of Port is invalid."),
+        ("read-0", "The value of ReadTimeout is invalid."),
+        ("read-121", "The value of ReadTimeout is invalid."),
+        ("keepalive", "The value of KeepaliveTimeout is invalid."),
+        ("cookie", "One or more HeaderName or HeaderValue values are invalid."),
+        ("both", "Exactly one of custom and s3 must be specified."),
+    ] {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
+        assert_eq!(answer.sentence(), format!("{start}{sentence}"), "{wish}");
+    }
+    assert_eq!(edge.asked_times("app"), 0);
+    assert_eq!(edge.get("/fine").await.text(), "app /fine");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_the_domain_is_resolved_again_after_the_change() {
+    let edge = with("", r#"custom["domainName"] = "name.invalid""#).start().await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address() {
+    let toml = one_origin("origin_request = { lambda = \"l\" }").replace("\"127.0.0.1\"", "\"name.invalid\"");
+    let edge = Edge::with(toml)
+        .origin("app", |_| Reply::ok("app"))
+        .python("l", &python("return {\"status\": \"200\", \"body\": \"called\"}"), "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files() {
+    let toml = r#"
+        [[distribution]]
+        domain_name = "dtest123456789.cloudfront.net"
+        [[distribution.origin]]
+        id = "site"
+        directory = "public"
+        [distribution.default_behavior]
+        target_origin = "site"
+        origin_request = { lambda = "l" }
+        cache_policy = "UseOriginCacheControlHeaders-QueryStrings"
+    "#;
+    let lines = r#"if request["querystring"]:
+        request["origin"] = {"custom": {"domainName": "localhost", "port": int(request["querystring"]), "protocol": "http", "path": "",
+            "sslProtocols": ["TLSv1.2"], "readTimeout": 5, "keepaliveTimeout": 5, "customHeaders": {}}}
+    else: request["origin"]["s3"]["path"] = "/sub"
+    return request"#;
+    let edge = Edge::with(toml)
+        .file("public/page.html", "a page")
+        .file("public/sub/page.html", "another page")
+        .origin("other", |asked| Reply::ok(format!("other {}", asked.target)))
+        .python("l", &python(lines), "timeout_s = 20")
+        .start()
+        .await;
+    assert_eq!(edge.get("/page.html").await.text(), "another page");
+    let port = edge.port("other");
+    assert_eq!(edge.get(&format!("/page.html?{port}")).await.text(), format!("other /page.html?{port}"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here() {
+    let lines = r#"request["origin"] = {"s3": {"domainName": "name.invalid", "authMethod": "none", "region": "us-east-1", "path": "", "customHeaders": {}}}"#;
+    let edge = with("", lines).start().await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"), "that bucket is asked, and has no address");
+    assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn s1_1_under_failover_the_functions_run_once_for_each_origin() {
+    let toml = r#"
+        [[distribution]]
+        domain_name = "dtest123456789.cloudfront.net"
+        [[distribution.origin]]
+        id = "app"
+        domain_name = "127.0.0.1"
+        http_port = {app}
+        protocol_policy = "http-only"
+        path = "/first"
+        [[distribution.origin]]
+        id = "standby"
+        domain_name = "127.0.0.1"
+        http_port = {standby}
+        protocol_policy = "http-only"
+        path = "/second"
+        [[distribution.origin_group]]
+        id = "both"
+        members = ["app", "standby"]
+        failover_status_codes = [500]
+        [distribution.default_behavior]
+        target_origin = "both"
+        origin_request = { lambda = "l" }
+        origin_response = { lambda = "r" }
+    "#;
+    let request = r#"request["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call")
+    if request["origin"]["custom"]["path"] == "/second": request["origin"]["custom"]["path"] = "/third"
+    return request"#;
+    let response = r#"response = cf["response"]
+    response["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call"); return response"#;
+    let edge = Edge::with(toml)
+        .origin("app", |_| Reply::status(500, "first"))
+        .origin("standby", |asked| Reply::ok(asked.target))
+        .python("l", &python(request), "timeout_s = 20\nconcurrency_max = 1")
+        .python("r", &python(response), "timeout_s = 20\nconcurrency_max = 1")
+        .start()
+        .await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.text(), answer.header("x-call")), ("/third/x", Some("2 /third")));
+    let told = |origin: &str| edge.asked(origin)[0].header("x-call").unwrap().to_owned();
+    assert_eq!((told("app"), told("standby")), ("1 /first".to_owned(), "2 /second".to_owned()));
+    assert_eq!((edge.asked_times("app"), edge.asked_times("standby")), (1, 1));
+    edge.stop().await;
+}
