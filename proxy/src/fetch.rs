@@ -69,7 +69,7 @@ async fn prepare_one(
 /// Developer Guide, "Restrictions on Lambda@Edge": where the configured origin's name has no address, the function is not called.
 async fn resolve(node: &Node, exchange: &Exchange) -> Result<(), Failure> {
     let route = exchange.route()?;
-    let Reach::Server(server) = &route.origin().reach else { return Ok(()) };
+    let (Chosen::Configured(_), Reach::Server(server)) = (&route.origin, &route.origin().reach) else { return Ok(()) };
     let tls = server.speaks_tls(exchange.viewer_tls());
     address(node, route, server, tls, exchange.fetch.attempts).await.map(drop)
 }
