@@ -5,6 +5,7 @@
 
 mod child;
 mod exit;
+pub mod private_tmp;
 mod spawner;
 pub mod sweeper;
 
@@ -39,6 +40,8 @@ pub struct Launch {
     pub nice: i32,
     /// Whether the program may start processes of its own.
     pub descendants: Descendants,
+    /// A folder that lies over the machine's `/tmp` for it; see [`private_tmp`]. `None` = it sees the machine's.
+    pub private_tmp: Option<PathBuf>,
 }
 
 /// Resource limits of one child; soft and hard alike. `None` leaves the node's own. Core dumps are always off.

@@ -9,6 +9,7 @@ use super::runtime::Program;
 use super::runtime_api::{Answer, Invocation, RuntimeApi};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
+use crate::process::private_tmp::TMP;
 use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner};
 use bytes::Bytes;
 use homefront_config::Lambda;
@@ -16,6 +17,7 @@ use homefront_config::limits::{
     LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
 };
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -24,6 +26,9 @@ use tokio::time::timeout;
 /// Where both want a core, the node goes first; more than a little would make events wait on a busy machine.
 const NICE: i32 = 1;
 const MIB: u64 = 1_048_576;
+/// How often a program that is open for writing is tried again, and how long after.
+const BUSY_ATTEMPTS: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How to start the environments of one function.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(super) struct Plan {
     pub(super) program: Program,
     /// Holds the files at the function's `code`.
     pub(super) package: Package,
+    /// Whether `/tmp` itself is each environment's own, and not only what `TMPDIR` names.
+    pub(super) has_private_tmp: bool,
     pub(super) spawner: Spawner,
     pub(super) log: FunctionLog,
     /// [`LAMBDA_INIT_MS_MAX`], but in tests.
@@ -143,13 +150,26 @@ impl Environment {
         Err(InitFailure { reason, folder })
     }
 
+    /// A `bootstrap` that was just written may be open for writing still, in a child that another thread has just forked: the
+    /// system starts it as soon as that one has become its program.
     async fn launch(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
+        for _ in 0..BUSY_ATTEMPTS {
+            match Self::launch_once(plan, folder).await {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => tokio::time::sleep(BUSY_PAUSE).await,
+                done => return done,
+            }
+        }
+        Self::launch_once(plan, folder).await
+    }
+
+    async fn launch_once(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
         let api = RuntimeApi::listen().await?;
         let (output, writer) = Output::new(plan.log.clone())?;
+        let tmp = if plan.has_private_tmp { Path::new(TMP) } else { folder.path() };
         let launch = Launch {
             program: plan.program.path.clone(),
             arguments: plan.program.arguments.clone(),
-            environment: plan.identity.variables(&plan.lambda, &plan.program, api.address(), folder.path()),
+            environment: plan.identity.variables(&plan.lambda, &plan.program, api.address(), tmp),
             folder: plan.package.path().to_owned(),
             stdin: None,
             output: Some(writer),
@@ -163,6 +183,7 @@ impl Environment {
             },
             nice: NICE,
             descendants: Descendants::Swept,
+            private_tmp: plan.has_private_tmp.then(|| folder.path().to_owned()),
         };
         let child = plan.spawner.spawn(launch).await?;
         Ok((api, output, Arc::new(child)))

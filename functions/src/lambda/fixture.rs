@@ -170,6 +170,7 @@ impl Fixture {
             package: Package::Folder(lambda.code.clone()),
             lambda,
             program,
+            has_private_tmp: false,
             spawner: Spawner::start(None).unwrap(),
             log: FunctionLog::new(move |line| sink.lock().push(line.to_owned())),
             init_time_max: LONG,

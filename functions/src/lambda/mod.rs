@@ -21,17 +21,20 @@ use crate::edge_code::{StartError, Workers};
 use crate::event::lambda_edge::{self, LambdaRequestEdit};
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
+use crate::process::private_tmp::{self, TMP};
 use crate::{EventContext, Failure, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
 use environment::{Outcome, Plan};
+use folder::Folder;
 use homefront_config::{Config, Lambda};
 use package::Packages;
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use runtime::{Checked, Program};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The Lambda@Edge functions that behaviors use, by name.
@@ -62,6 +65,9 @@ impl Lambdas {
     ) -> Result<Self, StartError> {
         let mut lambdas = Self { pools: HashMap::new() };
         let mut preparation = Preparation::default();
+        if used(config).next().is_some() {
+            tokio::task::spawn_blocking(folder::remove_abandoned);
+        }
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
                 let plan = preparation.plan(lambda, workers, spawner, log).await?;
@@ -163,6 +169,8 @@ struct Preparation {
     /// The interpreters that are known to run.
     checked: Checked,
     packages: Arc<Packages>,
+    /// Whether an environment can have a `/tmp` of its own; `None` = nobody asked.
+    private_tmp: Option<bool>,
 }
 
 impl Preparation {
@@ -179,15 +187,30 @@ impl Preparation {
             Err(StartError::System { what: "cannot unpack packages".to_owned(), source: std::io::Error::other(error) })
         })?;
         let lambda = Lambda { code: package.path().to_owned(), ..lambda.clone() };
+        let program = Program::find(&lambda, &mut self.checked, workers, spawner).await?;
+        // What is covered cannot be run.
+        let covers = program.lies_in(Path::new(TMP)) || lambda.code.starts_with(TMP);
         Ok(Plan {
             identity: Identity::new(&lambda),
-            program: Program::find(&lambda, &mut self.checked, workers, spawner).await?,
+            has_private_tmp: !covers && self.can_cover(spawner).await,
+            program,
             package,
             lambda,
             spawner: spawner.clone(),
             log: log.clone(),
             init_time_max: Plan::INIT_TIME_MAX,
         })
+    }
+
+    async fn can_cover(&mut self, spawner: &Spawner) -> bool {
+        if let Some(known) = self.private_tmp {
+            return known;
+        }
+        let possible = match Folder::create() {
+            Ok(folder) => private_tmp::is_possible(spawner, folder.path()).await,
+            Err(_) => false,
+        };
+        *self.private_tmp.insert(possible)
     }
 }
 

@@ -59,7 +59,7 @@ impl Packages {
         if let Some(folder) = known.get(&digest).and_then(Weak::upgrade) {
             return Ok(folder);
         }
-        let folder = Arc::new(Folder::create()?);
+        let folder = Arc::new(Folder::create_uncovered()?);
         archive.unpack(folder.path())?;
         known.insert(digest, Arc::downgrade(&folder));
         Ok(folder)

@@ -61,6 +61,13 @@ impl Program {
         }
     }
 
+    /// Whether part of it lies in a folder.
+    pub(super) fn lies_in(&self, folder: &Path) -> bool {
+        let is_below =
+            |path: &Path| path.starts_with(folder) || path.canonicalize().is_ok_and(|path| path.starts_with(folder));
+        is_below(&self.path) || self.arguments.iter().any(|argument| is_below(Path::new(argument)))
+    }
+
     /// Our loop in an extension module that `interpreter` loads.
     pub(super) fn python(interpreter: PathBuf, module: &Path, runtime: String) -> Self {
         let arguments = python::arguments(module);

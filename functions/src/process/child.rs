@@ -200,6 +200,7 @@ mod tests {
             limits: Limits::default(),
             nice: 0,
             descendants: Descendants::Swept,
+            private_tmp: None,
         }
     }
 

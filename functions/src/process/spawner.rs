@@ -3,6 +3,7 @@
 //! Linux ties a parent-death signal to the *thread* that forked: were a child started from a thread of tokio's blocking
 //! pool, it would die when that thread is retired. This thread lives as long as any child does.
 
+use super::private_tmp::Cover;
 use super::sweeper::{self, Mark};
 use super::{Child, Descendants, Launch, Limits};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -95,18 +96,23 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<std::process::Child
     };
     let node = rustix::process::getpid();
     let (limits, nice) = (launch.limits, launch.nice);
+    let cover = launch.private_tmp.as_deref().map(Cover::new).transpose()?;
     #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
     // SAFETY: `confine` makes system calls only; it neither allocates nor takes locks, as a child forked from a process with
     // threads must not.
     unsafe {
-        command.pre_exec(move || confine(node, limits, nice));
+        command.pre_exec(move || confine(node, cover.as_ref(), limits, nice));
     }
     command.spawn()
 }
 
 /// Runs in the child, between fork and exec.
-fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
+fn confine(node: Pid, cover: Option<&Cover>, limits: Limits, nice: i32) -> io::Result<()> {
     rustix::process::setsid()?;
+    // Before the death signal is asked for: becoming another user, if only in a namespace, would cancel it.
+    if let Some(cover) = cover {
+        cover.lay()?;
+    }
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() != Some(node) {
         // The node died before the signal was asked for, so it will never come.

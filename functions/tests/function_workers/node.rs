@@ -41,6 +41,7 @@ fn family() -> Launch {
         limits: Limits::default(),
         nice: 0,
         descendants: Descendants::Swept,
+        private_tmp: None,
     }
 }
 

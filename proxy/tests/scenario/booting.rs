@@ -1,6 +1,6 @@
 //! A node that cannot run does not start, and says why in one message.
 
-use crate::harness::{Authority, Edge, PATIENCE, Reply, binary, one_origin};
+use crate::harness::{Authority, Code, Edge, Language, PATIENCE, Reply, binary, one_origin};
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -67,12 +67,13 @@ async fn what_is_no_certificate_is_one_clear_line() {
     insta::assert_snapshot!(message);
 }
 
-#[tokio::test]
-async fn a_missing_python_is_one_clear_line() {
-    let handler = "def handler(event, context): return event";
-    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello")).python(
+/// What a node says that finds no interpreter for a function.
+async fn without_interpreters(language: Language) -> String {
+    let code = Code::around("return request", "return request;");
+    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello")).lambda(
+        language,
         "l",
-        handler,
+        &code,
         "timeout_s = 5",
     );
     let (folder, _origins) = edge.written();
@@ -80,7 +81,17 @@ async fn a_missing_python_is_one_clear_line() {
     command.env("PATH", "/nowhere");
     let ended = binary::run(command).await;
     assert_eq!(ended.code, Some(1));
-    insta::assert_snapshot!(settled(&ended.stderr, folder.path()));
+    settled(&ended.stderr, folder.path())
+}
+
+#[tokio::test]
+async fn a_missing_python_is_one_clear_line() {
+    insta::assert_snapshot!(without_interpreters(Language::Python).await);
+}
+
+#[tokio::test]
+async fn a_missing_node_is_one_clear_line() {
+    insta::assert_snapshot!(without_interpreters(Language::Node).await);
 }
 
 #[tokio::test]

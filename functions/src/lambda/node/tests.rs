@@ -449,3 +449,19 @@ async fn a_streaming_handler_is_answered_for_in_one_piece() {
         fixture.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_function_that_closes_all_sockets_is_answered_over_another() {
+    let fixture = node22(
+        "exports.handler = async (event) => {
+            for (const handle of process._getActiveHandles()) if (handle.remotePort) handle.destroy();
+            return process.pid;
+        };",
+    );
+    let first = fixture.result(json!({})).await;
+    for _ in 0..3 {
+        fixture.pool.settle().await;
+        assert_eq!(fixture.result(json!({})).await, first);
+    }
+    fixture.stop().await;
+}

@@ -30,6 +30,7 @@ in_every_language! {
     a_thousand_events_at_once_are_answered_by_four_environments,
     provisioned_environments_are_there_before_any_event_and_stay,
     what_a_crashed_environment_started_dies_with_it,
+    environments_that_crash_leave_nothing_behind,
 }
 
 /// Answers with its process id.
@@ -466,5 +467,35 @@ exports.handler = async (event) => {
     fixture.pool.settle().await;
     assert!(matches!(fixture.call(json!("exit")).await.unwrap(), Outcome::Exited(_)));
     until(|| ids.iter().all(|id| process_state(*id).is_none())).await;
+    fixture.stop().await;
+}
+
+async fn environments_that_crash_leave_nothing_behind(language: Language) {
+    let tells = source(
+        "
+import os
+def handler(event, context):
+    if event == 'exit': os._exit(1)
+    return [os.getpid(), os.environ['AWS_LAMBDA_RUNTIME_API']]",
+        "exports.handler = async (event) => {
+            if (event === 'exit') process.exit(1);
+            return [process.pid, process.env.AWS_LAMBDA_RUNTIME_API];
+        };",
+    );
+    let fixture = Fixture::of(language, &tells, |_, _| {});
+    let mut told: Vec<(u64, String)> = Vec::new();
+    for _ in 0..5 {
+        told.push(serde_json::from_value(fixture.result(json!(null)).await).unwrap());
+        fixture.pool.settle().await;
+        assert!(matches!(fixture.call(json!("exit")).await.unwrap(), Outcome::Exited(_)));
+        fixture.pool.settle().await;
+    }
+    for (id, api) in told {
+        until(|| !std::path::Path::new(&format!("/proc/{id}")).exists()).await;
+        let closed = async { while tokio::net::TcpStream::connect(&api).await.is_ok() {} };
+        tokio::time::timeout(LONG, closed).await.expect("its Runtime API is closed");
+    }
+    until(|| fixture.pool.0.state.lock().children.is_empty()).await;
+    assert_eq!(fixture.pool.0.state.lock().folders.len(), 1, "one folder, which each of them took over");
     fixture.stop().await;
 }
