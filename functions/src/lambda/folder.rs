@@ -64,7 +64,7 @@ pub(super) fn remove_abandoned() {
     let parents = [std::env::temp_dir(), UNCOVERED.into()];
     for entry in parents.iter().flat_map(std::fs::read_dir).flatten().flatten() {
         if is_abandoned(&entry.path()).unwrap_or(false) {
-            tracing::info!(folder = %entry.path().display(), "removing what a killed node left behind");
+            tracing::debug!(folder = %entry.path().display(), "removing what a killed node left behind");
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
