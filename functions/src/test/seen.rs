@@ -72,7 +72,14 @@ impl Seen {
             seen.uri = text(message, "uri");
             seen.querystring = text(message, "querystring");
         }
-        seen.body = text(message, "body").and_then(|body| decoded(&body, text(message, "bodyEncoding").as_deref()));
+        seen.body = match message.get("body") {
+            Some(Value::Object(body)) if text(body, "action").as_deref() == Some("replace") => {
+                let encoding = text(body, "encoding").unwrap_or_else(|| "base64".to_owned());
+                decoded(&text(body, "data").unwrap_or_default(), Some(&encoding))
+            }
+            Some(Value::String(body)) => decoded(body, text(message, "bodyEncoding").as_deref()),
+            _ => None,
+        };
         Some(seen)
     }
 

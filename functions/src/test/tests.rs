@@ -181,6 +181,14 @@ fn a_lambdas_result_is_a_message_too() {
     assert_eq!((seen.status, seen.lines("X-A"), seen.body.as_deref()), (Some(404), vec!["1", "2"], Some(&b"no"[..])));
     let seen = Seen::lambda_output(&json!({"uri": "/a", "querystring": "b=c", "headers": {}})).unwrap();
     assert_eq!((seen.uri.as_deref(), seen.querystring.as_deref(), seen.status), (Some("/a"), Some("b=c"), None));
+    let body = |body: Value| Seen::lambda_output(&json!({"uri": "/a", "headers": {}, "body": body})).unwrap().body;
+    assert_eq!(
+        body(json!({"action": "replace", "data": "YT0x"})).as_deref(),
+        Some(&b"a=1"[..]),
+        "base64 is the default"
+    );
+    assert_eq!(body(json!({"action": "replace", "encoding": "text", "data": "a=1"})).as_deref(), Some(&b"a=1"[..]));
+    assert_eq!(body(json!({"action": "read-only", "data": "YT0x"})), None);
 }
 
 #[test]

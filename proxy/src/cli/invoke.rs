@@ -7,6 +7,7 @@ use crate::respond::edge_code;
 use homefront_config::function::FunctionRuntime;
 use homefront_config::{Config, Function, Lambda, limits};
 use homefront_functions::Failure;
+use homefront_functions::event::lambda_edge::given::{Given, GivenError};
 use homefront_functions::js::kvs::iso_8601;
 use homefront_functions::js::runner::{self, RunError};
 use homefront_functions::lambda::{self, InvokeResult};
@@ -186,13 +187,61 @@ async fn invoke_lambda(lambda: &Lambda, event: Vec<u8>, as_json: bool) -> ExitCo
         Ok(workers) => workers,
         Err(error) => return refuse(&error.to_string()),
     };
+    let given = serde_json::from_slice(&event).map(|event| Given::read(&event));
     let result = match lambda::invoke(lambda, &workers, event.into()).await {
         Ok(result) => result,
         Err(error) => return refuse(&error.to_string()),
     };
-    let failed = result.error.is_some();
-    print(&if as_json { pretty(&invoke_json(&result)) } else { invoke_text(&result) });
+    let judgement = match given {
+        _ if result.error.is_some() => Judgement::None,
+        Ok(Ok(given)) => given.refusal(&result.payload).map_or(Judgement::Accepted, Judgement::Refused),
+        Ok(Err(error)) => Judgement::NotAnEvent(error),
+        Err(_) => Judgement::None,
+    };
+    let failed = result.error.is_some() || matches!(judgement, Judgement::Refused(_));
+    print(&if as_json { pretty(&invoke_json(&result, &judgement)) } else { invoke_text(&result, &judgement) });
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What CloudFront would say of a function's result.
+enum Judgement {
+    /// There is no result.
+    None,
+    Accepted,
+    Refused(Failure),
+    /// The event is none of CloudFront's, so that nobody can say.
+    NotAnEvent(GivenError),
+}
+
+impl Judgement {
+    fn json(&self) -> Option<Value> {
+        Some(match self {
+            Self::None => return None,
+            Self::Accepted => json!({ "Accepted": true }),
+            Self::Refused(failure) => {
+                let (status, result_type) = edge_code(failure.kind);
+                json!({
+                    "Accepted": false,
+                    "Status": status,
+                    "ResultType": result_type.to_string(),
+                    "Sentence": failure_sentence(failure),
+                    "Reason": failure.detail,
+                })
+            }
+            Self::NotAnEvent(error) => json!({ "Accepted": null, "Reason": error.to_string() }),
+        })
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Accepted => "CloudFront accepts the result".to_owned(),
+            Self::Refused(failure) => would_answer(failure),
+            Self::NotAnEvent(error) => {
+                format!("whether CloudFront accepts the result is not known: the event is not one of its own ({error})")
+            }
+        }
+    }
 }
 
 fn payload(result: &InvokeResult) -> Value {
@@ -200,16 +249,19 @@ fn payload(result: &InvokeResult) -> Value {
     serde_json::from_slice(&result.payload).unwrap_or_else(|_| text())
 }
 
-/// The shape of Lambda's Invoke, with the log as lines.
-fn invoke_json(result: &InvokeResult) -> Value {
+/// The shape of Lambda's Invoke, with the log as lines, and what CloudFront would say of the payload.
+fn invoke_json(result: &InvokeResult, judgement: &Judgement) -> Value {
     let mut json = json!({ "StatusCode": 200, "Payload": payload(result), "LogResult": result.log });
     if result.error.is_some() {
         json["FunctionError"] = "Unhandled".into();
     }
+    if let Some(judgement) = judgement.json() {
+        json["CloudFront"] = judgement;
+    }
     json
 }
 
-fn invoke_text(result: &InvokeResult) -> String {
+fn invoke_text(result: &InvokeResult, judgement: &Judgement) -> String {
     let mut text = String::new();
     section(&mut text, "log", &result.log);
     let title = if result.error.is_some() { "error" } else { "output" };
@@ -217,6 +269,7 @@ fn invoke_text(result: &InvokeResult) -> String {
     if let Some(failure) = &result.error {
         text.push_str(&would_answer(failure));
     }
+    text.push_str(&judgement.text());
     text.trim_end().to_owned()
 }
 

@@ -41,6 +41,17 @@ def handler(event, context):
     request['uri'] += 'index.html'
     return request
 
+def refused(event, context):
+    request = event['Records'][0]['cf']['request']
+    request['headers']['connection'] = [{'value': 'close'}]
+    return request
+
+def sets_host(event, context):
+    if 'Records' not in event: return event
+    request = event['Records'][0]['cf']['request']
+    request['headers']['host'] = [{'key': 'Host', 'value': 'other.example.com'}]
+    return request
+
 def throws(event, context):
     raise ValueError('boom')
 ";
@@ -49,6 +60,8 @@ def throws(event, context):
 fn functions() -> TempDir {
     let toml = one_origin("viewer_request = { function = \"rewrite\" }")
         + "\n[[key_value_store]]\nname = \"pages\"\nsource = \"pages.json\"\n\
+           [[lambda]]\nname = \"hook-that-is-refused\"\nruntime = \"python3\"\nhandler = \"main.refused\"\ncode = \"hook\"\ntimeout_s = 20\n\
+           [[lambda]]\nname = \"hook-that-sets-host\"\nruntime = \"python3\"\nhandler = \"main.sets_host\"\ncode = \"hook\"\ntimeout_s = 20\n\
            [[lambda]]\nname = \"hook-that-throws\"\nruntime = \"python3\"\nhandler = \"main.throws\"\ncode = \"hook\"\ntimeout_s = 20\n";
     let function = |edge: Edge, name: &str, code: &str| edge.function_with(name, code, "budget_ms = 5000");
     let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).python("hook", HOOK, "timeout_s = 20");
@@ -67,6 +80,7 @@ fn functions() -> TempDir {
         .file("pages.json", r#"{"data":[]}"#)
         .file("viewer-request.json", VIEWER_REQUEST)
         .file("origin-request.json", ORIGIN_REQUEST)
+        .file("viewer-request-of-lambda.json", ORIGIN_REQUEST.replace("origin-request", "viewer-request"))
         .file("no-method.json", VIEWER_REQUEST.replace("\"method\": \"GET\",", ""))
         .file("text.json", "GET / HTTP/1.1");
     edge.written().0
@@ -136,6 +150,27 @@ async fn a_lambda_edge_function_prints_its_output_and_its_log() {
 #[tokio::test]
 async fn a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails() {
     assert_told!(invoke("hook-that-throws", "origin-request.json").await);
+}
+
+#[tokio::test]
+async fn what_cloudfront_would_refuse_of_a_lambda_edge_function_is_told_and_fails() {
+    assert_told!(invoke("hook-that-is-refused", "origin-request.json").await);
+}
+
+#[tokio::test]
+async fn a_lambda_edge_function_is_judged_by_the_rules_of_the_event() {
+    let folder = functions();
+    for (event, told) in [
+        ("viewer-request-of-lambda.json", "CloudFront would answer 502 LambdaValidationError"),
+        ("origin-request.json", "CloudFront accepts the result"),
+        (
+            "pages.json",
+            "whether CloudFront accepts the result is not known: the event is not one of its own (Records: is missing)",
+        ),
+    ] {
+        let Ended { stdout, stderr, .. } = run(&folder, &["invoke", "hook-that-sets-host", event]).await;
+        assert!(stdout.contains(told), "{event}: {stdout}{stderr}");
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod hostile_viewers;
 mod https_origins;
 mod included_bodies;
 mod invoking;
+mod lambda_conformance;
 mod lambda_origins;
 mod origin_failure;
 mod origin_functions;

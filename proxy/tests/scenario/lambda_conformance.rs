@@ -1,0 +1,290 @@
+//! Lambda@Edge as AWS documents it, one scenario for each thing that authors rely on: what goes in, what a viewer and an origin get.
+
+use crate::harness::{Edge, Reply, Running, one_origin, python};
+
+const READ_ONLY: &str =
+    "The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.";
+const DISALLOWED: &str =
+    "The Lambda function result failed validation: The function tried to add a blacklisted header.";
+const BODY: &str = "The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.";
+const NOT_AN_ARRAY: &str = "The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.";
+const NOT_AN_OBJECT: &str = "The Lambda function returned invalid JSON: The JSON output must be an object type.";
+const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
+
+/// A node whose function `l` does these lines on `event`; the origin sends back what it was asked for.
+async fn node(event: &str, lines: &str) -> Running {
+    Edge::before(&format!("{event} = {{ lambda = \"l\" }}"), |asked| Reply::ok(asked.target))
+        .python(
+            "l",
+            &python(&format!("wish = request[\"uri\"].strip(\"/\")\n    {lines}\n    return request")),
+            "timeout_s = 20",
+        )
+        .start()
+        .await
+}
+
+/// Asks for each path: status, `X-Cache` and the sentence of the page.
+async fn refused(edge: Running, expected: &[(&str, u16, &str, &str)]) {
+    for (wish, status, result, sentence) in expected {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (*status, *result, *sentence), "{wish}");
+        assert_eq!(answer.header("x-cache"), Some(format!("{result} from cloudfront").as_str()));
+    }
+    assert_eq!(edge.get("/fine").await.text(), "/fine", "the next request is served");
+    edge.stop().await;
+}
+
+const INVALID: u16 = 502;
+
+#[tokio::test]
+async fn c05_an_origins_404_is_shown_as_a_string_and_is_not_shown_to_viewer_response() {
+    let behavior = "origin_response = { lambda = \"o\" }\nviewer_response = { lambda = \"v\" }";
+    let seen = |name: &str| {
+        python(&format!(
+            "response = cf[\"response\"]\n    response[\"headers\"][\"{name}\"] = header(repr(response[\"status\"]), \"{name}\")\n    return response"
+        ))
+    };
+    let edge = Edge::before(behavior, |_| Reply::status(404, "no"))
+        .python("o", &seen("x-origin-saw"), "timeout_s = 20")
+        .python("v", &seen("x-viewer-saw"), "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.get("/x").await;
+    assert_eq!(
+        (answer.status, answer.header("x-origin-saw"), answer.header("x-viewer-saw")),
+        (404, Some("'404'"), None)
+    );
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c06_c07_origin_response_sets_status_and_body_removes_it_or_leaves_it_and_that_is_kept() {
+    let lines = r#"response = cf["response"]; wish = request["uri"].strip("/")
+    if wish == "mend": response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "x"
+    if wish == "base64": response["body"] = "aGk="; response["bodyEncoding"] = "base64"
+    if wish == "remove": response["body"] = ""
+    return response"#;
+    let edge = Edge::before("origin_response = { lambda = \"l\" }", |asked| match asked.target.as_str() {
+        "/mend" => Reply::status(500, "broken"),
+        _ => Reply::chunked("origin"),
+    })
+    .python("l", &python(lines), "timeout_s = 20")
+    .start()
+    .await;
+    for (path, body) in [("/mend", "x"), ("/base64", "hi"), ("/remove", ""), ("/left", "origin")] {
+        for result in ["Miss", "Hit"] {
+            let answer = edge.get(path).await;
+            assert_eq!((answer.status, answer.text(), answer.x_cache()), (200, body, result), "{path}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c04_a_generated_answer_of_origin_request_is_kept_and_logged_as_such() {
+    let lines = r#"return {"status": "200", "body": "hi", "headers": {"cache-control": [{"key": "Cache-Control", "value": "max-age=100"}]}}"#;
+    let behavior = "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"never\" }";
+    let toml = format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(behavior));
+    let edge = Edge::with(toml)
+        .origin("app", |_| Reply::ok("origin"))
+        .python("l", &python(lines), "timeout_s = 20")
+        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .start()
+        .await;
+    for result in ["LambdaGeneratedResponse", "Hit"] {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.text(), answer.x_cache()), ("hi", result));
+    }
+    let log = edge.stop_and_read("access.log").await;
+    let details: Vec<_> = log.lines().skip(2).map(|line| line.split('\t').nth(28).unwrap()).collect();
+    assert_eq!(details, ["MissGeneratedResponse", "Hit"]);
+}
+
+#[tokio::test]
+async fn c10_c11_headers_that_may_not_be_touched_on_viewer_request() {
+    let lines = r#"if wish == "host": request["headers"]["host"] = header("other.test", "Host")
+    if wish == "via": request["headers"]["via"] = header("1.1 me", "Via")
+    if wish == "connection": request["headers"]["connection"] = header("close", "Connection")
+    if wish == "edge": request["headers"]["x-edge-foo"] = header("1", "X-Edge-Foo")
+    if wish == "country": request["headers"]["cloudfront-viewer-country"] = header("KR", "CloudFront-Viewer-Country")"#;
+    let invalid = "LambdaValidationError";
+    let expected = [
+        ("host", INVALID, invalid, READ_ONLY),
+        ("via", INVALID, invalid, READ_ONLY),
+        ("connection", INVALID, invalid, DISALLOWED),
+        ("edge", INVALID, invalid, DISALLOWED),
+        ("country", INVALID, invalid, DISALLOWED),
+    ];
+    refused(node("viewer_request", lines).await, &expected).await;
+}
+
+#[tokio::test]
+async fn c11_headers_that_may_not_be_touched_on_origin_request_and_the_log_names_them() {
+    let lines = r#"if wish == "connection": request["headers"]["connection"] = header("close", "Connection")
+    if wish == "via": request["headers"].pop("via")
+    if wish == "condition": request["headers"]["if-none-match"] = header("1", "If-None-Match")
+    if wish == "length": return {"status": "200", "headers": {"content-length": header("1", "Content-Length")}}"#;
+    let edge = node("origin_request", lines).await;
+    for (wish, sentence) in
+        [("connection", DISALLOWED), ("via", READ_ONLY), ("condition", READ_ONLY), ("length", READ_ONLY)]
+    {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.sentence()), (502, sentence), "{wish}");
+    }
+    let id = edge.get("/connection").await.header("x-amz-cf-id").unwrap().to_owned();
+    let log = edge.stop_and_read("functions.log").await;
+    let line = format!(
+        "({id}) ERROR Validation error: Lambda function result failed validation, the function tried to add a blacklisted header in headers, headerName : connection."
+    );
+    assert!(log.contains(&line), "{log}");
+    assert!(log.contains("the function tried to delete read-only header, headerName : Via."), "{log}");
+}
+
+#[tokio::test]
+async fn c10_origin_request_may_set_the_host() {
+    let lines = r#"request["headers"]["host"] = header("other.test", "Host")"#;
+    let edge = node("origin_request", lines).await;
+    edge.get("/x").await;
+    assert_eq!(edge.asked("app")[0].header("host"), Some("other.test"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c12_what_functions_never_see_is_in_none_of_the_four_events() {
+    let behavior = "origin_request_policy = \"AllViewer\"\ncache_policy = \"CachingDisabled\"\nviewer_request = { lambda = \"q\" }\n\
+                    origin_request = { lambda = \"q\" }\norigin_response = { lambda = \"r\" }\nviewer_response = { lambda = \"r\" }";
+    let hidden = r#"hidden = {"connection", "x-forwarded-proto", "x-edge-foo", "x-cache", "x-amz-cf-id", "keep-alive", "expect"}
+    if hidden & set(request["headers"]) or hidden & set(cf.get("response", {"headers": {}})["headers"]): raise Exception(str(event))
+    return cf.get("response", request)"#;
+    let edge = Edge::before(behavior, |asked| Reply::ok(asked.target).with("x-cache", "1").with("x-edge-foo", "1"))
+        .python("q", &python(hidden), "timeout_s = 20")
+        .python("r", &python(hidden), "timeout_s = 20")
+        .start()
+        .await;
+    let headers =
+        [("Connection", "keep-alive"), ("X-Forwarded-Proto", "https"), ("X-Edge-Foo", "1"), ("Keep-Alive", "1")];
+    let answer = edge.get_with("/x", &headers).await;
+    assert_eq!((answer.status, answer.text()), (200, "/x"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c13_each_line_of_a_header_is_an_entry_in_and_out() {
+    let lines = r#"lines = request["headers"]["cookie"]
+    return {"status": "200", "body": "|".join(line["key"] + "=" + line["value"] for line in lines),
+        "headers": {"set-cookie": [{"key": "Set-Cookie", "value": "a=1"}, {"key": "Set-Cookie", "value": "b=2; Path=/"}]}}"#;
+    let edge = node("viewer_request", lines).await;
+    let answer = edge.get_with("/x", &[("Cookie", "a=1; b=%7E"), ("Cookie", "c=3")]).await;
+    assert_eq!(answer.text(), "Cookie=a=1; b=%7E|Cookie=c=3");
+    assert_eq!(answer.all("set-cookie"), ["a=1", "b=2; Path=/"]);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c14_c15_c16_results_that_are_none_have_their_own_sentences() {
+    let lines = r#"if wish == "string": request["headers"]["x-a"] = "text"
+    if wish == "number": request["headers"]["x-a"] = [{"key": "X-A", "value": 1}]
+    if wish == "null": return None
+    if wish == "list": return [request]
+    if wish == "large": return {"status": "200", "body": "x" * 41 * 1024}
+    if wish == "object": return {"status": "200", "body": {"a": 1}}"#;
+    let invalid = "LambdaValidationError";
+    let expected = [
+        ("string", INVALID, invalid, NOT_AN_ARRAY),
+        ("number", INVALID, invalid, NOT_AN_ARRAY),
+        ("null", INVALID, invalid, NOT_AN_OBJECT),
+        ("list", INVALID, invalid, NOT_AN_OBJECT),
+        ("large", INVALID, invalid, BODY),
+        ("object", INVALID, invalid, BODY),
+    ];
+    refused(node("viewer_request", lines).await, &expected).await;
+}
+
+#[tokio::test]
+async fn c16_statuses_are_200_to_599_as_text_or_number() {
+    let lines = r#"if wish == "204-body": return {"status": "204", "body": "x"}
+    if wish.isdigit(): return {"status": wish}
+    if wish.startswith("n"): return {"status": int(wish[1:])}"#;
+    for event in ["viewer_request", "origin_request"] {
+        let edge = node(event, lines).await;
+        for (path, status) in
+            [("199", 502), ("600", 502), ("n600", 502), ("204-body", 502), ("204", 204), ("n200", 200), ("599", 599)]
+        {
+            let answer = edge.get(&format!("/{path}")).await;
+            assert_eq!(answer.status, status, "{event} {path}");
+        }
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn c15_an_origin_events_answer_has_at_most_a_megabyte() {
+    let lines = r#"if wish.isdigit(): return {"status": "200", "body": "x" * int(wish)}"#;
+    let edge = node("origin_request", lines).await;
+    let large = edge.get("/1100000").await;
+    assert_eq!((large.status, large.sentence()), (502, BODY));
+    let fits = edge.get("/1000000").await;
+    assert_eq!((fits.status, fits.body.len()), (200, 1_000_000));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn c20_uris_and_query_strings_that_cloudfront_refuses() {
+    let lines = r#"if wish == "space": request["querystring"] = "a b"
+    if wish == "fragment": request["querystring"] = "a#b"
+    if wish == "slash": request["uri"] = "no-slash"
+    if wish == "long": request["uri"] = "/" + "a" * 8000; request["querystring"] = "b" * 200"#;
+    for event in ["viewer_request", "origin_request"] {
+        let edge = node(event, lines).await;
+        for wish in ["space", "fragment", "slash", "long"] {
+            let answer = edge.get(&format!("/{wish}")).await;
+            assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{event} {wish}");
+        }
+        assert_eq!(edge.asked_times("app"), 0);
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why() {
+    for event in ["viewer_request", "origin_request", "origin_response", "viewer_response"] {
+        let behavior = format!("{event} = {{ lambda = \"l\" }}");
+        let edge = Edge::before(&behavior, |asked| Reply::ok(asked.target))
+            .python("l", &python("raise ValueError('boom')"), "timeout_s = 20")
+            .start()
+            .await;
+        let answer = edge.get("/x").await;
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (503, "LambdaExecutionError", EXECUTION),
+            "{event}"
+        );
+        let log = edge.stop_and_read("functions.log").await;
+        assert!(log.contains("[ERROR] ValueError: boom"), "{event}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served() {
+    let lines = r#"import threading
+    if wish == "hang": threading.Event().wait()"#;
+    for event in ["viewer_request", "origin_request"] {
+        let edge = Edge::before(&format!("{event} = {{ lambda = \"l\" }}"), |asked| Reply::ok(asked.target))
+            .python(
+                "l",
+                &python(&format!("wish = request[\"uri\"].strip(\"/\")\n    {lines}\n    return request")),
+                "timeout_s = 1\nconcurrency_max = 1",
+            )
+            .start()
+            .await;
+        let answer = edge.get("/hang").await;
+        assert_eq!(
+            (answer.status, answer.x_cache(), answer.sentence()),
+            (503, "LambdaExecutionError", EXECUTION),
+            "{event}"
+        );
+        assert_eq!(edge.get("/fine").await.text(), "/fine", "{event}");
+        let log = edge.stop_and_read("functions.log").await;
+        assert!(log.contains("Status: timeout"), "{log}");
+    }
+}
