@@ -38,4 +38,5 @@ examples! {
     url_rewriting: "url-rewriting",
     python_origin_hook: "python-origin-hook",
     origin_selection: "origin-selection",
+    webhooks: "webhooks",
 }
