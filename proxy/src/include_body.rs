@@ -8,10 +8,12 @@
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use bytes::{Bytes, BytesMut};
+use homefront_config::limits;
 use http::header;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
+use std::time::Instant;
 use tokio::io::AsyncWriteExt;
 
 /// What was read of a body, and what becomes of the rest.
@@ -59,17 +61,24 @@ pub(crate) async fn read(session: &mut Session, exchange: &mut Exchange, bytes_m
         return Ok(());
     }
     let mut start = std::mem::take(&mut included.start).try_into_mut().unwrap_or_else(|kept| BytesMut::from(&kept[..]));
+    let began = Instant::now();
     while start.len() <= bytes_max {
         let viewer = session.as_downstream_mut();
         if viewer.is_body_done() {
             included.rest = Rest::Nothing;
             break;
         }
-        match viewer.read_request_body().await {
-            Ok(Some(piece)) => start.extend_from_slice(&piece),
-            Ok(None) => {}
-            Err(error) => {
+        let left = limits::INCLUDED_BODY_TIME_MAX.saturating_sub(began.elapsed());
+        let piece = tokio::time::timeout(left.min(limits::INCLUDED_BODY_PAUSE_MAX), viewer.read_request_body()).await;
+        match piece {
+            Ok(Ok(Some(piece))) => start.extend_from_slice(&piece),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "a body that a function was to be shown broke off");
+                return Err(Failure::ViewerLeft);
+            }
+            Err(_) => {
+                tracing::debug!("a body that a function was to be shown did not come");
                 return Err(Failure::ViewerLeft);
             }
         }

@@ -288,3 +288,30 @@ async fn c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_reque
         assert!(log.contains("Status: timeout"), "{log}");
     }
 }
+
+#[tokio::test]
+async fn s6_1_a_failed_function_is_told_in_the_access_log_and_its_answer_is_not_kept() {
+    let lines = r#"if calls == 1: raise ValueError("boom")
+    if calls == 2: return None
+    return request"#;
+    for event in ["viewer_request", "origin_request"] {
+        let behavior = format!("{event} = {{ lambda = \"l\" }}");
+        let toml =
+            format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(&behavior));
+        let edge = Edge::with(toml)
+            .origin("app", |_| Reply::ok("origin"))
+            .python("l", &python(lines), "timeout_s = 20\nconcurrency_max = 1")
+            .start()
+            .await;
+        let expected = [(503, "LambdaExecutionError"), (502, "LambdaValidationError"), (200, "Miss")];
+        for (status, result) in expected {
+            let answer = edge.get("/x").await;
+            assert_eq!((answer.status, answer.x_cache()), (status, result), "{event}");
+        }
+        let log = edge.stop_and_read("access.log").await;
+        for (line, (_, result)) in log.lines().skip(2).zip(expected) {
+            let fields: Vec<_> = line.split('\t').collect();
+            assert_eq!((fields[13], fields[22], fields[28]), (result, result, result), "{event}");
+        }
+    }
+}
