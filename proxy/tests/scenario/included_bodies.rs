@@ -384,3 +384,26 @@ async fn a_slow_body_reaches_the_origin_piece_by_piece_after_its_start() {
     assert!(answer.text() == format!("{start}{rest}{rest}"));
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn s3_an_answer_to_a_body_that_is_larger_than_what_the_function_saw_arrives() {
+    for event in ["viewer_request", "origin_request"] {
+        let edge = on(event).await;
+        let body = body_of(1_500 * KB);
+        let answer = post(&edge, Framing::Http2, "/x?answer", &body).await;
+        assert_eq!((answer.status, answer.x_cache()), (200, "LambdaGeneratedResponse"), "{event}: h2");
+        let request = request_of("POST", "/x?answer", &[], &body);
+        let (mut read, mut write) = TcpStream::connect(edge.address).await.unwrap().into_split();
+        let sending = async move { write.write_all(request.as_bytes()).await };
+        let reading = async move {
+            let mut answer = vec![0; 12];
+            read.read_exact(&mut answer).await.map(|_| answer)
+        };
+        // Whether the rest is taken is the node's business.
+        let (_, answer) = tokio::time::timeout(crate::harness::PATIENCE, async { tokio::join!(sending, reading) })
+            .await
+            .expect("an answer");
+        assert_eq!(String::from_utf8(answer.unwrap()).unwrap(), "HTTP/1.1 200", "{event}");
+        edge.stop().await;
+    }
+}
