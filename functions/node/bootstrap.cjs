@@ -95,6 +95,8 @@
   const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
   const { request: httpRequest } = http;
 
+  const ignore = () => {};
+
   const ask = (method, what, headers, body) =>
     new Promise((resolve, reject) => {
       const options = { host, port, method, path: `/2018-06-01/runtime/${what}`, headers, agent };
@@ -105,12 +107,24 @@
         response.on("end", () => {
           const text = Buffer.concat(pieces).toString();
           if (response.statusCode < 300) return resolve({ headers: response.headers, text });
-          // Too large is the caller's to know, and it does; anything else means that the two do not understand each other.
-          if (response.statusCode === 413) return resolve({ headers: response.headers, text });
+          if (response.statusCode === 413) {
+            // Too large is the caller's to know, and it does; the rest need not be sent. Anything else means that the two do not
+            // understand each other.
+            request.destroy();
+            return resolve({ headers: response.headers, text });
+          }
           reject(new Error(`${method} ${what}: ${response.statusCode} ${text.trim()}`));
         });
       });
-      request.on("error", reject);
+      // Between two requests nobody else listens; what became of a connection, the next request learns.
+      request.on("socket", (socket) => {
+        if (!socket.listeners("error").includes(ignore)) socket.on("error", ignore);
+      });
+      request.on("error", (error) => {
+        // A connection that was kept may be closed by the time it is used again: the node closes it when it refuses an answer.
+        if (request.reusedSocket && method === "GET") resolve(ask(method, what, headers, body));
+        else reject(error);
+      });
       request.end(body);
     });
 

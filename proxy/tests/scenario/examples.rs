@@ -37,6 +37,7 @@ examples! {
     header_rewriting: "header-rewriting",
     url_rewriting: "url-rewriting",
     python_origin_hook: "python-origin-hook",
+    node_origin_hook: "node-origin-hook",
     origin_selection: "origin-selection",
     webhooks: "webhooks",
 }

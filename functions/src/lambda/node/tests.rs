@@ -397,7 +397,7 @@ async fn a_result_beyond_lambdas_limit_is_an_error_and_the_environment_lives_on(
     let largest = fixture.result(json!(LAMBDA_PAYLOAD_BYTES_MAX - 2)).await;
     fixture.pool.settle().await;
     assert_eq!(largest.as_str().unwrap().len(), LAMBDA_PAYLOAD_BYTES_MAX - 2);
-    assert_eq!(fixture.result(json!(0)).await, before);
+    assert_eq!(fixture.result(json!(0)).await, before, "{}", fixture.log().join("\n"));
     fixture.stop().await;
 }
 
