@@ -23,6 +23,7 @@ mod https_origins;
 mod included_bodies;
 mod invoking;
 mod lambda_conformance;
+mod lambda_examples;
 mod lambda_origins;
 mod origin_failure;
 mod origin_functions;
