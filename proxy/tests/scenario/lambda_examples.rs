@@ -1,9 +1,7 @@
 //! The examples of Lambda@Edge functions that talk to somebody: a table in DynamoDB, an origin with images, an issuer of tokens.
 
 use crate::harness::binary::{Binary, command, run};
-use crate::harness::client::{Answer, Connection, get_of};
-use crate::harness::origin::{Origin, Reply};
-use crate::harness::{PATIENCE, repository};
+use crate::harness::{Answer, Connection, Origin, PATIENCE, Reply, get_of, repository};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -117,7 +115,7 @@ async fn images_are_resized_with_pillow_and_kept_for_each_width() {
     assert_eq!(size(&narrow.body), (320, 213));
     assert_eq!(narrow.header("etag"), None);
     let again = get(address, "/photos/hills.png?width=300", &[]).await;
-    assert_eq!((again.header("x-cache"), again.body), (Some("Hit from cloudfront"), narrow.body));
+    assert_eq!((again.header("x-cache"), &again.body), (Some("Hit from cloudfront"), &narrow.body));
     for unchanged in ["/photos/hills.png", "/photos/hills.png?width=1000", "/photos/hills.png?width=no"] {
         let answer = get(address, unchanged, &[]).await;
         assert_eq!((answer.header("etag"), &answer.body), (Some("\"original\""), &original), "{unchanged}");
@@ -145,7 +143,7 @@ async fn viewers_sign_in_at_an_openid_connect_issuer() {
     replace(&config, "http://127.0.0.1:9400", &issuer);
     replace(&config, "127.0.0.1:8080", &address.to_string());
 
-    let (to_issuer, login) = redirect(&get(address, "/?from=mail", &[]).await);
+    let (to_issuer, login) = redirect(&get(address, "/index.html?from=mail", &[]).await);
     assert!(to_issuer.starts_with(&format!("{issuer}/authorize?response_type=code&")), "{to_issuer}");
     let issuer_address = issuer.strip_prefix("http://").unwrap().parse().unwrap();
     let (back, _) = redirect(&get(issuer_address, to_issuer.strip_prefix(&issuer).unwrap(), &[]).await);
@@ -153,7 +151,7 @@ async fn viewers_sign_in_at_an_openid_connect_issuer() {
 
     assert_eq!(get(address, callback, &[]).await.status, 401, "another viewer has no use for the code");
     let (page, session) = redirect(&get(address, callback, &[("Cookie", &login)]).await);
-    assert_eq!(page, "/?from=mail");
+    assert_eq!(page, "/index.html?from=mail");
     let member = get(address, &page, &[("Cookie", &session)]).await;
     assert_eq!((member.status, member.text()), (200, "<!doctype html><title>Members</title><p>For members.\n"));
 
