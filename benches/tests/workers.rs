@@ -42,3 +42,16 @@ fn replacement_and_latency_beside_loops_are_measured() {
     assert!(lines[2]["workers_killed"].as_u64().unwrap() > 0, "{}", lines[2]);
     assert!(lines[3]["p99_ratio"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn what_lambda_functions_add_their_starts_and_replacements_are_measured() {
+    let arguments = ["--seconds", "0.2", "--rounds", "1", "--connections", "4", "--starts", "1"];
+    let lines = lines(env!("CARGO_BIN_EXE_environments"), &arguments);
+    let starts: Vec<_> = lines.iter().filter(|line| !line["cold_start_ms"].is_null()).collect();
+    assert!(
+        starts.len() >= 2 && starts.iter().all(|line| line["after_a_crash_ms"][0].as_f64().unwrap() > 0.0),
+        "{lines:?}"
+    );
+    let measured = lines.iter().filter(|line| line["case"] == "python3" && line["errors"] == 0);
+    assert_eq!(measured.count(), 2, "alone and together");
+}

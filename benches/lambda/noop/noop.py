@@ -1,5 +1,10 @@
-"""Origin request: changes nothing."""
+"""Origin request: changes nothing, and ends when it is told to."""
+
+import os
 
 
 def handler(event, context):
-    return event["Records"][0]["cf"]["request"]
+    request = event["Records"][0]["cf"]["request"]
+    if request["querystring"] == "crash":
+        os._exit(1)
+    return request

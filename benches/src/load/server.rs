@@ -75,11 +75,16 @@ pub(super) fn spawn(mut program: Command, on: &[usize]) -> io::Result<Child> {
 pub fn homefront(binary: &Path, site: &Site) -> io::Result<Server> {
     let folder = tempfile::tempdir()?;
     write_site(folder.path(), &site.body)?;
+    serve(binary, folder, &homefront_config(site), &site.cores)
+}
+
+/// Starts a Homefront node with a configuration of one's own. What it names is in `folder`, which goes with the server.
+pub fn serve(binary: &Path, folder: tempfile::TempDir, toml: &str, on: &[usize]) -> io::Result<Server> {
     let config = folder.path().join("homefront.toml");
-    fs::write(&config, homefront_config(site))?;
+    fs::write(&config, toml)?;
     let mut command = Command::new(binary);
     command.args([Path::new("serve"), &config]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let child = spawn(command, &site.cores).map_err(|error| named(&binary.display().to_string(), &error))?;
+    let child = spawn(command, on).map_err(|error| named(&binary.display().to_string(), &error))?;
     let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), _folder: folder };
     let stdout = server.child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
     let mut line = String::new();
