@@ -117,11 +117,11 @@ pub fn read_only_names(event: Event) -> &'static [&'static str] {
     }
 }
 
-/// Whether `name` is a token of RFC 9110 §5.6.2, or such a token with bytes beyond ASCII, which CloudFront lets through.
+/// Whether `name` is a token of RFC 9110 §5.6.2. CloudFront lets bytes beyond ASCII through as well, HTTP libraries do not.
 pub fn header_name_valid(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
     !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte) || *byte >= 0x80)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// Whether `value` has no control character except the tab: what keeps a value from becoming a second header line.
@@ -191,8 +191,7 @@ mod tests {
     #[test]
     fn header_names_are_tokens() {
         assert!(header_name_valid("x-a_b.c~1"));
-        assert!(header_name_valid("t\u{e8}st"));
-        for name in ["", "a b", "a:", "a\r\nb", "a\"", "(a)"] {
+        for name in ["", "t\u{e8}st", "a b", "a:", "a\r\nb", "a\"", "(a)"] {
             assert!(!header_name_valid(name), "{name:?}");
         }
     }

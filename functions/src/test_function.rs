@@ -89,6 +89,9 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
             result.error_message = format!("{COULD_NOT_RUN}{text}");
         }
         Some(invalid) => result.failure = Some(invalid.into_failure(&name)),
+        None if result.function_output.is_empty() => {
+            result.error_message = "What the function returned cannot be written as JSON: is there a cycle in it?".to_owned();
+        }
         None => {}
     }
     Ok(result)

@@ -14,7 +14,7 @@ use homefront_config::association::ViewerCode;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
 use homefront_functions::{EventContext, FailureKind, OriginEdit, ResponseEdit, Verdict, rules};
-use http::header;
+use http::{StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
@@ -135,10 +135,21 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
     let framing = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
     edit.headers.retain(|line| framing.iter().all(|name| !line.name.eq_ignore_ascii_case(name.as_str())));
     head::edit_response(response, &edit)?;
+    if edit.status.is_some_and(without_body) {
+        // It had one while it was something else. A length of it would promise bytes that never come (RFC 9110 §8.6).
+        response.remove_header(&header::TRANSFER_ENCODING);
+        response.remove_header(&header::CONTENT_LENGTH);
+        return Ok(Some(Bytes::new()));
+    }
     if let Some(body) = &edit.body {
         set_length(response, body.len())?;
     }
     Ok(edit.body)
+}
+
+/// 204 and 304.
+fn without_body(status: u16) -> bool {
+    [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].iter().any(|bodiless| bodiless.as_u16() == status)
 }
 
 /// The framing of a body that is known whole.

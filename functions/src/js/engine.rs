@@ -36,6 +36,19 @@ pub struct FunctionId(pub(crate) u32);
 pub struct Proof {
     /// It changes built-ins on purpose.
     pub modifies_built_ins: bool,
+    /// Its top level throws, which it does in each call before there is a handler.
+    pub throws: bool,
+}
+
+impl Proof {
+    /// As a frame has it.
+    pub(super) fn bits(self) -> u8 {
+        u8::from(self.modifies_built_ins) | u8::from(self.throws) << 1
+    }
+
+    pub(super) fn of_bits(bits: u8) -> Self {
+        Self { modifies_built_ins: bits & 1 != 0, throws: bits & 2 != 0 }
+    }
 }
 
 /// Why a function cannot be loaded. On CloudFront every request of such a function is throttled (503).
@@ -151,6 +164,8 @@ struct Loaded {
     spent: u8,
     /// How often a frozen built-in seemed to be in the way and was not.
     vain_retries: u8,
+    /// [`Proof::throws`]
+    throws: bool,
 }
 
 /// How a function gets a clean state for each call.
@@ -232,7 +247,7 @@ impl Engine {
 
     /// What loading a function found out.
     pub fn proof(&self, id: FunctionId) -> Proof {
-        Proof { modifies_built_ins: self.modifies_built_ins(id) }
+        Proof { modifies_built_ins: self.modifies_built_ins(id), throws: self.functions[id.0 as usize].throws }
     }
 
     /// Compiles newer code in place of a function's. On an error the function is what it was.
@@ -298,6 +313,15 @@ impl Engine {
     /// Frees what calls left behind and prepares what they used up. For the time between calls: it takes about a tenth
     /// of a millisecond a function.
     pub fn collect_garbage(&mut self) {
+        self.tidy(OPEN_CONTEXTS_READY);
+    }
+
+    /// The same while calls wait: a function that changes built-ins gets one context back, not all.
+    pub fn collect_garbage_in_a_hurry(&mut self) {
+        self.tidy(1);
+    }
+
+    fn tidy(&mut self, open_contexts: usize) {
         for (id, function) in self.functions.iter_mut().enumerate() {
             if function.spent >= SPENT_MAX {
                 function.spent = 0;
@@ -309,7 +333,7 @@ impl Engine {
                     function.shared = shared_of(function.edition, only_for, &mut self.shared);
                 }
             }
-            function.prepare(&mut self.shared[function.shared]);
+            function.prepare(&mut self.shared[function.shared], open_contexts);
         }
         boa_gc::force_collect();
     }
@@ -356,7 +380,7 @@ impl Loaded {
         if !trial.has_handler {
             return Err(LoadError::of_source(realm::NO_HANDLER));
         }
-        let proof = Proof { modifies_built_ins: trial.modifies_built_ins };
+        let proof = Proof { modifies_built_ins: trial.modifies_built_ins, throws: trial.throws };
         Self::prepared(name, edition, wrapped, store, proof, shared)
     }
 
@@ -378,11 +402,12 @@ impl Loaded {
         all: &mut Vec<Shared>,
     ) -> Result<Self, LoadError> {
         let (contexts, shared) = (Contexts::of(proof), shared_of(edition, None, all));
-        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0 };
+        let throws = proof.throws;
+        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0, throws };
         if let Contexts::Frozen(_) = loaded.contexts {
             loaded.compile(&mut all[shared])?;
         }
-        loaded.prepare(&mut all[shared]);
+        loaded.prepare(&mut all[shared], OPEN_CONTEXTS_READY);
         Ok(loaded)
     }
 
@@ -402,13 +427,13 @@ impl Loaded {
         opened.expect("it was compiled when it was loaded")
     }
 
-    /// Prepares the contexts of coming calls.
-    fn prepare(&mut self, shared: &mut Shared) {
+    /// Prepares the contexts of coming calls; of one that changes built-ins at most so many more.
+    fn prepare(&mut self, shared: &mut Shared, open_contexts: usize) {
         match &self.contexts {
             Contexts::Frozen(Some(compiled)) if compiled.number == shared.number => {}
             Contexts::Frozen(_) => self.compile(shared).expect("it was compiled when it was loaded"),
             Contexts::Open(ready) => {
-                let wanted = OPEN_CONTEXTS_READY.saturating_sub(ready.len());
+                let wanted = OPEN_CONTEXTS_READY.saturating_sub(ready.len()).min(open_contexts);
                 let fresh: Vec<_> = (0..wanted).map(|_| self.open()).collect();
                 if let Contexts::Open(ready) = &mut self.contexts {
                     ready.extend(fresh);
@@ -426,7 +451,7 @@ impl Loaded {
         if let Contexts::Open(_) = self.contexts {
             return self.call_open(call, inspect);
         }
-        self.prepare(shared);
+        self.prepare(shared, OPEN_CONTEXTS_READY);
         let (Contexts::Frozen(Some(compiled)), Some(realm)) = (&self.contexts, &mut shared.realm) else {
             unreachable!("it was prepared")
         };

@@ -36,7 +36,25 @@ pub(super) fn stringify(value: &JsValue, context: &mut Context) -> Option<String
     let json = context.intrinsics().objects().json();
     let stringify = json.get(js_string!("stringify"), context).ok()?.as_callable()?;
     let text = stringify.call(&JsValue::undefined(), std::slice::from_ref(value), context).ok()?;
-    Some(super::text::utf8(&text.as_string()?))
+    Some(without_lone_surrogates(super::text::utf8(&text.as_string()?)))
+}
+
+/// JSON as others read it: half a surrogate pair, which JavaScript writes as an escape, becomes U+FFFD, as it does in an answer.
+fn without_lone_surrogates(json: String) -> String {
+    if !json.contains("\\ud") {
+        return json;
+    }
+    let (mut out, mut rest) = (String::with_capacity(json.len()), json.as_str());
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let lone = rest.len() >= 6 && rest.starts_with("\\ud") && rest.as_bytes()[3] >= b'8';
+        let length = if lone { 6 } else { 2 };
+        out.push_str(if lone { "\u{fffd}" } else { &rest[..length] });
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// ES2023 25.5.1.1 InternalizeJSONProperty. Its depth is that of what was parsed, unless the reviver builds more.

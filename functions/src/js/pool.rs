@@ -230,6 +230,10 @@ impl From<Source> for PooledFunction {
 
 impl PooledFunction {
     /// Whether a worker has compiled it.
+    fn throws(&self) -> bool {
+        self.proof.get().is_some_and(|proof| proof.throws)
+    }
+
     fn is_proven(&self) -> bool {
         self.proof.get().is_some()
     }

@@ -69,6 +69,8 @@ pub(super) struct Trial {
     pub(super) modifies_built_ins: bool,
     /// Whether it has a handler, or threw before that was known.
     pub(super) has_handler: bool,
+    /// It threw.
+    pub(super) throws: bool,
 }
 
 /// What is said of a source without one.
@@ -234,13 +236,14 @@ impl Realm {
         self.host.source.replace(program.text.clone());
         self.host.store.replace(store);
         let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
-            return Trial { modifies_built_ins: true, has_handler: true };
+            return Trial { modifies_built_ins: true, has_handler: true, throws: false };
         };
         // What it throws it throws again in each call, and there it is reported.
         let handler = program.wrapper.call(&JsValue::undefined(), &program.modules, &mut self.context);
         let modifies_built_ins = before.changed(&mut self.context).unwrap_or(true);
         self.tidy();
-        Trial { modifies_built_ins, has_handler: handler.map_or(true, |handler| handler.is_callable()) }
+        let throws = handler.is_err();
+        Trial { modifies_built_ins, has_handler: handler.map_or(true, |handler| handler.is_callable()), throws }
     }
 
     /// Removes what a call left; `false` = it cannot be removed.

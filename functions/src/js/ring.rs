@@ -239,7 +239,12 @@ impl Turned {
         self.0.turned_cpu_us().store(cpu_us, Ordering::Relaxed);
     }
 
-    /// What it said last.
+    /// The worker tidies up between calls: what that takes is no call's.
+    pub fn away(&self) {
+        self.set(u64::MAX);
+    }
+
+    /// What it said last; more than it can have used while it is in no call.
     pub fn cpu(&self) -> Duration {
         Duration::from_micros(self.0.turned_cpu_us().load(Ordering::Relaxed))
     }

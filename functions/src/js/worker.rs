@@ -209,6 +209,11 @@ impl Worker {
         self.garbage.is_there()
     }
 
+    fn collect_in_a_hurry(&mut self) {
+        self.engine.collect_garbage_in_a_hurry();
+        self.garbage = Garbage::default();
+    }
+
     fn collect(&mut self) {
         self.engine.collect_garbage();
         self.garbage = Garbage::default();

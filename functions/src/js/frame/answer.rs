@@ -60,7 +60,7 @@ impl Answer {
                         put_option(out, number, |out, number| out.extend_from_slice(&number.to_le_bytes()));
                     }
                 });
-                out.push(u8::from(result.as_ref().is_ok_and(|proof| proof.modifies_built_ins)));
+                out.push(result.as_ref().map_or(0, |proof| proof.bits()));
                 put_findings(out, findings);
             }
             Self::Called(id, result) => {
@@ -90,7 +90,7 @@ impl Answer {
                     let (line, column) = (fields.option(Fields::u32)?, fields.option(Fields::u32)?);
                     Ok(LoadError { message, line, column })
                 })?;
-                let proof = Proof { modifies_built_ins: fields.u8()? == 1 };
+                let proof = Proof::of_bits(fields.u8()?);
                 Self::Loaded(function, error.map_or(Ok(proof), Err), take_findings(&mut fields)?)
             }
             CALLED => {

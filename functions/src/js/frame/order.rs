@@ -145,7 +145,7 @@ impl Order {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
             out.push(LOAD_PROVEN);
             out.extend_from_slice(&number.to_le_bytes());
-            out.push(u8::from(proof.modifies_built_ins));
+            out.push(proof.bits());
             put_source(out, load);
         })
     }
@@ -242,8 +242,8 @@ impl Decoder {
             STORE => Order::Store(fields.u32()?, take_store(&mut fields)?),
             LOAD => Order::Load(fields.u32()?, take_source(&mut fields)?),
             LOAD_PROVEN => {
-                let (number, modifies_built_ins) = (fields.u32()?, fields.u8()? == 1);
-                Order::LoadProven(number, take_source(&mut fields)?, Proof { modifies_built_ins })
+                let (number, proof) = (fields.u32()?, Proof::of_bits(fields.u8()?));
+                Order::LoadProven(number, take_source(&mut fields)?, proof)
             }
             CALL => Order::Call(Box::new(self.call(&mut fields)?)),
             TEST => Order::Test {

@@ -181,7 +181,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
         (any::<u32>(), option::of(error), any::<bool>(), vec(finding(), 0..4)).prop_map(
             |(number, error, modifies_built_ins, findings)| {
-                Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins }), Err), findings)
+                Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins, throws: !modifies_built_ins }), Err), findings)
             }
         ),
         (any::<u64>(), outcome(), vec(".{0,20}", 0..4), option::of(".{0,20}"), any::<u64>()).prop_map(
@@ -281,8 +281,8 @@ fn a_function_and_its_store_arrive_as_they_were_sent() {
         store: Some(7),
     };
     assert_eq!(order(|out| Order::put_load(out, 3, &load)), Ok(Order::Load(3, load.clone())));
-    for modifies_built_ins in [true, false] {
-        let proof = Proof { modifies_built_ins };
+    for (modifies_built_ins, throws) in [(true, false), (false, true), (true, true), (false, false)] {
+        let proof = Proof { modifies_built_ins, throws };
         let sent = Ok(Order::LoadProven(3, load.clone(), proof));
         assert_eq!(order(|out| Order::put_load_proven(out, 3, &load, proof)), sent);
     }
@@ -438,7 +438,7 @@ fn findings_beyond_their_bounds_are_not_taken() {
         |sentence: &str| Finding { line: 1, column: 1, what: Rejected::Class, sentence: Some(sentence.to_owned()) };
     let taken = |findings: Vec<Finding>| {
         let mut out = Vec::new();
-        Answer::Loaded(1, Ok(Proof { modifies_built_ins: false }), findings).put(&mut out);
+        Answer::Loaded(1, Ok(Proof { modifies_built_ins: false, throws: false }), findings).put(&mut out);
         Answer::take(&only_frame(&out))
     };
     assert!(taken(vec![finding("a"); FUNCTION_FINDINGS_MAX]).is_ok());

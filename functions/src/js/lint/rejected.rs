@@ -89,6 +89,8 @@ rejected! {
     /// `1_000` in runtime 1.0
     NumericSeparator: Rejects, "numeric separators in runtime 1.0",
         "write the number without _, or set runtime = \"cloudfront-js-2.0\"";
+    /// `using a = b`, `await using a = b`
+    Using: Stops, "using", "use const, and release what there is to release in finally";
     /// `f(await x)`
     AwaitInArguments: Rejects, "await in the arguments of a call", "await first: const value = await x; f(value);";
     /// `async () => {}`

@@ -264,6 +264,14 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_lexical_declaration(&mut self, node: &'ast LexicalDeclaration) -> Flow {
+        if let LexicalDeclaration::Using(list) | LexicalDeclaration::AwaitUsing(list) = node {
+            if let Some(first) = list.as_ref().first() {
+                let name = start_of(first.binding());
+                let at = self.tokens.last_before(name, "using").map_or(name, |token| token.at);
+                self.note(at, Rejected::Using, Some(unsupported("using")));
+            }
+            return node.visit_with(self);
+        }
         let (what, word) = if node.is_const() { (Rejected::Const, "const") } else { (Rejected::Let, "let") };
         if let Some(first) = node.variable_list().as_ref().first() {
             self.modern_before(start_of(first.binding()), what, word);

@@ -116,6 +116,7 @@ impl<'a> Calls<'a> {
                 let time = if worker.has_garbage() { IDLE } else { LONELY };
                 if !self.orders.wait(time) {
                     if worker.has_garbage() {
+                        self.turned.away();
                         worker.collect();
                     }
                     if hung_up(self.socket)? {
@@ -152,7 +153,8 @@ impl<'a> Calls<'a> {
             self.last_call = began.elapsed();
             if worker.collection_is_due() {
                 self.announce()?;
-                worker.collect();
+                self.turned.away();
+                worker.collect_in_a_hurry();
             }
         }
         Ok(())
