@@ -120,8 +120,7 @@ pub fn read_only_names(event: Event) -> &'static [&'static str] {
 /// Whether `name` is a token of RFC 9110 §5.6.2. CloudFront lets bytes beyond ASCII through as well, HTTP libraries do not.
 pub fn header_name_valid(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
-    !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// Whether `value` has no control character except the tab: what keeps a value from becoming a second header line.

@@ -136,9 +136,8 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
     edit.headers.retain(|line| framing.iter().all(|name| !line.name.eq_ignore_ascii_case(name.as_str())));
     head::edit_response(response, &edit)?;
     if edit.status.is_some_and(without_body) {
-        // It had one while it was something else. A length of it would promise bytes that never come (RFC 9110 §8.6).
-        response.remove_header(&header::TRANSFER_ENCODING);
-        response.remove_header(&header::CONTENT_LENGTH);
+        // It had one while it was something else.
+        set_length(response, 0)?;
         return Ok(Some(Bytes::new()));
     }
     if let Some(body) = &edit.body {
@@ -152,8 +151,13 @@ fn without_body(status: u16) -> bool {
     [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].iter().any(|bodiless| bodiless.as_u16() == status)
 }
 
-/// The framing of a body that is known whole.
+/// The framing of a body that is known whole. Where there can be none, a length would promise bytes that never come (RFC 9110
+/// §8.6).
 pub(crate) fn set_length(response: &mut ResponseHeader, bytes: usize) -> Result<(), Failure> {
     response.remove_header(&header::TRANSFER_ENCODING);
+    if without_body(response.status.as_u16()) {
+        response.remove_header(&header::CONTENT_LENGTH);
+        return Ok(());
+    }
     response.set_content_length(bytes).map_err(|error| Failure::Internal(error.to_string()))
 }

@@ -109,3 +109,17 @@ fn wrong_events_are_refused_with_their_path() {
     ];
     insta::assert_snapshot!("wrong_events", errors.join("\n"));
 }
+
+#[test]
+fn half_a_surrogate_pair_is_shown_as_it_is_served() {
+    let code = r"function handler(e) { return {statusCode: 200, body: 'a\ud800b\\ud800\ud83d\ude00'}; }";
+    let result = run(code, REQUEST);
+    assert!(result.function_output.contains("a\u{fffd}b\\\\ud800\u{1f600}"), "{}", result.function_output);
+}
+
+#[test]
+fn a_result_with_a_cycle_is_told() {
+    let result = run("function handler(e) { e.request.self = e.request; return e.request; }", REQUEST);
+    assert_eq!(result.function_output, "");
+    assert!(result.error_message.contains("cannot be written as JSON"), "{}", result.error_message);
+}

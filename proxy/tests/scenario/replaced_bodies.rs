@@ -1,6 +1,6 @@
 //! Bodies that edge code puts in place of others: after a hit, after a miss, after a response that had none.
 
-use crate::harness::{Edge, Reply, Running, get_of, request_of};
+use crate::harness::{Edge, Http2, Reply, Running, get_of, request_of};
 
 /// Answers `/204`, `/302`, `/empty`, `/chunked` as their names say, all else with `original`.
 fn origin(asked: &str) -> Reply {
@@ -132,6 +132,39 @@ async fn an_origin_response_function_can_take_the_body_away_and_leave_it() {
                 (200, "original", Some("'200'"))
             );
         }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_status_without_a_body_takes_the_body_away_over_both_versions_of_http() {
+    for status in [204, 304] {
+        let code =
+            format!("function handler(event) {{ event.response.statusCode = {status}; return event.response; }}");
+        let edge = viewer_response(&code).await;
+        for path in ["/x", "/chunked", "/empty"] {
+            for answer in twice(&edge, path).await {
+                assert_eq!((answer.status, answer.text()), (status, ""), "{path}");
+                assert_eq!(
+                    (answer.header("content-length"), answer.header("transfer-encoding")),
+                    (None, None),
+                    "{path}"
+                );
+            }
+        }
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_status_without_a_body_is_an_answer_over_h2_too() {
+    let edge =
+        viewer_response("function handler(event) { event.response.statusCode = 204; return event.response; }").await;
+    let viewer = Http2::over(tokio::net::TcpStream::connect(edge.address).await.unwrap()).await;
+    for _ in ["Miss", "Hit"] {
+        let request = http::Request::get("http://dtest123456789.cloudfront.net/x").body(()).unwrap();
+        let answer = viewer.send(request, &[]).await;
+        assert_eq!((answer.status, answer.text(), answer.header("content-length")), (204, "", None));
     }
     edge.stop().await;
 }

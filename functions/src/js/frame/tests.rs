@@ -181,7 +181,11 @@ fn answer() -> impl Strategy<Value = Answer> {
         any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
         (any::<u32>(), option::of(error), any::<bool>(), vec(finding(), 0..4)).prop_map(
             |(number, error, modifies_built_ins, findings)| {
-                Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins, throws: !modifies_built_ins }), Err), findings)
+                Answer::Loaded(
+                    number,
+                    error.map_or(Ok(Proof { modifies_built_ins, throws: !modifies_built_ins }), Err),
+                    findings,
+                )
             }
         ),
         (any::<u64>(), outcome(), vec(".{0,20}", 0..4), option::of(".{0,20}"), any::<u64>()).prop_map(

@@ -433,3 +433,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn using_is_refused_because_no_engine_here_runs_it() {
+    for code in ["¦using a = null;", "function f() { ¦using a = b; }", "async function f() { await ¦using a = b; }"]
+    {
+        assert_found(code, V2, Rejected::Using, Some("Token \"using\" not supported in this version"));
+    }
+    let found = lint("function handler(event) { using a = null; return event.request; }", V2);
+    assert!(found[0].is_fault(homefront_config::function::Fidelity::Relaxed), "{found:?}");
+}

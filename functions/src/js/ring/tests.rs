@@ -133,3 +133,12 @@ proptest! {
         prop_assert!(sent == got);
     }
 }
+
+#[test]
+fn what_a_worker_does_between_calls_counts_against_no_call() {
+    let (node, worker) = ends();
+    worker.turned.set(1_500);
+    assert_eq!(node.turned.cpu(), Duration::from_micros(1_500));
+    worker.turned.away();
+    assert_eq!(Duration::from_hours(1).saturating_sub(node.turned.cpu()), Duration::ZERO);
+}
