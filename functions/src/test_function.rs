@@ -90,8 +90,9 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
         }
         Some(invalid) => result.failure = Some(invalid.into_failure(&name)),
         None if result.function_output.is_empty() => {
-            result.error_message =
-                "What the function returned cannot be written as JSON: is there a cycle in it?".to_owned();
+            result
+                .error_message
+                .push_str("What the function returned cannot be written as JSON: is there a cycle in it?");
         }
         None => {}
     }
