@@ -9,6 +9,7 @@ use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{cpu, machine, origin};
 use homefront_benches::typical;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -108,7 +109,8 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
             let mine = added(&alone, case);
             (format!("{mine:.0}"), theirs.map_or(String::new(), |theirs| format!("{:.2}", mine / theirs)))
         };
-        text += &format!("| {} | {one:.0} | {mine} | {share} | {rate:.0} | {cpu:.0} | {busy:.2} |\n", of.runtime);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {} | {one:.0} | {mine} | {share} | {rate:.0} | {cpu:.0} | {busy:.2} |", of.runtime);
     }
     text += "\n| runtime | cold start, first request, ms: median (least to most) | after a crash, next request, ms |\n|---|---|---|\n";
     for runtime in &runtimes {
@@ -118,7 +120,7 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
         let replaced = replacements(&start(&all_cores)?, runtime, arguments.starts)?;
         let line = json!({ "runtime": runtime.name, "cold_start_ms": cold, "after_a_crash_ms": replaced });
         writeln!(lines, "{line}")?;
-        text += &format!("| {} | {} | {} |\n", runtime.name, spread(cold), spread(replaced));
+        let _ = writeln!(text, "| {} | {} | {} |", runtime.name, spread(cold), spread(replaced));
     }
     write!(io::stdout(), "{text}")?;
     Ok(alone.iter().chain(&together).flatten().map(|case| case.figures.errors).sum())
@@ -176,7 +178,8 @@ fn config(origin: SocketAddr, runtimes: &[Runtime]) -> String {
         origin.port()
     );
     for Runtime { path, .. } in runtimes {
-        toml += &format!(
+        let _ = write!(
+            toml,
             "[[distribution.behavior]]\npath_pattern = \"{path}\"\ntarget_origin = \"app\"\ncache_policy = \"CachingDisabled\"\n\
              origin_request_policy = \"AllViewer\"\norigin_request = {{ lambda = \"{}\" }}\n",
             &path[1..]
