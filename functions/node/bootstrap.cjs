@@ -5,7 +5,7 @@
 "use strict";
 (() => {
   const fs = require("node:fs");
-  const http = require("node:http");
+  const { connect } = require("node:net");
   const path = require("node:path");
   const { Writable } = require("node:stream");
   const { pathToFileURL } = require("node:url");
@@ -91,54 +91,142 @@
   // --- The Runtime API. ---
 
   const [host, port] = (env.AWS_LAMBDA_RUNTIME_API ?? "").split(":");
-  // One for the event that is waited for, one for a last word at the same time.
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
-  const { request: httpRequest } = http;
 
-  const ignore = () => {};
+  // A kept connection. Node's own HTTP client takes longer than most functions do. What waits for an answer keeps the process alive,
+  // what waits for a request does not: the event loop may empty while a function runs.
+  class Connection {
+    static idle = [];
 
-  const ask = (method, what, headers, body) =>
-    new Promise((resolve, reject) => {
-      const options = { host, port, method, path: `/2018-06-01/runtime/${what}`, headers, agent };
-      const request = httpRequest(options, (response) => {
-        const pieces = [];
-        response.on("data", (piece) => pieces.push(piece));
-        response.on("error", reject);
-        response.on("end", () => {
-          const text = Buffer.concat(pieces).toString();
-          if (response.statusCode < 300) return resolve({ headers: response.headers, text });
-          if (response.statusCode === 413) {
-            // Too large is the caller's to know, and it does; the rest need not be sent. Anything else means that the two do not
-            // understand each other.
-            request.destroy();
-            return resolve({ headers: response.headers, text });
-          }
-          reject(new Error(`${method} ${what}: ${response.statusCode} ${text.trim()}`));
-        });
-      });
-      // Between two requests nobody else listens; what became of a connection, the next request learns.
-      request.on("socket", (socket) => {
-        if (!socket.listeners("error").includes(ignore)) socket.on("error", ignore);
-      });
-      request.on("error", (error) => {
-        // A connection that was kept may be closed by the time it is used again: the node closes it when it refuses an answer.
-        if (request.reusedSocket && method === "GET") resolve(ask(method, what, headers, body));
-        else reject(error);
-      });
-      request.end(body);
-    });
+    constructor() {
+      this.questions = [];
+      this.pieces = [];
+      this.length = 0;
+      this.head = undefined;
+      this.isReused = false;
+      this.socket = connect(Number(port), host).setNoDelay(true);
+      this.socket.on("data", (piece) => this.receive(piece));
+      this.socket.on("error", (error) => this.lose(error));
+      this.socket.on("close", () => this.lose(new Error("the connection was closed")));
+    }
+
+    send(...questions) {
+      this.questions.push(...questions);
+      this.socket.ref();
+      if (questions.every(({ body }) => typeof body === "string")) {
+        this.socket.write(questions.map(({ head, body }) => head + body).join(""));
+        return;
+      }
+      this.socket.cork();
+      for (const { head, body } of questions) {
+        this.socket.write(head);
+        this.socket.write(body);
+      }
+      this.socket.uncork();
+    }
+
+    receive(piece) {
+      this.pieces.push(piece);
+      this.length += piece.length;
+      while (this.questions.length > 0) {
+        this.head ??= this.readHead();
+        if (!this.head || this.length < this.head.end + this.head.length) return;
+        const bytes = this.joined();
+        const { status, headers, end, length } = this.head;
+        const rest = bytes.subarray(end + length);
+        this.pieces = rest.length > 0 ? [rest] : [];
+        this.length = rest.length;
+        this.head = undefined;
+        this.isReused = true;
+        const question = this.questions.shift();
+        if (status === 413 || headers.connection === "close") {
+          this.end();
+        } else if (this.questions.length === 0) {
+          this.socket.unref();
+          Connection.idle.push(this);
+        }
+        const text = bytes.toString("utf8", end, end + length);
+        // Too large is the caller's to know, and it does. Anything else means that the two do not understand each other.
+        if (status < 300 || status === 413) question.resolve({ headers, text });
+        else question.reject(new Error(`${question.what}: ${status} ${text.trim()}`));
+      }
+    }
+
+    joined() {
+      if (this.pieces.length > 1) this.pieces = [Buffer.concat(this.pieces)];
+      return this.pieces[0];
+    }
+
+    readHead() {
+      if (this.length === 0) return undefined;
+      const bytes = this.joined();
+      const end = bytes.indexOf("\r\n\r\n");
+      if (end < 0) return undefined;
+      const [first, ...lines] = bytes.latin1Slice(0, end).split("\r\n");
+      const headers = {};
+      for (const line of lines) {
+        const colon = line.indexOf(":");
+        headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+      }
+      return { status: Number(first.slice(9, 12)), headers, end: end + 4, length: Number(headers["content-length"] ?? 0) };
+    }
+
+    // No more comes of it; what it still owes is asked of another.
+    end() {
+      const owed = this.questions;
+      this.questions = [];
+      this.socket.destroy();
+      if (owed.length > 0) new Connection().send(...owed);
+    }
+
+    lose(error) {
+      const place = Connection.idle.indexOf(this);
+      if (place >= 0) Connection.idle.splice(place, 1);
+      // A connection that was kept may be closed by the time it is used again: the node closes it when it refuses an answer. An
+      // event may be asked for once more then, an answer not be posted.
+      const mayAskAgain = this.isReused || this.questions.some(({ isPost }) => isPost);
+      const [again, lost] = [[], []];
+      for (const question of this.questions) (mayAskAgain && !question.isPost ? again : lost).push(question);
+      this.questions = again;
+      this.end();
+      for (const question of lost) question.reject(error);
+    }
+  }
+
+  const question = (method, what, headers, body) => {
+    const head = `${method} /2018-06-01/runtime/${what} HTTP/1.1\r\nHost: ${host}:${port}\r\n${headers}\r\n`;
+    const asked = { head, body, what: `${method} ${what}`, isPost: method === "POST" };
+    const answer = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
+    return { asked, answer };
+  };
+
+  const send = (...questions) => (Connection.idle.pop() ?? new Connection()).send(...questions);
+
+  const askForNext = () => question("GET", "invocation/next", "", "");
 
   // Of the posts so far; a process that must end lets them arrive.
   let posted = Promise.resolve();
 
-  const post = (what, body, errorType) => {
-    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-    const headers = { "Content-Type": "application/json", "Content-Length": bytes.length };
+  // The next event, where it was asked for together with the post of the last answer: one way instead of two.
+  let coming;
+
+  const post = (what, body, errorType, alsoNext = false) => {
+    const length = Buffer.byteLength(body);
+    let headers = `Content-Type: application/json\r\nContent-Length: ${length}\r\n`;
     // A class's name may hold anything, a header may not.
-    if (/^[\w.]+$/.test(errorType ?? "")) headers["Lambda-Runtime-Function-Error-Type"] = errorType;
-    posted = ask("POST", what, headers, bytes).catch((error) => {
+    if (/^[\w.]+$/.test(errorType ?? "")) headers += `Lambda-Runtime-Function-Error-Type: ${errorType}\r\n`;
+    const { asked, answer } = question("POST", what, headers, body);
+    if (alsoNext && coming === undefined) {
+      const next = askForNext();
+      coming = next.answer;
+      // Whoever takes it learns of it.
+      coming.catch(() => {});
+      send(asked, next.asked);
+    } else {
+      send(asked);
+    }
+    posted = answer.catch((error) => {
       // The node refuses what is too large before it has read it, and has told the caller.
-      if (bytes.length < 6 * 1024 * 1024) throw error;
+      if (length < 6 * 1024 * 1024) throw error;
     });
     return posted;
   };
@@ -281,7 +369,14 @@
   // --- One event. ---
 
   const next = async () => {
-    const { headers, text } = await ask("GET", "invocation/next");
+    let answer = coming;
+    coming = undefined;
+    if (answer === undefined) {
+      const next = askForNext();
+      send(next.asked);
+      ({ answer } = next);
+    }
+    const { headers, text } = await answer;
     const id = headers["lambda-runtime-aws-request-id"];
     globalThis[REQUEST_ID] = id;
     const trace = headers["lambda-runtime-trace-id"];
@@ -294,7 +389,7 @@
   const succeed = (id, result) => {
     const body = result instanceof Raw ? result.bytes : serialise(result);
     inFlight = undefined;
-    return post(`invocation/${id}/response`, body);
+    return post(`invocation/${id}/response`, body, undefined, true);
   };
 
   const fail = (id, error) => {
