@@ -7,7 +7,9 @@ use homefront_benches::naive::{Naive, Returned};
 use homefront_benches::typical;
 use homefront_config::KeyValueStore;
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_config::limits::{FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES};
+use homefront_config::limits::{
+    FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX, FUNCTION_CPU_MS_BETWEEN_COLLECTIONS_MAX, FUNCTION_WORKER_STACK_BYTES,
+};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome, kvs};
 use homefront_functions::{EventContext, Request, Verdict};
 use serde_json::json;
@@ -163,14 +165,22 @@ fn call<'a>(context: &'a EventContext, request: &'a Request) -> Call<'a> {
     Call { event_type, context, request, response: None, now_ms, random_seed: 7 }
 }
 
+const SPENT_MAX: Duration = Duration::from_millis(FUNCTION_CPU_MS_BETWEEN_COLLECTIONS_MAX);
+
 fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Percentiles {
     let mut times = Vec::with_capacity(calls);
-    for number in 1..=calls {
+    let (mut left, mut spent) = (0, Duration::ZERO);
+    for _ in 1..=calls {
         let began = Instant::now();
         once();
-        times.push(began.elapsed());
-        if number % FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX as usize == 0 {
+        let time = began.elapsed();
+        times.push(time);
+        left += 1;
+        spent += time;
+        // As workers that have no idle moment do.
+        if left == FUNCTION_CALLS_BETWEEN_COLLECTIONS_MAX || spent >= SPENT_MAX {
             collect();
+            (left, spent) = (0, Duration::ZERO);
         }
     }
     times.sort_unstable();
