@@ -1,15 +1,16 @@
 //! The engine: loads functions and calls them, each call from a clean state.
 
+mod loaded;
+
 use super::fault::Fault;
 use super::kvs::Snapshot;
 use super::outcome::Decision;
-use super::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm};
-use super::source::{self, Wrapped};
-use super::{garbage, json, lint};
+use super::realm::Printed;
+use super::{garbage, json};
 use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
+use loaded::{Loaded, OPEN_CONTEXTS_READY, Shared};
 use std::sync::Arc;
 
 /// A function as it is loaded.
@@ -139,85 +140,6 @@ pub struct Engine {
     shared: Vec<Shared>,
 }
 
-/// A context with frozen built-ins for all functions of one edition: nothing of a call is left in it for the next, whichever
-/// function that is of.
-struct Shared {
-    edition: Edition,
-    /// Gone when a call left something behind, until the next is prepared.
-    realm: Option<Box<Realm>>,
-    /// Which it is: what was compiled in one runs in no other.
-    number: u64,
-    /// The function it is for, when that one used up too many.
-    only_for: Option<FunctionId>,
-}
-
-/// A function with the contexts it runs in.
-struct Loaded {
-    name: String,
-    edition: Edition,
-    wrapped: Wrapped,
-    store: Option<Arc<Snapshot>>,
-    contexts: Contexts,
-    /// Where [`Contexts::Frozen`] runs, a place in [`Engine::shared`].
-    shared: usize,
-    /// How many shared contexts it has used up.
-    spent: u8,
-    /// How often a frozen built-in seemed to be in the way and was not.
-    vain_retries: u8,
-    /// [`Proof::throws`]
-    throws: bool,
-}
-
-/// How a function gets a clean state for each call.
-enum Contexts {
-    /// Compiled in a shared context with frozen built-ins; `None` = in none yet.
-    Frozen(Option<Compiled>),
-    /// The function changes built-ins on purpose: each call uses up a context, prepared between calls.
-    Open(Vec<(Realm, Program)>),
-}
-
-struct Compiled {
-    program: Program,
-    /// [`Shared::number`]
-    number: u64,
-}
-
-impl Contexts {
-    /// None yet.
-    fn of(proof: Proof) -> Self {
-        if proof.modifies_built_ins { Self::Open(Vec::new()) } else { Self::Frozen(None) }
-    }
-}
-
-impl Shared {
-    fn new(edition: Edition, only_for: Option<FunctionId>) -> Self {
-        Self { edition, realm: None, number: 0, only_for }
-    }
-
-    /// The context, prepared if there is none.
-    fn realm(&mut self) -> Result<&mut Realm, LoadError> {
-        if self.realm.is_none() {
-            self.realm = Some(Box::new(Realm::new(self.edition, Protection::Frozen)?));
-        }
-        Ok(self.realm.as_mut().expect("it was prepared"))
-    }
-
-    /// It is thrown away.
-    fn spend(&mut self) {
-        self.realm = None;
-        self.number += 1;
-    }
-}
-
-/// After so many contexts that it used up a function gets one for itself: the others must not pay for it.
-const SPENT_MAX: u8 = 3;
-
-/// Contexts kept ready for a function that changes built-ins.
-const OPEN_CONTEXTS_READY: usize = 4;
-
-/// After so many retries in vain a refused write is taken for the function's own mistake.
-const VAIN_RETRIES_MAX: u8 = 3;
-
 impl Default for Engine {
     fn default() -> Self {
         Self::new()
@@ -269,7 +191,7 @@ impl Engine {
 
     /// Whether the function changes built-ins, which makes its calls several times as dear. The start-up log says so.
     pub fn modifies_built_ins(&self, id: FunctionId) -> bool {
-        matches!(self.functions[id.0 as usize].contexts, Contexts::Open(_))
+        self.functions[id.0 as usize].modifies_built_ins()
     }
 
     /// Calls a function.
@@ -280,7 +202,7 @@ impl Engine {
     /// Calls a function for which this thread has been at work since its CPU time was `started_us`.
     pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started_us: u64) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
-        let (result, printed) = function.call(&mut self.shared[function.shared], call, None);
+        let (result, printed) = function.call(&mut self.shared, call, None);
         let outcome = match result {
             Ok(Decision::Request(edit)) => Outcome::Request(Verdict::Continue(edit)),
             Ok(Decision::Respond(response)) => Outcome::Request(Verdict::Respond(response)),
@@ -305,7 +227,7 @@ impl Engine {
             returned = json::stringify(value, context);
         };
         let function = &mut self.functions[id.0 as usize];
-        let (result, Printed { logs, .. }) = function.call(&mut self.shared[function.shared], call, Some(&mut keep));
+        let (result, Printed { logs, .. }) = function.call(&mut self.shared, call, Some(&mut keep));
         let cpu_us = thread_cpu_us().saturating_sub(started_us);
         Examination { returned, fault: result.err(), logs, cpu_us }
     }
@@ -323,17 +245,7 @@ impl Engine {
 
     fn tidy(&mut self, open_contexts: usize) {
         for (id, function) in self.functions.iter_mut().enumerate() {
-            if function.spent >= SPENT_MAX {
-                function.spent = 0;
-                let only_for = Some(FunctionId(id as u32));
-                if self.shared[function.shared].only_for != only_for {
-                    if let Contexts::Frozen(compiled) = &mut function.contexts {
-                        *compiled = None;
-                    }
-                    function.shared = shared_of(function.edition, only_for, &mut self.shared);
-                }
-            }
-            function.prepare(&mut self.shared[function.shared], open_contexts);
+            function.tidy(FunctionId(id as u32), &mut self.shared, open_contexts);
         }
         boa_gc::force_collect();
     }
@@ -349,150 +261,6 @@ pub(crate) struct Examination {
     pub(crate) logs: Vec<String>,
     /// CPU time of this thread, microseconds.
     pub(crate) cpu_us: u64,
-}
-
-/// The shared context of an edition, or the one that a function has for itself.
-fn shared_of(edition: Edition, only_for: Option<FunctionId>, shared: &mut Vec<Shared>) -> usize {
-    let known = shared.iter().position(|shared| shared.edition == edition && shared.only_for == only_for);
-    known.unwrap_or_else(|| {
-        shared.push(Shared::new(edition, only_for));
-        shared.len() - 1
-    })
-}
-
-impl Loaded {
-    fn new(source: FunctionSource, shared: &mut Vec<Shared>) -> Result<Self, LoadError> {
-        let FunctionSource { name, runtime, fidelity, code, store } = source;
-        let edition = Edition { runtime, fidelity };
-        if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
-            let message =
-                format!("the function has {} bytes; CloudFront takes at most {FUNCTION_CODE_BYTES_MAX}", code.len());
-            return Err(LoadError::of_source(message));
-        }
-        if let Some(fault) = lint::lint(&code, runtime).iter().find(|finding| finding.is_fault(fidelity)) {
-            return Err(fault.error());
-        }
-        let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
-        let wrapped = source::wrap(code, runtime, &mut realm::bare_context(runtime).0)?;
-        let mut open = Realm::new(edition, Protection::Open)?;
-        let program = open.compile(&wrapped)?;
-        let trial = open.try_out(&program, store.clone());
-        if !trial.has_handler {
-            return Err(LoadError::of_source(realm::NO_HANDLER));
-        }
-        let proof = Proof { modifies_built_ins: trial.modifies_built_ins, throws: trial.throws };
-        Self::prepared(name, edition, wrapped, store, proof, shared)
-    }
-
-    /// A function whose source [`Loaded::new`] has taken before.
-    fn proven(source: FunctionSource, proof: Proof, shared: &mut Vec<Shared>) -> Result<Self, LoadError> {
-        let FunctionSource { name, runtime, fidelity, code, store } = source;
-        let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
-        let wrapped = source::wrap_proven(code, runtime)?;
-        Self::prepared(name, Edition { runtime, fidelity }, wrapped, store, proof, shared)
-    }
-
-    /// With the contexts of its first calls. An error: it does not compile.
-    fn prepared(
-        name: String,
-        edition: Edition,
-        wrapped: Wrapped,
-        store: Option<Arc<Snapshot>>,
-        proof: Proof,
-        all: &mut Vec<Shared>,
-    ) -> Result<Self, LoadError> {
-        let (contexts, shared) = (Contexts::of(proof), shared_of(edition, None, all));
-        let throws = proof.throws;
-        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0, throws };
-        if let Contexts::Frozen(_) = loaded.contexts {
-            loaded.compile(&mut all[shared])?;
-        }
-        loaded.prepare(&mut all[shared], OPEN_CONTEXTS_READY);
-        Ok(loaded)
-    }
-
-    /// Compiles it in the shared context that there is now.
-    fn compile(&mut self, shared: &mut Shared) -> Result<(), LoadError> {
-        let program = shared.realm()?.compile(&self.wrapped)?;
-        self.contexts = Contexts::Frozen(Some(Compiled { program, number: shared.number }));
-        Ok(())
-    }
-
-    /// A context for one call.
-    fn open(&self) -> (Realm, Program) {
-        let opened = Realm::new(self.edition, Protection::Open).and_then(|mut realm| {
-            let program = realm.compile(&self.wrapped)?;
-            Ok((realm, program))
-        });
-        opened.expect("it was compiled when it was loaded")
-    }
-
-    /// Prepares the contexts of coming calls; of one that changes built-ins at most so many more.
-    fn prepare(&mut self, shared: &mut Shared, open_contexts: usize) {
-        match &self.contexts {
-            Contexts::Frozen(Some(compiled)) if compiled.number == shared.number => {}
-            Contexts::Frozen(_) => self.compile(shared).expect("it was compiled when it was loaded"),
-            Contexts::Open(ready) => {
-                let wanted = OPEN_CONTEXTS_READY.saturating_sub(ready.len()).min(open_contexts);
-                let fresh: Vec<_> = (0..wanted).map(|_| self.open()).collect();
-                if let Contexts::Open(ready) = &mut self.contexts {
-                    ready.extend(fresh);
-                }
-            }
-        }
-    }
-
-    fn call(
-        &mut self,
-        shared: &mut Shared,
-        call: &Call<'_>,
-        mut inspect: Option<Inspect<'_>>,
-    ) -> (Result<Decision, Fault>, Printed) {
-        if let Contexts::Open(_) = self.contexts {
-            return self.call_open(call, inspect);
-        }
-        self.prepare(shared, OPEN_CONTEXTS_READY);
-        let (Contexts::Frozen(Some(compiled)), Some(realm)) = (&self.contexts, &mut shared.realm) else {
-            unreachable!("it was prepared")
-        };
-        let inspecting = inspect.as_mut().map(|inspect| &mut **inspect as Inspect<'_>);
-        let run = realm.run(&compiled.program, call, self.store.clone(), inspecting);
-        if run.afterwards == Afterwards::Spent {
-            self.spent = self.spent.saturating_add(1);
-            self.contexts = Contexts::Frozen(None);
-            shared.spend();
-        }
-        let refused = matches!(&run.result, Err(Fault::Execution { text, .. }) if is_refused_write(text));
-        if !refused || self.vain_retries >= VAIN_RETRIES_MAX {
-            return (run.result, run.printed);
-        }
-        // Perhaps it wrote to a built-in, which it may on CloudFront. A call has no effects but its result, so it is done
-        // again where that is possible.
-        let (result, printed) = self.call_open(call, inspect);
-        if result == run.result {
-            self.vain_retries += 1;
-        } else {
-            self.contexts = Contexts::Open(Vec::new());
-        }
-        (result, printed)
-    }
-
-    fn call_open(&mut self, call: &Call<'_>, inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Printed) {
-        let ready = match &mut self.contexts {
-            Contexts::Open(ready) => ready.pop(),
-            Contexts::Frozen(_) => None,
-        };
-        let (mut realm, program) = ready.unwrap_or_else(|| self.open());
-        let run = realm.run(&program, call, self.store.clone(), inspect);
-        (run.result, run.printed)
-    }
-}
-
-/// Whether an error is what a write to something frozen gives.
-fn is_refused_write(text: &str) -> bool {
-    ["Cannot assign to read-only property", "Cannot redefine property", "Cannot delete", "not extensible"]
-        .iter()
-        .any(|part| text.contains(part))
 }
 
 /// CPU time of this thread, microseconds. A system call: the kernel's fast clocks do not have it.
