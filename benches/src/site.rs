@@ -6,10 +6,11 @@ use homefront_functions::function_log::FunctionLog;
 use homefront_functions::js::functions::Functions;
 use homefront_functions::js::{Call, EventType, Outcome};
 use homefront_functions::process::Spawner;
-use homefront_functions::{EventContext, Verdict};
+use homefront_functions::{EventContext, Verdict, subcommand};
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,6 +20,21 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// What a bench waits for at the most.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The whole of a bench with function workers, which are the same program.
+pub fn run(measure: impl AsyncFnOnce() -> io::Result<()>) -> ExitCode {
+    if let Some(code) = subcommand::run() {
+        return code;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(measure())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// One function of a site.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! way, in turns. CPU time is that of this process, which plays the node, and of the workers together.
 
 use clap::Parser;
+use homefront_benches::load::report::spread;
 use homefront_benches::load::{cpu, machine};
 use homefront_benches::typical;
 use homefront_config::{Config, Function};
@@ -283,11 +284,6 @@ fn describe(case: Case, round: usize, figures: &Figures) -> Value {
     })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn print(all: &[Vec<Figures>]) -> io::Result<()> {
     let mut out = io::stdout();
     let crowd = |case: &Case| if case.crowd == Crowd::Many { "many" } else { "one" };
@@ -296,7 +292,7 @@ fn print(all: &[Vec<Figures>]) -> io::Result<()> {
         "| function | isolation | in flight | p50 µs | p99 µs | CPU µs/call | cores busy |\n|---|---|---|---|---|---|---|"
     )?;
     for (case, rounds) in CASES.iter().zip(all) {
-        let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
+        let of = |figure: fn(&Figures) -> f64| spread(rounds.iter().map(figure)).median;
         writeln!(
             out,
             "| {} | {} | {} | {:.1} | {:.1} | {:.2} | {:.2} |",
@@ -315,7 +311,7 @@ fn print(all: &[Vec<Figures>]) -> io::Result<()> {
     )?;
     for (pair, rounds) in CASES.chunks(2).zip(all.chunks(2)) {
         let of = |figure: fn(&Figures) -> f64| {
-            median(rounds[1].iter().zip(&rounds[0]).map(|(process, inline)| figure(process) - figure(inline)).collect())
+            spread(rounds[1].iter().zip(&rounds[0]).map(|(process, inline)| figure(process) - figure(inline))).median
         };
         let (latency, cpu) = (of(|f| f.p50_us), of(|f| f.cpu_us));
         writeln!(out, "| {} | {} | {latency:.1} | {cpu:.2} |", pair[0].function, crowd(&pair[0]))?;

@@ -3,6 +3,7 @@
 
 use clap::Parser;
 use homefront_benches::load::machine;
+use homefront_benches::load::report::spread;
 use homefront_benches::naive::{Naive, Returned};
 use homefront_benches::typical;
 use homefront_config::KeyValueStore;
@@ -239,11 +240,6 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     print(&all)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn print(all: &[[Vec<Percentiles>; 2]]) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(
@@ -251,14 +247,14 @@ fn print(all: &[[Vec<Percentiles>; 2]]) -> io::Result<()> {
         "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|"
     )?;
     for (case, [own, naive]) in CASES.iter().zip(all).filter(|(_, [own, _])| !own.is_empty()) {
-        let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| median(rounds.iter().map(figure).collect());
+        let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| spread(rounds.iter().map(figure)).median;
         let (p50, p99, p999) = (of(own, |p| p.p50), of(own, |p| p.p99), of(own, |p| p.p999));
         let tail = of(own, |p| p.p999 / p.p50);
         write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} |", case.name)?;
         if naive.is_empty() {
             writeln!(out, " | |")?;
         } else {
-            let ratio = median(own.iter().zip(naive).map(|(own, naive)| own.p50 / naive.p50).collect());
+            let ratio = spread(own.iter().zip(naive).map(|(own, naive)| own.p50 / naive.p50)).median;
             writeln!(out, " {:.1} | {ratio:.2} |", of(naive, |p| p.p50))?;
         }
     }

@@ -4,7 +4,7 @@
 use clap::Parser;
 use homefront_benches::load::client::{self, Question, Volume};
 use homefront_benches::load::cores::Cores;
-use homefront_benches::load::report::Figures;
+use homefront_benches::load::report::{Figures, Spread, spread};
 use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{cpu, machine, origin};
 use homefront_benches::typical;
@@ -95,12 +95,12 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
     let together = measure(arguments, &node, &runtimes, &all_cores, arguments.connections, &mut lines)?;
     drop(node);
     let added = |measured: &[Vec<Case>], case: usize| {
-        median(measured.iter().map(|round| round[case].figures.p50_us - round[0].figures.p50_us))
+        spread(measured.iter().map(|round| round[case].figures.p50_us - round[0].figures.p50_us)).median
     };
     let theirs = alone[0].iter().position(|case| case.runtime == AWS).map(|case| added(&alone, case));
     for (case, of) in alone[0].iter().enumerate() {
-        let one = median(alone.iter().map(|round| round[case].figures.p50_us));
-        let many = |figure: fn(&Case) -> f64| median(together.iter().map(|round| figure(&round[case])));
+        let one = spread(alone.iter().map(|round| round[case].figures.p50_us)).median;
+        let many = |figure: fn(&Case) -> f64| spread(together.iter().map(|round| figure(&round[case]))).median;
         let (rate, cpu) = (many(|case| case.figures.requests_per_s), many(|case| case.figures.cpu_us));
         let busy = many(|case| case.cores_busy);
         let (mine, share) = if case == 0 {
@@ -120,7 +120,7 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
         let replaced = replacements(&start(&all_cores)?, runtime, arguments.starts)?;
         let line = json!({ "runtime": runtime.name, "cold_start_ms": cold, "after_a_crash_ms": replaced });
         writeln!(lines, "{line}")?;
-        let _ = writeln!(text, "| {} | {} | {} |", runtime.name, spread(cold), spread(replaced));
+        let _ = writeln!(text, "| {} | {} | {} |", runtime.name, told(cold), told(replaced));
     }
     write!(io::stdout(), "{text}")?;
     Ok(alone.iter().chain(&together).flatten().map(|case| case.figures.errors).sum())
@@ -268,14 +268,7 @@ fn answered_ms(node: SocketAddr, path: &str, status: u16) -> io::Result<f64> {
     Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(values: Vec<f64>) -> String {
-    let (least, most) =
-        values.iter().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
-    format!("{:.1} ({least:.1} to {most:.1})", median(values.into_iter()))
+fn told(values: Vec<f64>) -> String {
+    let Spread { least, median, most } = spread(values);
+    format!("{median:.1} ({least:.1} to {most:.1})")
 }

@@ -3,8 +3,7 @@
 
 use clap::Parser;
 use homefront_benches::load::machine;
-use homefront_benches::site::{Script, Site, call, context, percentile};
-use homefront_functions::subcommand;
+use homefront_benches::site::{self, Script, Site, call, context, percentile};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::io::{self, Write};
@@ -52,21 +51,7 @@ const LOOPS: &str = "function handler(event) { for (var i = 0; i < 50000; i++) {
 const LOOPERS: usize = 24;
 
 fn main() -> ExitCode {
-    // Workers are this program, too.
-    if let Some(code) = subcommand::run() {
-        return code;
-    }
-    let ran = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(measure(&Arguments::parse())));
-    match ran {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    site::run(async || measure(&Arguments::parse()).await)
 }
 
 fn script(distribution: usize, name: &str, code: &str, budget_ms: u64) -> Script {

@@ -5,8 +5,7 @@
 
 use clap::Parser;
 use homefront_benches::load::machine;
-use homefront_benches::site::{Script, Site, call, context};
-use homefront_functions::subcommand;
+use homefront_benches::site::{self, Script, Site, call, context};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -38,21 +37,7 @@ const FUNCTION_KIB_MAX: u64 = 400;
 const URI: &str = include_str!("../../functions/uri.js");
 
 fn main() -> ExitCode {
-    // Workers are this program, too.
-    if let Some(code) = subcommand::run() {
-        return code;
-    }
-    let ran = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(measure(&Arguments::parse())));
-    match ran {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    site::run(async || measure(&Arguments::parse()).await)
 }
 
 /// Own memory of a process, in KiB.

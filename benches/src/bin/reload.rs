@@ -2,8 +2,7 @@
 
 use clap::Parser;
 use homefront_benches::load::machine;
-use homefront_benches::site::{Script, Site, call, context, percentile};
-use homefront_functions::subcommand;
+use homefront_benches::site::{self, Script, Site, call, context, percentile};
 use serde_json::json;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -35,21 +34,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    // Workers are this program, too.
-    if let Some(code) = subcommand::run() {
-        return code;
-    }
-    let ran = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(measure(&Arguments::parse())));
-    match ran {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    site::run(async || measure(&Arguments::parse()).await)
 }
 
 fn gives(version: usize) -> String {

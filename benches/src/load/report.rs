@@ -65,7 +65,7 @@ pub fn table(all: &[Rounds]) -> String {
         "| server | case | requests/s | p50 µs | p99 µs | CPU µs/request (least to most) | errors |\n|---|---|---|---|---|---|---|\n",
     );
     for rounds in all {
-        let of = |figure: fn(&Figures) -> f64| spread(rounds.figures.iter().map(figure).collect());
+        let of = |figure: fn(&Figures) -> f64| spread(rounds.figures.iter().map(figure));
         let (rate, p50, p99) = (of(|f| f.requests_per_s), of(|f| f.p50_us), of(|f| f.p99_us));
         let cpu = of(|f| f.cpu_us);
         let errors: u64 = rounds.figures.iter().map(|figures| figures.errors).sum();
@@ -81,7 +81,7 @@ pub fn table(all: &[Rounds]) -> String {
 
 /// The CPU time of one case over that of another, in the same round: the median of the rounds, the least and the most.
 pub fn ratio(of: &Rounds, over: &Rounds) -> String {
-    let ratios = of.figures.iter().zip(&over.figures).map(|(of, over)| of.cpu_us / over.cpu_us).collect();
+    let ratios = of.figures.iter().zip(&over.figures).map(|(of, over)| of.cpu_us / over.cpu_us);
     let ratio = spread(ratios);
     format!(
         "| {}, {} | {}, {} | {:.2} ({:.2} to {:.2}) |",
@@ -89,13 +89,20 @@ pub fn ratio(of: &Rounds, over: &Rounds) -> String {
     )
 }
 
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
+/// Of values in any order; not a number when there are none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// The one in the middle, or halfway between the two there.
+    pub median: f64,
+    /// The most.
+    pub most: f64,
 }
 
-fn spread(mut values: Vec<f64>) -> Spread {
+/// Where the rounds of a measurement lie.
+pub fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
+    let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
     let middle = values.len() / 2;
