@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// Pause after the machine, not the code, was the reason that a version does not serve.
 const RETRY: Duration = Duration::from_secs(1);
@@ -186,9 +186,7 @@ impl CodeFile {
 
     async fn read(&self) -> Result<String, String> {
         let function = self.function.clone();
-        let read = tokio::task::spawn_blocking(move || read_code(&function)).await;
-        let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        read.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code))
+        read_aside(move || read_code(&function)).await.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code))
     }
 
     /// Some writers empty a file and take their time to fill it.
@@ -315,8 +313,40 @@ async fn keep_store(
 /// Reads a store anew; it was created when it was.
 async fn load(config: &Arc<KeyValueStore>, older: &Arc<Snapshot>) -> Result<Snapshot, ImportError> {
     let (config, created) = (config.clone(), older.about.created.clone());
-    let loaded = tokio::task::spawn_blocking(move || kvs::load(&config)).await;
-    let mut loaded = loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    let mut loaded = read_aside(move || kvs::load(&config)).await?;
     loaded.about.created = created;
     Ok(loaded)
+}
+
+/// Reads on a thread of its own. A node that stops reads nothing more: its tasks, this one with them, are dropped where they wait.
+async fn read_aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(read).await.map_err(JoinError::try_into_panic) {
+        Ok(read) => read,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_stopped)) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_aside;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_node_that_stops_while_it_looks_at_its_files_ends_without_a_panic() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (looks, is_looking) = channel();
+        let (stopped, is_stopped) = channel();
+        let look = runtime.spawn(async move {
+            looks.send(()).unwrap();
+            is_stopped.recv().unwrap();
+            read_aside(|| "code").await
+        });
+        is_looking.recv().unwrap();
+        runtime.shutdown_background();
+        stopped.send(()).unwrap();
+
+        let waits = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(waits.block_on(look).unwrap_err().is_cancelled());
+    }
 }
