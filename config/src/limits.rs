@@ -210,6 +210,10 @@ pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an idle viewer connection is kept.
 pub const VIEWER_KEEPALIVE_TIMEOUT_S: u64 = 60;
+/// Connections to the admin port at the same time; further ones wait in the kernel's queue.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// From the connection, or the last answer, to the end of a request's head there.
+pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Viewer connections at the same time; further ones wait in the kernel's queue.
 pub const VIEWER_CONNECTIONS_MAX: usize = 65_536;
 /// Between two attempts to accept when the system is out of file descriptors.

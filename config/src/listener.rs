@@ -10,6 +10,8 @@ pub struct Listen {
     pub http: Vec<SocketAddr>,
     /// TLS 1.2 and 1.3, ALPN `h2` and `http/1.1`. Not empty only when [`Listen::certificate`] is there.
     pub https: Vec<SocketAddr>,
+    /// What the node tells about itself, plaintext HTTP/1.1. Port 0 asks the system for a free one.
+    pub admin: Option<SocketAddr>,
     /// The certificate all TLS listeners show: the one `viewer_certificate` of the file's distributions.
     pub certificate: Option<ViewerCertificate>,
 }

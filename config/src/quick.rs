@@ -56,7 +56,7 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         default_behavior: Arc::new(behavior),
     };
     Ok(Config {
-        listen: Listen { http: vec![listen], https: Vec::new(), certificate: None },
+        listen: Listen { http: vec![listen], https: Vec::new(), admin: None, certificate: None },
         cache_memory_bytes_max: CACHE_MEMORY_BYTES,
         log: Log { access: None, function: LogTarget::Stdout },
         distributions: vec![Arc::new(distribution)],

@@ -12,6 +12,7 @@ pub mod function_log;
 pub mod js;
 pub mod lambda;
 pub mod message;
+pub mod meter;
 pub mod origin_edit;
 pub mod process;
 pub mod rules;

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 mod connection;
+mod control;
 mod cookie;
 mod exchange;
 mod failure;

@@ -78,6 +78,13 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Vec<Port>, ListenError> {
     Ok(ports)
 }
 
+/// Opens the admin port, if there is to be one; gives its address, too.
+pub(crate) async fn bind_admin(listen: &Listen) -> Result<Option<(TcpListener, SocketAddr)>, ListenError> {
+    let Some(address) = listen.admin else { return Ok(None) };
+    let Port { listener, address, .. } = open(address, None).await?;
+    Ok(Some((listener, address)))
+}
+
 async fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Port, ListenError> {
     let refused = |reason: io::Error| match reason.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { address },

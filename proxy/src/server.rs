@@ -4,9 +4,11 @@
 //! flight end, edge code ends. A node that cannot do all of the former does not start.
 
 use crate::clock::Clock;
+use crate::control;
 use crate::lifecycle::Edge;
 use crate::listener::{self, ListenError};
 use crate::node::{DeployError, Node};
+use crate::observe::charges;
 use crate::observe::log_writer::{LogWriter, OpenError};
 use crate::{reload, tls};
 use homefront_config::{Config, limits};
@@ -29,12 +31,14 @@ pub struct Server {
     pub http: Vec<SocketAddr>,
     /// TLS ports.
     pub https: Vec<SocketAddr>,
+    /// The admin port.
+    pub admin: Option<SocketAddr>,
     node: Arc<Node>,
     proxy: ProxyHandle,
     ports: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
-    keys: JoinHandle<()>,
-    reloads: JoinHandle<()>,
+    /// What the node does beside serving viewers; ends first.
+    aside: Vec<JoinHandle<()>>,
     function_log: LogWriter,
 }
 
@@ -69,6 +73,7 @@ impl Server {
     pub async fn start(config: &Config, workers: Workers, clock: Clock) -> Result<Self, BootError> {
         install_crypto();
         let ports = listener::bind(&config.listen).await?;
+        let admin = listener::bind_admin(&config.listen).await?;
         let function_log = LogWriter::open(&config.log.function, String::new())?;
         let edge_code = EdgeCode::start(config, workers, function_log.function_log()).await?;
         for fault in edge_code.faults() {
@@ -81,18 +86,22 @@ impl Server {
         let proxy = Arc::new(proxy(node.clone()));
         let verifiers = node.verifiers.clone();
         let keys = tokio::spawn(async move { verifiers.keep_keys_fresh().await });
-        let reloads = tokio::spawn(reload::keep_current(node.clone()));
+        let mut aside = vec![keys, tokio::spawn(reload::keep_current(node.clone()))];
+        let admin = admin.map(|(listener, address)| {
+            aside.push(tokio::spawn(control::serve(listener, address, node.clone())));
+            address
+        });
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(limits::VIEWER_CONNECTIONS_MAX));
         let mut server = Self {
             http: Vec::new(),
             https: Vec::new(),
+            admin,
             node,
             proxy: ProxyHandle(proxy.clone()),
             ports: Vec::new(),
             stop,
-            keys,
-            reloads,
+            aside,
             function_log,
         };
         for port in ports {
@@ -104,11 +113,11 @@ impl Server {
         Ok(server)
     }
 
-    /// Ends the node: no new connections, requests in flight end within [`limits::GRACEFUL_STOP_TIMEOUT`], no child is left.
-    pub async fn stop(self) {
-        let Self { node, proxy, ports, stop, keys, reloads, function_log, .. } = self;
-        keys.abort();
-        reloads.abort();
+    /// Ends the node: no new connections, requests in flight end within [`limits::GRACEFUL_STOP_TIMEOUT`], no child is left. Gives
+    /// what AWS would charge for the calls of its functions, if there were any.
+    pub async fn stop(self) -> Option<String> {
+        let Self { node, proxy, ports, stop, aside, function_log, .. } = self;
+        aside.iter().for_each(JoinHandle::abort);
         stop.send_replace(true);
         let aborts: Vec<_> = ports.iter().map(JoinHandle::abort_handle).collect();
         let drained = async {
@@ -129,6 +138,7 @@ impl Server {
             log.writer.flush();
         }
         function_log.flush();
+        charges::if_any(&node.edge_code)
     }
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn listen(
     reading: &mut Reading<'_>,
 ) -> Option<Listen> {
     let place = listen.as_ref().map(|at| at.span.clone()).unwrap_or_default();
-    let node::Listen { http, https } = value(listen).unwrap_or_default();
+    let node::Listen { http, https, admin } = value(listen).unwrap_or_default();
     let https_place = https.as_ref().map(|at| at.span.clone());
     let http = match (http, &https) {
         (Some(http), _) => http.value,
@@ -123,7 +123,7 @@ pub(crate) fn listen(
         return None;
     }
     let mut seen: Vec<&At<SocketAddr>> = Vec::new();
-    for address in http.iter().chain(&https).filter(|address| address.value.port() != 0) {
+    for address in http.iter().chain(&https).chain(&admin).filter(|address| address.value.port() != 0) {
         if let Some(first) = seen.iter().find(|first| first.value == address.value) {
             reading
                 .error(address.span.clone(), format!("the node listens on {} twice", address.value))
@@ -146,5 +146,10 @@ pub(crate) fn listen(
         _ => {}
     }
     let addresses = |list: Vec<At<SocketAddr>>| list.into_iter().map(|at| at.value).collect();
-    Some(Listen { http: addresses(http), https: addresses(https), certificate: value(certificate) })
+    Some(Listen {
+        http: addresses(http),
+        https: addresses(https),
+        admin: admin.map(|at| at.value),
+        certificate: value(certificate),
+    })
 }

@@ -17,7 +17,6 @@ pub(crate) fn word(word: &str) -> Option<String> {
 
 /// Keys of later versions, by CloudFront's names in snake_case.
 const LATER: &[&str] = &[
-    "admin",
     "disk",
     "web_acl",
     "geo_restriction",

@@ -11,12 +11,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 table! {
-    /// The viewer ports. Port 0 asks the system for a free one.
+    /// The ports. Port 0 asks the system for a free one.
     Listen "listen" {
         /// Plaintext: HTTP/1.1, and h2c with prior knowledge. The default holds while `https` is absent too.
         http: Vec<At<SocketAddr>>, default "[\"127.0.0.1:8080\"]";
         /// TLS 1.2 and 1.3 with ALPN `h2` and `http/1.1`. Needs the `viewer_certificate` of a distribution.
         https: Vec<At<SocketAddr>>, default "[]";
+        /// Plaintext, for the people who run the node: `/metrics` for Prometheus, `/charges` for what AWS would charge. It asks nobody
+        /// who they are: an address that others reach shows it to them. Absent: no such port.
+        admin: SocketAddr, optional;
     }
 }
 

@@ -41,6 +41,11 @@ impl Call {
         &self.request_id
     }
 
+    /// From handing it over to the last [`Call::outcome`].
+    pub(super) fn duration(&self) -> Duration {
+        self.duration
+    }
+
     /// What comes of it. May be cancelled and asked again.
     pub(super) async fn outcome(&mut self) -> Outcome {
         let outcome = self.environment.outcome(&mut self.reply, self.deadline, self.memory_bytes_max).await;

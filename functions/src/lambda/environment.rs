@@ -257,6 +257,16 @@ impl Environment {
         timeout(patience, ready).await.unwrap_or(false)
     }
 
+    /// How long its start took; `0` once a REPORT line has told it.
+    pub(super) fn start_took(&self) -> Duration {
+        self.init.unwrap_or_default()
+    }
+
+    /// The most it was seen to use.
+    pub(super) fn memory_used_mb_max(&self) -> u64 {
+        self.memory_used_mb_max
+    }
+
     /// Looks at its memory; a process that is gone cannot be asked any more.
     pub(super) fn measure(&mut self) {
         self.memory_used_mb_max = self.memory_used_mb_max.max(memory_used_mb_max(&self.child));

@@ -1,6 +1,7 @@
 //! A function's log: what it prints, line by line and in order, between the platform's START, END and REPORT lines.
 
 use crate::function_log::FunctionLog;
+use crate::meter::billed_ms;
 use homefront_config::limits::{LAMBDA_LOG_BYTES_MAX, LAMBDA_LOG_LINE_BYTES_MAX};
 use parking_lot::Mutex;
 use std::fmt;
@@ -201,7 +202,7 @@ impl fmt::Display for Report<'_> {
             f,
             "REPORT RequestId: {}\tDuration: {ms:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
             self.request_id,
-            ms.ceil(),
+            billed_ms(self.duration),
             self.memory_mb,
             self.memory_used_mb_max
         )?;

@@ -3,6 +3,7 @@
 mod alive;
 mod call;
 mod context;
+mod counters;
 mod environment;
 #[cfg(test)]
 mod fixture;
@@ -26,6 +27,7 @@ use crate::{EventContext, Failure, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
 use context::Identity;
+pub use counters::Figures;
 use environment::{Outcome, Plan};
 use folder::Folder;
 use homefront_config::{Config, Lambda};
@@ -52,6 +54,8 @@ pub struct InvokeResult {
     pub log: Vec<String>,
     /// Why there is no result.
     pub error: Option<Failure>,
+    /// What it was billed for; no invocation when it could not be started.
+    pub figures: Figures,
 }
 
 impl Lambdas {
@@ -82,10 +86,20 @@ impl Lambdas {
         let Some(pool) = self.pools.get(&lambda.name) else {
             return Err(execution_failure(lambda, "no behavior used it when the node started"));
         };
-        match pool.call(event).await? {
-            (_, Outcome::Response(result)) => Ok(result),
-            (request_id, outcome) => Err(failure(&pool.plan().lambda, &request_id, &outcome)),
-        }
+        let failure = match pool.call(event).await {
+            Ok((_, Outcome::Response(result))) => return Ok(result),
+            Ok((request_id, outcome)) => failure(&pool.plan().lambda, &request_id, &outcome),
+            Err(failure) => failure,
+        };
+        pool.counters().failed(&failure);
+        Err(failure)
+    }
+
+    /// What each function did, by name.
+    pub fn figures(&self) -> Vec<(&str, Figures)> {
+        let mut figures: Vec<_> = self.pools.iter().map(|(name, pool)| (name.as_str(), pool.figures())).collect();
+        figures.sort_unstable_by_key(|(name, _)| *name);
+        figures
     }
 
     /// Calls a function with a request event; `request` is what the event was made of.
@@ -120,6 +134,7 @@ impl Lambdas {
     fn judged<Edit>(&self, lambda: &Lambda, context: &EventContext, verdict: Verdict<Edit>) -> Verdict<Edit> {
         let Verdict::Fail(failure) = verdict else { return verdict };
         if let Some(pool) = self.pools.get(&lambda.name) {
+            pool.counters().failed(&failure);
             pool.plan().log.line(&format!("({}) ERROR {}", context.request_id, failure.detail));
         }
         Verdict::Fail(Failure { detail: format!("lambda \"{}\": {}", lambda.name, failure.detail), ..failure })
@@ -142,6 +157,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
         .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
     let pool = Pool::new(Preparation::default().plan(lambda, workers, &spawner, &log).await?, Bounds::default());
     let called = pool.call_to_end(&event).await;
+    let figures = pool.figures();
     pool.stop().await;
     let (payload, error) = match called {
         Ok((_, Outcome::Response(result))) => (result, None),
@@ -152,7 +168,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
         }
     };
     let log = std::mem::take(&mut *lines.lock());
-    Ok(InvokeResult { payload, log, error })
+    Ok(InvokeResult { payload, log, error, figures })
 }
 
 fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {

@@ -5,6 +5,7 @@
 
 use super::alive::Living;
 use super::call::{Call, execution_failure};
+use super::counters::{Counters, Figures};
 use super::environment::{Environment, Outcome, Plan};
 use super::folder::Folder;
 use crate::process::Child;
@@ -61,6 +62,7 @@ struct Shared {
     state: Mutex<State>,
     living: Living,
     housekeeping: Arc<Notify>,
+    counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -134,6 +136,7 @@ impl Pool {
             state: Mutex::default(),
             living: Living::new(),
             housekeeping: housekeeping.clone(),
+            counters: Counters::default(),
         });
         tokio::spawn(keep_house(Arc::downgrade(&shared), housekeeping));
         let pool = Self(shared);
@@ -144,6 +147,16 @@ impl Pool {
     /// The function.
     pub(super) fn plan(&self) -> &Plan {
         &self.0.plan
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// What the function did until now.
+    pub(super) fn figures(&self) -> Figures {
+        let environments = self.0.state.lock().used as u64;
+        self.0.counters.figures(self.0.plan.lambda.memory_mb, environments)
     }
 
     /// Runs one event; gives the request id and what came of it.
@@ -265,12 +278,14 @@ impl Pool {
             Ok(environment) => {
                 state.init_failures = 0;
                 drop(state);
+                self.0.counters.started(environment.start_took());
                 self.release(environment);
                 // After a failed start none was made for the provision alone.
                 return self.start_where_needed(&mut self.0.state.lock());
             }
             Err(failed) => failed,
         };
+        self.0.counters.start_failed();
         state.used -= 1;
         state.folders.extend(folder);
         state.init_failures += 1;
@@ -308,7 +323,10 @@ impl Pool {
 
     /// Ends a call and makes its environment free, or buries it. It counts as coming until then.
     async fn finish(&self, call: Call, outcome: &Outcome) {
+        let duration = call.duration();
         let finished = call.finish(&self.0.plan, outcome);
+        let (Ok(environment) | Err(environment)) = &finished;
+        self.0.counters.call(duration, environment.memory_used_mb_max());
         let ready = match &finished {
             Ok(environment) => environment.is_ready_again(PATIENCE).await,
             Err(_) => false,

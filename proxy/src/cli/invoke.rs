@@ -10,7 +10,7 @@ use homefront_functions::Failure;
 use homefront_functions::event::lambda_edge::given::{Given, GivenError};
 use homefront_functions::js::kvs::iso_8601;
 use homefront_functions::js::runner::{self, RunError};
-use homefront_functions::lambda::{self, InvokeResult};
+use homefront_functions::lambda::{self, Figures, InvokeResult};
 use homefront_functions::process::Spawner;
 use homefront_functions::test_function::TestResult;
 use serde_json::{Value, json};
@@ -249,7 +249,7 @@ fn payload(result: &InvokeResult) -> Value {
     serde_json::from_slice(&result.payload).unwrap_or_else(|_| text())
 }
 
-/// The shape of Lambda's Invoke, with the log as lines, and what CloudFront would say of the payload.
+/// The shape of Lambda's Invoke, with the log as lines, what CloudFront would say of the payload, and what AWS would charge.
 fn invoke_json(result: &InvokeResult, judgement: &Judgement) -> Value {
     let mut json = json!({ "StatusCode": 200, "Payload": payload(result), "LogResult": result.log });
     if result.error.is_some() {
@@ -258,6 +258,8 @@ fn invoke_json(result: &InvokeResult, judgement: &Judgement) -> Value {
     if let Some(judgement) = judgement.json() {
         json["CloudFront"] = judgement;
     }
+    let Figures { billed_ms, memory_mb, .. } = result.figures;
+    json["Billed"] = json!({ "DurationMs": billed_ms, "MemorySizeMb": memory_mb, "Usd": result.figures.usd() });
     json
 }
 
@@ -270,7 +272,19 @@ fn invoke_text(result: &InvokeResult, judgement: &Judgement) -> String {
         text.push_str(&would_answer(failure));
     }
     text.push_str(&judgement.text());
+    text.push('\n');
+    text.push_str(&charge(&result.figures));
     text.trim_end().to_owned()
+}
+
+/// What AWS would charge for the call, and for as many that cost as much.
+fn charge(figures: &Figures) -> String {
+    let Figures { invocations, billed_ms, memory_mb, .. } = *figures;
+    if invocations == 0 {
+        return String::new();
+    }
+    let million = figures.usd() / invocations as f64 * 1e6;
+    format!("billed: {billed_ms} ms with {memory_mb} MB; AWS would charge ${million:.2} for a million such calls")
 }
 
 fn pretty(json: &Value) -> String {

@@ -80,7 +80,12 @@ async fn serve(config: &Config, is_quickstart: bool) -> ExitCode {
     }
     complain("stopping: requests in flight end first; a second signal ends them now");
     tokio::select! {
-        () = server.stop() => ExitCode::SUCCESS,
+        charges = server.stop() => {
+            if let Some(charges) = charges {
+                complain(charges.trim_end());
+            }
+            ExitCode::SUCCESS
+        }
         _ = interrupt.recv() => ExitCode::FAILURE,
         _ = terminate.recv() => ExitCode::FAILURE,
     }
@@ -93,6 +98,9 @@ fn announce(server: &Server, is_quickstart: bool) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "listening on {scheme}://{address}");
         }
+    }
+    if let Some(address) = server.admin {
+        let _ = writeln!(text, "metrics on http://{address}/metrics");
     }
     if let (true, Some(address)) = (is_quickstart, server.http.first()) {
         text.push_str(&quickstart::guide(*address));

@@ -87,13 +87,17 @@ fn functions() -> TempDir {
 }
 
 /// What differs from run to run, and what every run has in its place.
-const VARIES: [(&str, &str); 6] = [
+const VARIES: [(&str, &str); 10] = [
     (r#""(Created|LastModified)Time": "[^"]+""#, r#""${1}Time": "[time]""#),
     (r"compute utilization: \d+ \(.*\)", "compute utilization: [percent] ([band])"),
     (r#""ComputeUtilization": "\d+""#, r#""ComputeUtilization": "[percent]""#),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
     (r"Duration: [\d.]+ ms", "Duration: [time] ms"),
     (r"Max Memory Used: \d+ MB", "Max Memory Used: [size] MB"),
+    (r"billed: \d+ ms", "billed: [time] ms"),
+    (r"\$\d+\.\d\d for a million", "[price] for a million"),
+    (r#""DurationMs": \d+"#, r#""DurationMs": [time]"#),
+    (r#""Usd": [\d.e-]+"#, r#""Usd": [price]"#),
 ];
 
 fn told(text: &str, folder: &TempDir) -> String {

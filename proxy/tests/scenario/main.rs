@@ -25,6 +25,7 @@ mod invoking;
 mod lambda_conformance;
 mod lambda_examples;
 mod lambda_origins;
+mod metrics;
 mod origin_failure;
 mod origin_functions;
 mod origin_selection;

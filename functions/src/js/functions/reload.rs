@@ -186,7 +186,10 @@ impl CodeFile {
 
     async fn read(&self) -> Result<String, String> {
         let function = self.function.clone();
-        read_aside(move || read_code(&function)).await.map_err(|error| error.to_string()).and_then(|code| self.not_empty(code))
+        read_aside(move || read_code(&function))
+            .await
+            .map_err(|error| error.to_string())
+            .and_then(|code| self.not_empty(code))
     }
 
     /// Some writers empty a file and take their time to fill it.

@@ -211,6 +211,11 @@ impl Running {
         *self.server.https.first().expect("the configuration has a TLS port")
     }
 
+    /// The admin port.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.server.admin.expect("the configuration has an admin port")
+    }
+
     /// Where the origin of that name listens.
     pub(crate) fn port(&self, origin: &str) -> u16 {
         self.origins[origin].address.port()
@@ -233,7 +238,7 @@ impl Running {
     }
 
     /// Stops the node apart from its origins, which requests in flight may still need.
-    pub(crate) fn stop_apart(self) -> (HashMap<String, Origin>, impl Future<Output = ()>) {
+    pub(crate) fn stop_apart(self) -> (HashMap<String, Origin>, impl Future<Output = Option<String>>) {
         (self.origins, self.server.stop())
     }
 
