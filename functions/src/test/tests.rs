@@ -200,6 +200,7 @@ fn a_lambdas_log_and_error_are_without_the_platforms_lines() {
         payload: r#"{"errorType":"ValueError","errorMessage":"boom"}"#.into(),
         log: lines.map(str::to_owned).to_vec(),
         error: Some(failure),
+        figures: crate::lambda::Figures::default(),
     };
     let ran = Ran::lambda(&result, None);
     assert_eq!((ran.output, ran.error.as_deref(), ran.log), (None, Some("ValueError: boom"), vec!["hello".to_owned()]));

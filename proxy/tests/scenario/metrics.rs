@@ -22,8 +22,14 @@ async fn metrics(edge: &Running) -> HashMap<String, f64> {
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples
         .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .map(|(name, value)| (name.to_owned(), value.parse::<f64>().unwrap()))
         .collect()
+}
+
+/// A count; all numbers of the text are decimals.
+#[allow(clippy::cast_possible_truncation, reason = "it is whole")]
+fn whole(count: f64) -> i64 {
+    count.round() as i64
 }
 
 /// Throws for `/throws`, returns what CloudFront refuses for `/refused`.
@@ -58,18 +64,24 @@ async fn each_functions_calls_errors_and_charges_are_counted() {
     };
     let of_function =
         |name: &str| metrics[&format!("homefront_{name}{{distribution_id=\"ETEST123456789\",function=\"f\"}}")];
-    assert_eq!(of_function("function_invocations_total"), 5.0);
-    assert_eq!(of_function("function_execution_errors_total"), 1.0);
-    assert_eq!(of_function("function_validation_errors_total"), 0.0);
-    assert_eq!(of_function("function_compute_utilization_percent_count"), 5.0);
+    assert_eq!(whole(of_function("function_invocations_total")), 5);
+    assert_eq!(whole(of_function("function_execution_errors_total")), 1);
+    assert_eq!(whole(of_function("function_validation_errors_total")), 0);
+    assert_eq!(whole(of_function("function_compute_utilization_percent_count")), 5);
     assert!((of_function("charge_usd_total") - 5.0e-7).abs() < 1e-12);
 
     let of_lambda = |name: &str| metrics[&format!("homefront_{name}{{lambda=\"l\"}}")];
-    assert_eq!(of_lambda("lambda_invocations_total"), 4.0);
-    assert_eq!((of_lambda("lambda_execution_errors_total"), of_lambda("lambda_validation_errors_total")), (1.0, 1.0));
-    assert_eq!((of_lambda("lambda_limit_exceeded_total"), of_lambda("lambda_start_failures_total")), (0.0, 0.0));
-    assert_eq!((of_lambda("lambda_starts_total"), of_lambda("lambda_environments")), (1.0, 1.0));
-    assert_eq!(of_lambda("lambda_memory_bytes"), 256.0 * 1_048_576.0);
+    assert_eq!(whole(of_lambda("lambda_invocations_total")), 4);
+    assert_eq!(
+        (whole(of_lambda("lambda_execution_errors_total")), whole(of_lambda("lambda_validation_errors_total"))),
+        (1, 1)
+    );
+    assert_eq!(
+        (whole(of_lambda("lambda_limit_exceeded_total")), whole(of_lambda("lambda_start_failures_total"))),
+        (0, 0)
+    );
+    assert_eq!((whole(of_lambda("lambda_starts_total")), whole(of_lambda("lambda_environments"))), (1, 1));
+    assert_eq!(whole(of_lambda("lambda_memory_bytes")), 256 * 1_048_576);
     assert!(of_lambda("lambda_memory_used_bytes_max") > 1_048_576.0, "an interpreter holds something");
     let (duration, billed) = (of_lambda("lambda_duration_seconds_total"), of_lambda("lambda_billed_seconds_total"));
     assert!(0.0 < duration && duration <= billed && billed < duration + 0.004, "{duration} {billed}");
