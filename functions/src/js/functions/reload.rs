@@ -331,6 +331,7 @@ async fn read_aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::read_aside;
     use std::sync::mpsc::channel;
