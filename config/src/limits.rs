@@ -242,8 +242,9 @@ pub const RANGES_MAX: usize = 100;
 pub const LAMBDA_INIT_MS_MAX: u64 = 10_000;
 /// Events of one function that wait for an environment; the next is throttled. Lambda keeps no queue, and may start 1,000 environments.
 pub const LAMBDA_QUEUE_EVENTS_MAX: usize = 1_024;
-/// Milliseconds an event waits for an environment before it is throttled: as long as an environment may take to start.
-pub const LAMBDA_QUEUE_WAIT_MS_MAX: u64 = LAMBDA_INIT_MS_MAX;
+/// Milliseconds an event waits for an environment before it is throttled: longer than an environment may take to start, so that one
+/// that does not start is told as what it is.
+pub const LAMBDA_QUEUE_WAIT_MS_MAX: u64 = LAMBDA_INIT_MS_MAX + 2_000;
 /// Seconds an idle execution environment is kept. Lambda publishes none; five to fifteen minutes are observed.
 pub const LAMBDA_IDLE_S_MAX: u64 = 300;
 /// Milliseconds after its last event until an environment is frozen. Lambda: at once; a burst of events need not pay for it.
@@ -258,7 +259,7 @@ pub const LAMBDA_LOG_LINE_BYTES_MAX: usize = 262_144;
 pub const LAMBDA_LOG_BYTES_MAX: usize = 1_048_576;
 /// Bytes of a deployment package as .zip. CloudFront: 50 MB.
 pub const LAMBDA_PACKAGE_BYTES_MAX: u64 = 50 * 1_048_576;
-/// Bytes of what comes out of it. Lambda: 250 MB.
+/// Bytes of what comes out of it, or of all files of a package that is a folder. Lambda: 250 MB.
 pub const LAMBDA_UNPACKED_BYTES_MAX: u64 = 250 * 1_048_576;
 /// Files and folders in it. Lambda publishes none; large trees of node_modules have some 10,000.
 pub const LAMBDA_PACKAGE_ENTRIES_MAX: usize = 20_000;

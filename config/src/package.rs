@@ -1,7 +1,9 @@
-//! Deployment packages that are .zip files: what may be in one, and how it is unpacked.
+//! Deployment packages: what may be in one, and how those that are .zip files are unpacked.
 //!
 //! A package comes from a build, and often from elsewhere. Whatever it says, nothing is written outside of the folder it is
 //! unpacked into, and no more than Lambda would take.
+
+mod folder;
 
 use crate::limits::{LAMBDA_PACKAGE_BYTES_MAX, LAMBDA_PACKAGE_ENTRIES_MAX, LAMBDA_UNPACKED_BYTES_MAX};
 use std::collections::BTreeMap;
@@ -10,6 +12,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use zip::ZipArchive;
+
+pub use folder::weigh;
 
 /// Permissions of a file whose entry says none, as archives from Windows have it.
 const MODE: u32 = 0o644;
@@ -55,6 +59,17 @@ pub enum PackageError {
     Entries {
         /// So many.
         entries: usize,
+    },
+    /// It is a folder with too many files and folders in it.
+    #[error("it has more than {LAMBDA_PACKAGE_ENTRIES_MAX} files and folders")]
+    FolderEntries,
+    /// It is a folder of which something cannot be looked at.
+    #[error("{path} cannot be read: {reason}", path = path.display())]
+    Unreadable {
+        /// What.
+        path: PathBuf,
+        /// As the system has it.
+        reason: String,
     },
     /// One of its entries cannot be written.
     #[error("its entry {name:?} {why}")]

@@ -145,8 +145,10 @@
           Connection.idle.push(this);
         }
         const text = bytes.toString("utf8", end, end + length);
-        // Too large is the caller's to know, and it does. Anything else means that the two do not understand each other.
-        if (status < 300 || status === 413) question.resolve({ headers, text });
+        // Too large is the caller's to know, and it does. An answer that is refused comes second: the function may have posted one
+        // itself. Anything else means that the two do not understand each other.
+        const isSecond = status === 400 && question.isPost;
+        if (status < 300 || status === 413 || isSecond) question.resolve({ headers, text });
         else question.reject(new Error(`${question.what}: ${status} ${text.trim()}`));
       }
     }

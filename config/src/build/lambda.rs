@@ -5,7 +5,7 @@ use super::names::{Names, plain};
 use crate::lambda::{Lambda, LambdaRuntime};
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
-use crate::package::{Archive, PackageError};
+use crate::package::{Archive, PackageError, weigh};
 use crate::raw::code;
 use crate::report::reason;
 use std::os::unix::fs::PermissionsExt;
@@ -124,20 +124,29 @@ struct Package {
 
 impl Package {
     fn find(function: &str, path: At<PathBuf>, reading: &mut Reading<'_>) -> Option<Self> {
-        if !path.value.is_file() {
-            return reading.folder(&path, "deployment package").then_some(Self { path, archive: None });
-        }
-        match Archive::open(&path.value) {
-            Ok(archive) => Some(Self { path, archive: Some(archive) }),
-            Err(error) => {
-                let message = match error {
-                    PackageError::CodeSize { .. } => format!("{error} Function: {function}"),
-                    _ => format!("cannot use the deployment package {}: {error}", path.value.display()),
-                };
-                reading.error(path.span, message).hint("a package is a folder or a .zip file");
-                None
+        let opened = if path.value.is_file() {
+            Archive::open(&path.value).map(Some)
+        } else if reading.folder(&path, "deployment package") {
+            weigh(&path.value).map(|()| None)
+        } else {
+            return None;
+        };
+        let error = match opened {
+            Ok(archive) => return Some(Self { path, archive }),
+            Err(error) => error,
+        };
+        let message = match error {
+            PackageError::CodeSize { .. } => format!("{error} Function: {function}"),
+            _ => format!("cannot use the deployment package {}: {error}", path.value.display()),
+        };
+        let hint = match error {
+            PackageError::UnpackedSize | PackageError::FolderEntries => {
+                "leave out what the function does not need: tests, caches, tools of the build"
             }
-        }
+            _ => "a package is a folder or a .zip file",
+        };
+        reading.error(path.span, message).hint(hint);
+        None
     }
 
     /// The permissions of a file in it.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// What a case file is called.
 pub const CASE_FILES: &str = "cases.toml or *.cases.toml";
 
-/// What a configuration is called that a case file does not name.
-pub(super) const CONFIG_FILE: &str = "homefront.toml";
+/// What a configuration is called that nobody names.
+pub const CONFIG_FILE: &str = "homefront.toml";
 
 /// Folders that hold what others made.
 const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use find::{CASE_FILES, find, is_case_file};
+pub use find::{CASE_FILES, CONFIG_FILE, find, is_case_file};
 pub use raw::Scheme;
 
 /// The cases of one file, and the configuration they are about.

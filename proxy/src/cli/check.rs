@@ -1,6 +1,6 @@
 //! `homefront check`: a configuration and its functions, without serving anything. Errors make it fail, warnings do not.
 
-use super::{complain, load, print, workers};
+use super::{complain, configuration, load, print, workers};
 use crate::server;
 use homefront_functions::EdgeCode;
 use homefront_functions::function_log::FunctionLog;
@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn run(file: &Path) -> ExitCode {
-    let config = match load(file) {
+    let file = configuration(file);
+    let config = match load(&file) {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -7,6 +7,7 @@ mod serve;
 mod test;
 
 use clap::{Parser, Subcommand};
+use homefront_config::cases::CONFIG_FILE;
 use homefront_config::{Config, Warning};
 use homefront_functions::edge_code::Workers;
 use std::io::{IsTerminal as _, Write as _};
@@ -32,7 +33,7 @@ enum Command {
     /// Without FILE and --origin it runs the quickstart example on 127.0.0.1:8080 and prints what to try. Ctrl-C and SIGTERM let
     /// requests in flight end. The node's own log goes to standard error; HOMEFRONT_LOG=debug says more.
     Serve {
-        /// The node's configuration.
+        /// The node's configuration, or a folder with a homefront.toml in it.
         file: Option<PathBuf>,
         /// Instead of FILE: one distribution with CloudFront's defaults in front of this origin.
         #[arg(long, value_name = "URL", conflicts_with = "file")]
@@ -45,7 +46,7 @@ enum Command {
     ///
     /// Starts nothing that a viewer could reach. Exits with 0 when nothing is wrong (warnings aside), with 2 when something is.
     Check {
-        /// The node's configuration.
+        /// The node's configuration, or a folder with a homefront.toml in it.
         file: PathBuf,
     },
     /// Run one function on one event.
@@ -104,9 +105,14 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
     Ok(config)
 }
 
+/// The configuration that a path leads to: the file, or a folder's `homefront.toml`.
+fn configuration(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() }
+}
+
 /// Reads a configuration; prints all that is wrong with it.
-fn read(file: &Path) -> Result<(Config, Vec<Warning>), ExitCode> {
-    homefront_config::load(file, &|name| std::env::var(name).ok()).map_err(|report| {
+fn read(path: &Path) -> Result<(Config, Vec<Warning>), ExitCode> {
+    homefront_config::load(&configuration(path), &|name| std::env::var(name).ok()).map_err(|report| {
         complain(&report.to_string());
         ExitCode::from(WRONG_INPUT)
     })

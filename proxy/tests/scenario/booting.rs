@@ -231,6 +231,52 @@ async fn check_of_a_good_configuration_is_one_word() {
 }
 
 #[tokio::test]
+async fn a_folder_stands_for_the_configuration_in_it() {
+    let (folder, _origins) = Edge::before("", |_| Reply::ok("hello")).written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "."])).await;
+    assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.as_str()), (Some(0), "", "./homefront.toml: ok\n"));
+    let empty = tempfile::tempdir_in(folder.path()).unwrap();
+    let ended = binary::run(binary::command(empty.path(), &["check", "."])).await;
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(settled(&ended.stderr, empty.path()), @"
+      × cannot read ./homefront.toml: No such file or directory
+      help: give the path of a TOML file; `homefront serve --origin URL` needs none
+
+    1 error in ./homefront.toml
+    ");
+}
+
+#[tokio::test]
+async fn a_package_that_lambda_would_not_take_is_refused_before_anything_starts() {
+    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello")).python(
+        "l",
+        "def handler(event, context): pass",
+        "",
+    );
+    let model = std::fs::File::create(edge.folder().join("l/model.bin")).unwrap();
+    // None of it is on the disk.
+    model.set_len(homefront_config::limits::LAMBDA_UNPACKED_BYTES_MAX).unwrap();
+    let (folder, _origins) = edge.written();
+    let mut told = Vec::new();
+    for word in ["check", "serve"] {
+        let ended = binary::run(binary::command(folder.path(), &[word, "homefront.toml"])).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{word}");
+        told.push(settled(&ended.stderr, folder.path()));
+    }
+    assert_eq!(told[0], told[1]);
+    insta::assert_snapshot!(told[0], @r#"
+      × cannot use the deployment package [folder]/l: Unzipped size must be smaller than 262144000 bytes
+        ╭─[homefront.toml:22:8]
+     22 │ code = "l"
+        ·        ───
+        ╰────
+      help: leave out what the function does not need: tests, caches, tools of the build
+
+    1 error in homefront.toml
+    "#);
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_there_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let ended = binary::run(binary::command(folder.path(), &["serve", "nothing.toml"])).await;

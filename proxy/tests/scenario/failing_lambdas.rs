@@ -1,7 +1,7 @@
 //! Lambda@Edge functions that fail: their own request gets CloudFront's error, the next one is served, and no other behavior
 //! notices.
 
-use crate::harness::{Code, Edge, Language, Reply, Running, get_of, in_every_language};
+use crate::harness::{Code, Edge, Language, Reply, Running, in_every_language};
 
 const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
@@ -11,7 +11,7 @@ in_every_language! {
     a_function_that_prints_megabytes_or_recurses_harms_nobody,
     a_function_that_cannot_be_loaded_is_a_503,
     one_request_too_many_for_a_function_waits_and_is_served,
-    a_thousand_requests_at_once_are_served_by_four_environments_and_others_are_not_slowed,
+    c22_after_a_timeout_or_an_exit_another_process_finds_the_files_and_serves_the_next_request,
 }
 
 /// A function of which each request says what it does; it must answer the next one.
@@ -167,31 +167,58 @@ async fn one_request_too_many_for_a_function_waits_and_is_served(language: Langu
     edge.stop().await;
 }
 
-async fn a_thousand_requests_at_once_are_served_by_four_environments_and_others_are_not_slowed(language: Language) {
-    let edge = node(language, "timeout_s = 30\nconcurrency_max = 4").await;
-    // A hundred connections of ten requests each, so that the test itself does not run out of files.
-    let many = async {
-        let mut viewers = tokio::task::JoinSet::new();
-        for viewer in 0..100 {
-            let mut connection = edge.connect().await;
-            viewers.spawn(async move {
-                for number in 0..10 {
-                    let path = format!("/{viewer}-{number}");
-                    let answer = connection.send(&get_of(&path, &[])).await;
-                    assert_eq!((answer.status, answer.text()), (200, path.as_str()));
-                }
-            });
-        }
-        while let Some(done) = viewers.join_next().await {
-            done.unwrap();
-        }
+async fn c22_after_a_timeout_or_an_exit_another_process_finds_the_files_and_serves_the_next_request(
+    language: Language,
+) {
+    let code = Code {
+        python: r#"
+import os, sys, tempfile, threading
+
+def handler(event, context):
+    wish = event["Records"][0]["cf"]["request"]["uri"].strip("/")
+    with open(tempfile.gettempdir() + "/wishes", "a+") as file:
+        file.write(wish + " ")
+        file.seek(0)
+        wishes = file.read()
+    if wish == "hang": threading.Event().wait()
+    if wish == "exit": sys.exit(7)
+    return {"status": "200", "body": f"{os.getpid()}: {wishes}"}
+"#
+        .to_owned(),
+        node: r#"
+const fs = require("node:fs");
+exports.handler = async (event) => {
+    const wish = event.Records[0].cf.request.uri.slice(1);
+    const file = process.env.TMPDIR + "/wishes";
+    fs.appendFileSync(file, wish + " ");
+    if (wish === "hang") await new Promise(() => setInterval(() => {}, 1000));
+    if (wish === "exit") process.exit(7);
+    return { status: "200", body: `${process.pid}: ${fs.readFileSync(file)}` };
+};
+"#
+        .to_owned(),
     };
-    let beside = async {
-        for number in 0..20 {
-            let path = format!("/other/{number}");
-            assert_eq!(edge.get(&path).await.text(), path);
+    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("unused"))
+        .lambda(language, "l", &code, "timeout_s = 2\nconcurrency_max = 1")
+        .start()
+        .await;
+    let (mut processes, mut wishes) = (Vec::new(), String::new());
+    for fault in ["none", "hang", "exit"] {
+        if fault != "none" {
+            let answer = edge.get(&format!("/{fault}")).await;
+            let told = (answer.status, answer.x_cache(), answer.sentence());
+            assert_eq!(told, (503, "LambdaExecutionError", EXECUTION), "{fault}");
+            wishes += &format!("{fault} ");
         }
-    };
-    tokio::join!(many, beside);
-    edge.stop().await;
+        let answer = edge.get(&format!("/after-{fault}")).await;
+        wishes += &format!("after-{fault} ");
+        let (process, found) = answer.text().split_once(": ").unwrap();
+        assert_eq!((answer.status, found), (200, wishes.as_str()), "the files of the one before are there");
+        assert!(!processes.contains(&process.to_owned()), "another process answers after {fault}");
+        processes.push(process.to_owned());
+    }
+    let log = edge.stop_and_read("functions.log").await;
+    for told in ["Status: timeout", "exit status 7", "Error Type: Runtime.ExitError"] {
+        assert!(log.contains(told), "the log tells of {told}: {log}");
+    }
 }

@@ -188,10 +188,12 @@ async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files() {
 
 #[tokio::test]
 async fn s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here() {
-    let lines = r#"request["origin"] = {"s3": {"domainName": "name.invalid", "authMethod": "none", "region": "us-east-1", "path": "", "customHeaders": {}}}"#;
+    let lines = r#"request["origin"] = {"s3": {"domainName": "name.invalid", "authMethod": request["uri"].strip("/"), "region": "us-east-1", "path": "", "customHeaders": {}}}"#;
     let edge = with("", lines).start().await;
-    let answer = edge.get("/x").await;
+    let answer = edge.get("/none").await;
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"), "that bucket is asked, and has no address");
+    let answer = edge.get("/origin-access-identity").await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "nothing goes out unsigned");
     assert_eq!(edge.asked_times("app"), 0);
     edge.stop().await;
 }

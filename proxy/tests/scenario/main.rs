@@ -5,6 +5,7 @@ mod harness;
 
 mod access_log;
 mod booting;
+mod busy_lambdas;
 mod cache_key;
 mod caching;
 mod collapsing;
@@ -18,6 +19,7 @@ mod failover;
 mod function_messages;
 mod guard;
 mod headers;
+mod hostile_lambdas;
 mod hostile_viewers;
 mod https_origins;
 mod included_bodies;

@@ -3,15 +3,19 @@
 pub(crate) mod binary;
 mod certificate;
 mod client;
+mod gate;
 mod http2;
 mod lambda;
+mod leaks;
 mod origin;
 
 pub(crate) use binary::Binary;
 pub(crate) use certificate::Authority;
 pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
+pub(crate) use gate::Gate;
 pub(crate) use http2::Http2;
 pub(crate) use lambda::{Code, Language, in_every_language};
+pub(crate) use leaks::Program;
 pub(crate) use origin::{Asked, Origin, Pieces, Reply};
 
 use homefront::Server;

@@ -1,0 +1,150 @@
+//! More requests than a Lambda@Edge function has environments: they wait, and what is too much is throttled as on CloudFront.
+
+use crate::harness::{Answer, Code, Edge, Gate, Http2, Language, Program, Reply, in_every_language, one_origin};
+use homefront_config::limits::LAMBDA_QUEUE_EVENTS_MAX;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+const THROTTLED: &str = "The Lambda function associated with the CloudFront distribution was throttled.";
+
+in_every_language! {
+    c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_throttled_function,
+    a_thousand_requests_at_once_for_four_environments_are_answered_harm_nobody_and_leave_nothing,
+}
+
+/// A program whose default behavior answers by a function that waits at the gate first, if the path says so, and whose behavior
+/// `/other/*` has none.
+async fn program(language: Language, gate: &Gate, settings: &str) -> Program {
+    let port = gate.port();
+    let code = Code {
+        python: format!(
+            r#"{}
+def handler(event, context):
+    uri = event["Records"][0]["cf"]["request"]["uri"]
+    if uri.startswith("/gate"):
+        wait_at({port})
+    return {{"status": "200", "body": uri}}
+"#,
+            Gate::PYTHON
+        ),
+        node: format!(
+            r#"{}
+exports.handler = async (event) => {{
+    const {{ uri }} = event.Records[0].cf.request;
+    if (uri.startsWith("/gate")) await waitAt({port});
+    return {{ status: "200", body: uri }};
+}};
+"#,
+            Gate::NODE
+        ),
+    };
+    let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
+    let toml =
+        format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behavior));
+    let edge = Edge::with(toml).origin("app", |asked| Reply::ok(asked.target));
+    Program::start(edge.lambda(language, "l", &code, settings)).await
+}
+
+/// Sends GET requests for all these paths at once, on a few connections; gives what comes in the order it comes.
+async fn at_once(program: &Program, paths: Vec<String>) -> JoinSet<(String, Answer)> {
+    let mut answers = JoinSet::new();
+    for paths in paths.chunks(120) {
+        let viewer = std::sync::Arc::new(Http2::over(TcpStream::connect(program.address).await.unwrap()).await);
+        for path in paths {
+            let (viewer, path) = (viewer.clone(), path.clone());
+            answers.spawn(async move {
+                let request = http::Request::get(format!("http://dtest123456789.cloudfront.net{path}"));
+                let answer = viewer.send(request.body(()).unwrap(), &[]).await;
+                (path, answer)
+            });
+        }
+    }
+    answers
+}
+
+/// The function's own answer, or word that it is throttled; gives whether it is the first.
+fn served_or_throttled(path: &str, answer: &Answer) -> bool {
+    match answer.status {
+        200 => assert_eq!((answer.text(), answer.x_cache()), (path, "LambdaGeneratedResponse")),
+        status => assert_eq!(
+            (status, answer.header("x-cache"), answer.sentence()),
+            (503, Some("LambdaLimitExceeded from cloudfront"), THROTTLED),
+            "{path}"
+        ),
+    }
+    answer.status == 200
+}
+
+async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_throttled_function(language: Language) {
+    const TOO_MANY: usize = 5;
+    let gate = Gate::new().await;
+    let mut program = program(language, &gate, "timeout_s = 30\nconcurrency_max = 1").await;
+    let mut log = program.binary.log();
+    let mut busy = at_once(&program, vec!["/gate".to_owned()]).await;
+    let waiting = gate.arrival().await;
+    let paths = (0..LAMBDA_QUEUE_EVENTS_MAX + TOO_MANY).map(|number| format!("/{number}")).collect();
+    let mut queued = at_once(&program, paths).await;
+    for _ in 0..TOO_MANY {
+        let (path, answer) = queued.join_next().await.unwrap().unwrap();
+        assert!(!served_or_throttled(&path, &answer), "nobody is served before the function is let on");
+        assert!(answer.text().contains("<H1>503 ERROR</H1>"), "{}", answer.text());
+    }
+    assert_eq!(program.get("/other/x").await.text(), "/other/x", "another behavior is served meanwhile");
+    assert!(busy.try_join_next().is_none(), "the function still waits");
+    drop(waiting);
+    assert_eq!(busy.join_next().await.unwrap().unwrap().1.text(), "/gate");
+    let mut served = 0;
+    while let Some(answered) = queued.join_next().await {
+        let (path, answer) = answered.unwrap();
+        served += usize::from(served_or_throttled(&path, &answer));
+    }
+    assert!(served > 0, "those who wait are served");
+    assert_eq!(program.get("/after").await.text(), "/after");
+    let line = log.line_with("environments are busy").await;
+    assert!(line.contains("1 environments are busy and 1024 events wait; concurrency_max is 1"), "{line}");
+    gate.open();
+    let log = program.stop_and_read("access.log").await;
+    let throttled = log.lines().filter(|line| line.split('\t').nth(13) == Some("LambdaLimitExceeded")).count();
+    assert_eq!(throttled, TOO_MANY + LAMBDA_QUEUE_EVENTS_MAX - served, "{log}");
+}
+
+async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nobody_and_leave_nothing(
+    language: Language,
+) {
+    let gate = Gate::new().await;
+    let program = program(language, &gate, "timeout_s = 30\nconcurrency_max = 4").await;
+    // Four environments are there, and what the node opens once.
+    let mut warm = at_once(&program, (0..4).map(|number| format!("/gate/{number}")).collect()).await;
+    let arrivals = [gate.arrival().await, gate.arrival().await, gate.arrival().await, gate.arrival().await];
+    drop(arrivals);
+    while let Some(answered) = warm.join_next().await {
+        assert_eq!(answered.unwrap().1.status, 200);
+    }
+    assert_eq!(program.get("/other/warm").await.text(), "/other/warm");
+    let (before, mut gate) = (program.held(), Some(gate));
+    let mut memory_mib = None;
+    for wave in 0..3 {
+        let paths = (0..1_000).map(|number| format!("/gate/{wave}/{number}")).collect();
+        let mut answers = at_once(&program, paths).await;
+        if let Some(gate) = gate.take() {
+            let waiting = [gate.arrival().await, gate.arrival().await, gate.arrival().await, gate.arrival().await];
+            for number in 0..20 {
+                let path = format!("/other/{number}");
+                assert_eq!(program.get(&path).await.text(), path);
+            }
+            assert!(answers.try_join_next().is_none(), "another behavior waits for none of them");
+            gate.open();
+            drop(waiting);
+        }
+        let mut served = 0;
+        while let Some(answered) = answers.join_next().await {
+            let (path, answer) = answered.unwrap();
+            served += usize::from(served_or_throttled(&path, &answer));
+        }
+        assert!(served >= 4, "{served}");
+        program.holds_no_more_than(&before).await;
+        let (used, first) = (program.memory_mib(), *memory_mib.get_or_insert(program.memory_mib()));
+        assert!(used <= first + 48, "{first} MiB after the first thousand, {used} after the next");
+    }
+    program.stop_and_read("access.log").await;
+}
