@@ -6,7 +6,7 @@ use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
 use super::package::Package;
 use super::runtime::Program;
-use super::runtime_api::{Answer, Invocation, RuntimeApi};
+use super::runtime_api::{Answer, Invocation, RESPONSE_SIZE_ERROR, RuntimeApi};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
 use crate::process::private_tmp::TMP;
@@ -88,6 +88,32 @@ pub(super) enum Outcome {
     Exceeded(Excess),
 }
 
+/// When a start happens. One that failed is tried once more for the event that waits for it, as on Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Before any event: [`LAMBDA_INIT_MS_MAX`] bounds it.
+    Init,
+    /// For an event: the function's own time limit bounds it.
+    Invoke,
+}
+
+impl Phase {
+    fn time_max(self, plan: &Plan) -> Duration {
+        match self {
+            Self::Init => plan.init_time_max,
+            Self::Invoke => plan.lambda.timeout,
+        }
+    }
+
+    /// As the INIT_REPORT line names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
 /// A start that failed.
 #[derive(Debug)]
 pub(super) struct InitFailure {
@@ -101,6 +127,7 @@ impl Environment {
     /// Starts the process and waits until it asks for its first event. `started` learns of the process at once.
     pub(super) async fn start(
         plan: &Plan,
+        phase: Phase,
         folder: Folder,
         alive: Alive,
         started: impl FnOnce(&Arc<Child>),
@@ -110,6 +137,8 @@ impl Environment {
             Ok(parts) => parts,
             Err(error) => {
                 let reason = format!("cannot start {}: {error}", plan.program.path.display());
+                plan.log.line(&platform_line(&reason));
+                plan.log.line(&init_report_line(begun.elapsed(), phase, Status::Error(ENTRYPOINT_ERROR)));
                 return Err(InitFailure { reason, folder });
             }
         };
@@ -123,7 +152,8 @@ impl Environment {
                 excess = exceeded(child.id(), memory_bytes_max(&plan.lambda), Some(&folder)) => Err(InitEnd::Exceeded(excess)),
             }
         };
-        let end = match timeout(plan.init_time_max, ready).await {
+        let time_max = phase.time_max(plan);
+        let end = match timeout(time_max, ready).await {
             Ok(Ok(())) => {
                 let memory_used_mb_max = memory_used_mb_max(&child);
                 return Ok(Box::new(Self {
@@ -142,11 +172,16 @@ impl Environment {
         };
         // What reports an error to start then ends by itself, and may have something to print until it does.
         if let InitEnd::Reported(_) = end {
-            let _ = timeout(plan.init_time_max.saturating_sub(begun.elapsed()), child.wait()).await;
+            let _ = timeout(time_max.saturating_sub(begun.elapsed()), child.wait()).await;
         }
         child.kill();
-        let (status, reason) = end.describe(plan);
-        output.end(&[init_report_line(begun.elapsed(), status.as_status())]);
+        // The runtimes of ours print what they report.
+        let is_printed = matches!(end, InitEnd::Reported(_)) && plan.program.runtime.is_some();
+        let (status, reason) = end.describe(plan, time_max);
+        let mut lines = Vec::with_capacity(2);
+        lines.extend((!is_printed).then(|| platform_line(&reason)));
+        lines.push(init_report_line(begun.elapsed(), phase, status.as_status()));
+        output.end(&lines);
         Err(InitFailure { reason, folder })
     }
 
@@ -280,7 +315,12 @@ impl Environment {
             plan.lambda.timeout.as_secs_f64()
         );
         let (message, status) = match outcome {
-            Outcome::Response(_) | Outcome::Error { .. } => (None, None),
+            Outcome::Response(_) => (None, None),
+            Outcome::Error { error_type, payload } => {
+                // The runtimes of ours print what they report; what is Lambda's own word nobody has printed.
+                let is_printed = plan.program.runtime.is_some() && error_type != RESPONSE_SIZE_ERROR;
+                ((!is_printed).then(|| platform_line(&super::call::error_summary(payload))), None)
+            }
             Outcome::TimedOut => (Some(timed_out), Some(Status::Timeout)),
             Outcome::Exited(exit) => (Some(exit_message(request_id, *exit)), Some(Status::Error(EXIT_ERROR))),
             Outcome::Exceeded(excess) => (Some(killed_message(request_id)), Some(Status::Error(excess.error_type()))),
@@ -302,6 +342,14 @@ impl Environment {
         lines.push(report.to_string());
         self.output.end(&lines);
     }
+}
+
+/// Lambda's name for a program that cannot be started.
+const ENTRYPOINT_ERROR: &str = "Runtime.InvalidEntrypoint";
+
+/// A line of the platform's own in the function's log.
+fn platform_line(what: &str) -> String {
+    format!("homefront: {what}")
 }
 
 /// Lambda's name for a process that ended.
@@ -367,7 +415,7 @@ impl InitStatus {
 }
 
 impl InitEnd {
-    fn describe(self, plan: &Plan) -> (InitStatus, String) {
+    fn describe(self, plan: &Plan, time_max: Duration) -> (InitStatus, String) {
         match self {
             Self::Reported(Answer::Error { error_type, payload }) => {
                 let reason = super::call::error_summary(&payload);
@@ -382,7 +430,7 @@ impl InitEnd {
                 (InitStatus::Error(excess.error_type().to_owned()), reason)
             }
             Self::TimedOut => {
-                let seconds = plan.init_time_max.as_secs_f64();
+                let seconds = time_max.as_secs_f64();
                 (InitStatus::Timeout, format!("it did not start within {seconds:.2} s"))
             }
         }

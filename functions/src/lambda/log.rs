@@ -1,5 +1,6 @@
 //! A function's log: what it prints, line by line and in order, between the platform's START, END and REPORT lines.
 
+use super::environment::Phase;
 use crate::function_log::FunctionLog;
 use crate::meter::billed_ms;
 use homefront_config::limits::{LAMBDA_LOG_BYTES_MAX, LAMBDA_LOG_LINE_BYTES_MAX};
@@ -217,8 +218,9 @@ impl fmt::Display for Report<'_> {
 }
 
 /// `INIT_REPORT …`, for a start that failed.
-pub(super) fn init_report_line(duration: Duration, status: Status<'_>) -> String {
-    format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init\t{status}", duration.as_secs_f64() * 1_000.0)
+pub(super) fn init_report_line(duration: Duration, phase: Phase, status: Status<'_>) -> String {
+    let (ms, phase) = (duration.as_secs_f64() * 1_000.0, phase.name());
+    format!("INIT_REPORT Init Duration: {ms:.2} ms\tPhase: {phase}\t{status}")
 }
 
 #[cfg(test)]
@@ -282,7 +284,7 @@ mod tests {
         insta::assert_snapshot!(text(Report { status: Some(Status::Timeout), ..report.clone() }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Init Duration: 130.49 ms<tab>Status: timeout");
         let status = Status::Error("Runtime.ExitError");
         insta::assert_snapshot!(text(Report { init: None, status: Some(status), ..report }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Status: error<tab>Error Type: Runtime.ExitError");
-        insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), status).replace('\t', "<tab>"), @"INIT_REPORT Init Duration: 1236.00 ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.ExitError");
+        insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), Phase::Init, status).replace('\t', "<tab>"), @"INIT_REPORT Init Duration: 1236.00 ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.ExitError");
     }
 
     #[tokio::test]

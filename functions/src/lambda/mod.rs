@@ -82,14 +82,18 @@ impl Lambdas {
     }
 
     /// Calls a function with an event; gives what it returned.
-    pub async fn call(&self, lambda: &Lambda, event: &Bytes) -> Result<Bytes, Failure> {
+    async fn call(&self, lambda: &Lambda, context: &EventContext, event: &Bytes) -> Result<Bytes, Failure> {
         let Some(pool) = self.pools.get(&lambda.name) else {
             return Err(execution_failure(lambda, "no behavior used it when the node started"));
         };
         let failure = match pool.call(event).await {
             Ok((_, Outcome::Response(result))) => return Ok(result),
             Ok((request_id, outcome)) => failure(&pool.plan().lambda, &request_id, &outcome),
-            Err(failure) => failure,
+            Err(failure) => {
+                // No call, so that no END line tells of it.
+                pool.plan().log.line(&format!("({}) ERROR {}", context.request_id, failure.detail));
+                failure
+            }
         };
         pool.counters().failed(&failure);
         Err(failure)
@@ -110,7 +114,7 @@ impl Lambdas {
         event: &lambda_edge::Event,
         request: &Request,
     ) -> Verdict<LambdaRequestEdit> {
-        match self.call(lambda, event.json()).await {
+        match self.call(lambda, context, event.json()).await {
             Ok(result) => self.judged(lambda, context, lambda_edge::result::request(event, request, &result)),
             Err(failure) => Verdict::Fail(failure),
         }
@@ -124,7 +128,7 @@ impl Lambdas {
         event: &lambda_edge::Event,
         response: &Response,
     ) -> Verdict<ResponseEdit> {
-        match self.call(lambda, event.json()).await {
+        match self.call(lambda, context, event.json()).await {
             Ok(result) => self.judged(lambda, context, lambda_edge::result::response(event, response, &result)),
             Err(failure) => Verdict::Fail(failure),
         }

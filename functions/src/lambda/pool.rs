@@ -6,7 +6,7 @@
 use super::alive::Living;
 use super::call::{Call, execution_failure};
 use super::counters::{Counters, Figures};
-use super::environment::{Environment, Outcome, Plan};
+use super::environment::{Environment, Outcome, Phase, Plan};
 use super::folder::Folder;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
@@ -73,7 +73,11 @@ struct State {
     used: usize,
     /// Those of them that are about to become free: they start, or have just answered.
     coming: usize,
-    waiters: VecDeque<oneshot::Sender<Result<Lease, Failure>>>,
+    /// Those of them that start: each gives its environment, or its failure, to whoever then waits longest.
+    starting: usize,
+    waiters: VecDeque<Waiter>,
+    /// Of the next waiter.
+    ticket: u64,
     /// Of environments that crashed: the next one finds their files, as on Lambda.
     folders: Vec<Folder>,
     /// By process id; they outlive their environment until they are reaped.
@@ -89,6 +93,13 @@ struct State {
 struct Idle {
     environment: Box<Environment>,
     since: Instant,
+}
+
+/// An event that waits for an environment.
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    sender: oneshot::Sender<Result<Lease, Failure>>,
 }
 
 /// An environment on its way to a caller. It goes back when the caller has gone.
@@ -202,18 +213,27 @@ impl Pool {
         for mut idle in dead {
             self.bury(&mut idle.environment);
         }
-        let waiting = match found? {
+        let (ticket, mut waiting) = match found? {
             Found::Idle(lease) => return Ok(lease),
-            Found::Wait(waiting) => waiting,
+            Found::Wait(ticket, waiting) => (ticket, waiting),
         };
-        match timeout(self.0.bounds.queue_wait_max, waiting).await {
-            Ok(Ok(environment)) => environment,
-            Ok(Err(_)) => Err(self.stopping()),
-            Err(_) => Err(self.limit_exceeded(&format!(
-                "no environment became free within {:.2} s",
-                self.0.bounds.queue_wait_max.as_secs_f64()
-            ))),
-        }
+        let given = match timeout(self.0.bounds.queue_wait_max, &mut waiting).await {
+            Ok(given) => given,
+            // A start has a time limit of its own, and its end is this event's answer.
+            Err(_) if self.is_started_for(ticket) => waiting.await,
+            Err(_) => {
+                let seconds = self.0.bounds.queue_wait_max.as_secs_f64();
+                return Err(self.limit_exceeded(&format!("no environment became free within {seconds:.2} s")));
+            }
+        };
+        given.unwrap_or_else(|_| Err(self.stopping()))
+    }
+
+    /// Whether so many environments start that this event gets what becomes of one of them, or has got it by now.
+    fn is_started_for(&self, ticket: u64) -> bool {
+        let state = self.0.state.lock();
+        let mut waiters = state.waiters.iter().filter(|waiter| !waiter.sender.is_closed());
+        waiters.position(|waiter| waiter.ticket == ticket).is_none_or(|before| before < state.starting)
     }
 
     fn look_up(&self, dead: &mut Vec<Idle>) -> Result<Found, Failure> {
@@ -233,16 +253,18 @@ impl Pool {
             return Err(execution_failure(&self.0.plan.lambda, reason));
         }
         if state.waiters.len() >= self.0.bounds.queue_events_max {
-            state.waiters.retain(|waiter| !waiter.is_closed());
+            state.waiters.retain(|waiter| !waiter.sender.is_closed());
         }
         if state.waiters.len() >= self.0.bounds.queue_events_max {
             let what = format!("{} environments are busy and {} events wait", state.used, state.waiters.len());
             return Err(self.limit_exceeded(&what));
         }
         let (sender, waiting) = oneshot::channel();
-        state.waiters.push_back(sender);
+        let ticket = state.ticket;
+        state.ticket += 1;
+        state.waiters.push_back(Waiter { ticket, sender });
         self.start_where_needed(&mut state);
-        Ok(Found::Wait(waiting))
+        Ok(Found::Wait(ticket, waiting))
     }
 
     /// Starts environments until as many are on their way as events wait and as many are there as are provisioned, or the
@@ -256,38 +278,30 @@ impl Pool {
         {
             state.used += 1;
             state.coming += 1;
+            state.starting += 1;
             self.0.runtime.spawn(self.clone().start_one());
         }
     }
 
     async fn start_one(self) {
-        let alive = self.0.living.token();
-        let kept = self.0.state.lock().folders.pop();
-        let started = match kept.map_or_else(Folder::create, Ok) {
-            Ok(folder) => {
-                let keep = |child: &Arc<Child>| self.watch(child);
-                Environment::start(&self.0.plan, folder, alive, keep)
-                    .await
-                    .map_err(|failure| (failure.reason, Some(failure.folder)))
-            }
-            Err(error) => Err((format!("cannot make a folder for temporary files: {error}"), None)),
-        };
+        let mut started = self.start_environment(Phase::Init).await;
+        if started.is_err() && self.is_waited_for() {
+            started = self.start_environment(Phase::Invoke).await;
+        }
         let mut state = self.0.state.lock();
         state.coming -= 1;
-        let (reason, folder) = match started {
+        state.starting -= 1;
+        let reason = match started {
             Ok(environment) => {
                 state.init_failures = 0;
                 drop(state);
-                self.0.counters.started(environment.start_took());
                 self.release(environment);
                 // After a failed start none was made for the provision alone.
                 return self.start_where_needed(&mut self.0.state.lock());
             }
-            Err(failed) => failed,
+            Err(reason) => reason,
         };
-        self.0.counters.start_failed();
         state.used -= 1;
-        state.folders.extend(folder);
         state.init_failures += 1;
         if state.init_failures >= LAMBDA_INIT_FAILURES_MAX {
             let until = Instant::now() + Duration::from_millis(LAMBDA_INIT_PAUSE_MS);
@@ -295,12 +309,42 @@ impl Pool {
         }
         // One start, one event that fails with it, as on Lambda.
         while let Some(waiter) = state.waiters.pop_front() {
-            if waiter.send(Err(execution_failure(&self.0.plan.lambda, &reason))).is_ok() {
+            if waiter.sender.send(Err(execution_failure(&self.0.plan.lambda, &reason))).is_ok() {
                 break;
             }
         }
         self.start_where_needed(&mut state);
         Self::empty_if_closed(state);
+    }
+
+    /// Starts a process; `Err` says why it is not there.
+    async fn start_environment(&self, phase: Phase) -> Result<Box<Environment>, String> {
+        let alive = self.0.living.token();
+        let kept = self.0.state.lock().folders.pop();
+        let started = match kept.map_or_else(Folder::create, Ok) {
+            Ok(folder) => {
+                let keep = |child: &Arc<Child>| self.watch(child);
+                Environment::start(&self.0.plan, phase, folder, alive, keep).await
+            }
+            Err(error) => return Err(format!("cannot make a folder for temporary files: {error}")),
+        };
+        match started {
+            Ok(environment) => {
+                self.0.counters.started(environment.start_took());
+                Ok(environment)
+            }
+            Err(failure) => {
+                self.0.counters.start_failed();
+                self.0.state.lock().folders.push(failure.folder);
+                Err(failure.reason)
+            }
+        }
+    }
+
+    /// Whether an event waits for a start that failed: it is tried once more for it, as on Lambda.
+    fn is_waited_for(&self) -> bool {
+        let state = self.0.state.lock();
+        !state.closed && state.waiters.iter().any(|waiter| !waiter.sender.is_closed())
     }
 
     /// Keeps a child in sight until it is reaped.
@@ -352,7 +396,7 @@ impl Pool {
         let mut lease = self.lease(environment);
         let mut state = self.0.state.lock();
         while let (false, Some(waiter)) = (state.closed, state.waiters.pop_front()) {
-            match waiter.send(Ok(lease)) {
+            match waiter.sender.send(Ok(lease)) {
                 Err(Ok(unwanted)) => lease = unwanted,
                 Ok(()) | Err(Err(_)) => return,
             }
@@ -460,7 +504,8 @@ impl Pool {
 
 enum Found {
     Idle(Lease),
-    Wait(oneshot::Receiver<Result<Lease, Failure>>),
+    /// Its ticket, and where it is given an environment.
+    Wait(u64, oneshot::Receiver<Result<Lease, Failure>>),
 }
 
 async fn keep_house(pool: Weak<Shared>, wake: Arc<Notify>) {

@@ -6,7 +6,10 @@ use crate::process::Spawner;
 use homefront_config::Lambda;
 use homefront_config::lambda::LambdaRuntime;
 use homefront_config::limits::{LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_RUNTIME_RESERVE_BYTES};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A program that speaks the Lambda Runtime API, found and checked.
@@ -57,7 +60,11 @@ impl Program {
                 let runtime = major.map_or(own, |major| format!("nodejs{major}.x"));
                 Ok(Self::node(path, lambda.memory_mb, runtime))
             }
-            LambdaRuntime::Provided => Ok(Self::provided(&lambda.code)),
+            LambdaRuntime::Provided => {
+                let program = Self::provided(&lambda.code);
+                script_interpreter(&program.path).map_err(|(interpreter, reason)| refused(&interpreter, reason))?;
+                Ok(program)
+            }
         }
     }
 
@@ -85,6 +92,42 @@ impl Program {
         let path = package.join("bootstrap");
         Self { path, arguments: Vec::new(), runtime: None, reserve_bytes: LAMBDA_RUNTIME_RESERVE_BYTES }
     }
+}
+
+/// Whether the interpreter that a script names in its first line is there, as `#!/usr/bin/env node` does in a container without
+/// Node.js. `Err` names it and says why it cannot run. What is no script has none.
+fn script_interpreter(script: &Path) -> Result<(), (PathBuf, String)> {
+    /// What Linux reads of it.
+    const LINE_BYTES_MAX: usize = 256;
+    let mut start = Vec::with_capacity(LINE_BYTES_MAX);
+    let read = File::open(script).and_then(|file| file.take(LINE_BYTES_MAX as u64).read_to_end(&mut start));
+    let Some(line) = read.ok().and_then(|_| start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()) else {
+        return Ok(());
+    };
+    let mut words =
+        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
+    let Some(interpreter) = words.next().map(Path::new) else { return Ok(()) };
+    if let Err(error) = interpreter.metadata() {
+        let bytes = interpreter.as_os_str().as_bytes();
+        let (named, hint) = match bytes.strip_suffix(b"\r") {
+            Some(named) => (named, ", as the line ends with CR LF"),
+            None => (bytes, ""),
+        };
+        let reason = format!("bootstrap names it in its first line: {error}{hint}");
+        return Err((OsStr::from_bytes(named).into(), reason));
+    }
+    let by_name = (interpreter.file_name() == Some(OsStr::new("env"))).then(|| words.next()).flatten();
+    let Some(name) = by_name.filter(|name| !name.as_bytes().starts_with(b"-") && !name.as_bytes().contains(&b'='))
+    else {
+        return Ok(());
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        name.as_bytes().contains(&b'/') || std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    if found {
+        return Ok(());
+    }
+    Err((name.into(), "bootstrap names it in its first line: it is not on PATH".to_owned()))
 }
 
 impl Checked {

@@ -17,6 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+/// Lambda's name for a result that is larger than it takes.
+pub(super) const RESPONSE_SIZE_ERROR: &str = "Function.ResponseSizeTooLarge";
+
 /// One event for a runtime.
 #[derive(Debug, Clone)]
 pub(super) struct Invocation {

@@ -131,6 +131,16 @@ fn request() -> Request {
     Request { method: "GET".to_owned(), uri: "/a".into(), querystring: None, headers }
 }
 
+#[tokio::test]
+async fn a_request_whose_function_did_not_start_is_told_in_the_functions_log() {
+    let node = Node::start(Language::Python, &source("raise ValueError('no')", "")).await;
+    let Verdict::Fail(failure) = node.origin_request().await else { panic!("it cannot start") };
+    assert_eq!(failure.kind, FailureKind::LambdaExecution);
+    let told = "(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR lambda \"hook\": ValueError: no";
+    assert!(node.lines.lock().iter().any(|line| line == told), "{:?}", node.lines.lock());
+    node.stop().await;
+}
+
 /// Changes requests and responses.
 fn hook() -> Source {
     source(

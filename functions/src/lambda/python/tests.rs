@@ -189,7 +189,10 @@ async fn init_failure(source: &str, change: impl FnOnce(&mut Plan)) -> String {
     let fixture = Fixture::with(source, |plan, _| change(plan));
     let failure = fixture.call(json!({})).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::LambdaExecution);
-    let text = format!("{}\n--\n{}", failure.detail, fixture.masked_log());
+    // The second time it is tried tells the same.
+    let log = fixture.masked_log();
+    let end = log.find("INIT_REPORT").and_then(|at| Some(at + log[at..].find('\n')?)).unwrap_or(log.len());
+    let text = format!("{}\n--\n{}", failure.detail, &log[..end]);
     let text = text.replace(&fixture.code.path().display().to_string(), "/var/task");
     fixture.stop().await;
     let without_time = |line: &str| match line.strip_prefix("[WARNING]<tab>") {
@@ -251,17 +254,25 @@ async fn failures_to_start_say_why() {
     insta::assert_snapshot!(init_failure("import os\nos._exit(7)", |_| {}).await, @r#"
     lambda "hook": the process ended while it started: exit status 7
     --
+    homefront: the process ended while it started: exit status <n>
     INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.ExitError
     "#);
-    let hangs = init_failure("while True: pass", |plan| plan.init_time_max = Duration::from_secs(1)).await;
+    let hangs = init_failure("while True: pass", |plan| {
+        plan.init_time_max = Duration::from_secs(1);
+        plan.lambda.timeout = Duration::from_secs(2);
+    })
+    .await;
     insta::assert_snapshot!(hangs, @r#"
-    lambda "hook": it did not start within 1.00 s
+    lambda "hook": it did not start within 2.00 s
     --
+    homefront: it did not start within <n> s
     INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: timeout
     "#);
     insta::assert_snapshot!(init_failure("", |plan| plan.program.path = "no-such-python".into()).await, @r#"
     lambda "hook": cannot start no-such-python: No such file or directory (os error 2)
     --
+    homefront: cannot start no-such-python: No such file or directory (os error 2)
+    INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.InvalidEntrypoint
     "#);
 }
 

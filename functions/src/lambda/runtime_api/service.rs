@@ -1,6 +1,6 @@
 //! The requests of the Runtime API and the exact answers to them.
 
-use super::{Answer, Invocation, Refusal, Shared};
+use super::{Answer, Invocation, RESPONSE_SIZE_ERROR, Refusal, Shared};
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use http::{HeaderMap, Method, StatusCode};
@@ -130,8 +130,8 @@ fn too_large(id: &str) -> Answer {
     let message = format!(
         "RequestId: {id} Error: Response payload size exceeded maximum allowed payload size ({LAMBDA_PAYLOAD_BYTES_MAX} bytes)."
     );
-    let payload = error_body("Function.ResponseSizeTooLarge", &message).into();
-    Answer::Error { error_type: "Function.ResponseSizeTooLarge".to_owned(), payload }
+    let payload = error_body(RESPONSE_SIZE_ERROR, &message).into();
+    Answer::Error { error_type: RESPONSE_SIZE_ERROR.to_owned(), payload }
 }
 
 /// One of Lambda's names, or what the platform records for any other.
