@@ -3,8 +3,8 @@
 mod event_json;
 mod output;
 
-use crate::Failure;
 use crate::js::{Call, Engine, Examination, Fault, FunctionSource};
+use crate::{Failure, OriginEdit};
 use homefront_config::limits::FUNCTION_COMPUTE_US_MAX;
 
 /// What a test run gave, in the words of CloudFront's `TestResult`.
@@ -20,6 +20,8 @@ pub struct TestResult {
     pub compute_utilization: u8,
     /// What CloudFront would refuse in production although TestFunction does not check it.
     pub failure: Option<Failure>,
+    /// Where the function sends the request. Whether that is an origin is for the distribution to say.
+    pub origin: Option<Box<OriginEdit>>,
 }
 
 /// Why an event object is not one.
@@ -75,13 +77,14 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
         now_ms,
         random_seed: now_ms,
     };
-    let Examination { returned, fault, logs, cpu_us } = engine.examine(id, &call);
+    let Examination { returned, origin, fault, logs, cpu_us } = engine.examine(id, &call);
     let mut result = TestResult {
         function_output: returned.as_deref().and_then(output::function_output).unwrap_or_default(),
         logs,
         error_message: String::new(),
         compute_utilization: (cpu_us * 100 / FUNCTION_COMPUTE_US_MAX).min(100) as u8,
         failure: None,
+        origin,
     };
     match fault {
         Some(Fault::Execution { text, .. }) => {
@@ -108,6 +111,7 @@ impl TestResult {
             error_message: format!("{COULD_NOT_RUN}{error}"),
             compute_utilization: 0,
             failure: None,
+            origin: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::kvs::Snapshot;
 use super::outcome::Decision;
 use super::realm::Printed;
 use super::{garbage, json};
-use crate::{EventContext, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{EventContext, OriginEdit, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use loaded::{Loaded, OPEN_CONTEXTS_READY, Shared};
@@ -229,7 +229,12 @@ impl Engine {
         let function = &mut self.functions[id.0 as usize];
         let (result, Printed { logs, .. }) = function.call(&mut self.shared, call, Some(&mut keep));
         let cpu_us = thread_cpu_us().saturating_sub(started_us);
-        Examination { returned, fault: result.err(), logs, cpu_us }
+        let (origin, fault) = match result {
+            Ok(Decision::Request(edit)) => (edit.origin, None),
+            Ok(_) => (None, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        Examination { returned, origin, fault, logs, cpu_us }
     }
 
     /// Frees what calls left behind and prepares what they used up. For the time between calls: it takes about a tenth
@@ -255,6 +260,8 @@ impl Engine {
 pub(crate) struct Examination {
     /// The returned value in JSON, as `JSON.stringify` gives it.
     pub(crate) returned: Option<String>,
+    /// Where it sends the request, if not to its behavior's origin.
+    pub(crate) origin: Option<Box<OriginEdit>>,
     /// Why there is no decision.
     pub(crate) fault: Option<Fault>,
     /// The lines of `console.log`.

@@ -1,6 +1,6 @@
 //! `homefront invoke`: one function on one event, without a node.
 
-use super::{WRONG_INPUT, complain, print, read, workers};
+use super::{WRONG_INPUT, chosen_origin, complain, print, read, workers};
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use crate::respond::edge_code;
@@ -35,7 +35,7 @@ pub(super) fn run(name: &str, event_file: &Path, config: &Path, as_json: bool) -
         Err(error) => return refuse(&format!("cannot start threads: {error}")),
     };
     if let Some(function) = config.functions.iter().find(|function| function.name == name) {
-        return runtime.block_on(invoke_function(function, event_file, &event, as_json));
+        return runtime.block_on(invoke_function((&config, function), event_file, &event, as_json));
     }
     if let Some(lambda) = config.lambdas.iter().find(|lambda| lambda.name == name) {
         return match serde_json::from_slice::<serde::de::IgnoredAny>(&event) {
@@ -69,7 +69,12 @@ fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(event)
 }
 
-async fn invoke_function(function: &Function, event_file: &Path, event: &[u8], as_json: bool) -> ExitCode {
+async fn invoke_function(
+    (config, function): (&Config, &Function),
+    event_file: &Path,
+    event: &[u8],
+    as_json: bool,
+) -> ExitCode {
     let since = Clock::default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let ran = async {
         let workers = workers()?;
@@ -78,12 +83,19 @@ async fn invoke_function(function: &Function, event_file: &Path, event: &[u8], a
         spawner.all_gone().await;
         Ok::<_, std::io::Error>(result)
     };
-    let result = match ran.await {
+    let mut result = match ran.await {
         Ok(Ok(result)) => result,
         Ok(Err(error @ RunError::Event(_))) => return refuse(&format!("{}: {error}", event_file.display())),
         Ok(Err(error)) => return refuse(&error.to_string()),
         Err(error) => return refuse(&error.to_string()),
     };
+    if let Some(origin) = &result.origin {
+        let event = serde_json::from_slice(event).unwrap_or_default();
+        match chosen_origin::refusal(config, function, &event, origin) {
+            Ok(refusal) => result.failure = result.failure.or(refusal),
+            Err(error) => return refuse(&error.to_string()),
+        }
+    }
     let failed = !result.error_message.is_empty() || result.failure.is_some();
     if as_json {
         print(&pretty(&test_result_json(function, &result)));

@@ -1,6 +1,7 @@
 //! What the words on the command line do.
 
 mod check;
+mod chosen_origin;
 mod invoke;
 mod quickstart;
 mod serve;

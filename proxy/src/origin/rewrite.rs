@@ -8,12 +8,12 @@ use super::{Chosen, PreparedOrigin, Reach, peer};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
-use homefront_functions::OriginProtocol;
 use homefront_functions::origin_edit::{
     CustomOriginConfig, DomainName, OriginEdit, OriginOverrides, OriginTimeouts, OriginUpdate, SelectedOrigin,
     completion_fault, not_for_buckets,
 };
-use homefront_functions::rules::wire_name;
+use homefront_functions::rules::{self, wire_name};
+use homefront_functions::{Failure, FailureKind, OriginProtocol};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,12 @@ pub(crate) fn apply(route: &mut Route, edit: OriginEdit) -> Result<(), String> {
 
 fn said_by(helper: &str) -> impl Fn(String) -> String {
     move |rule| format!("cf.{helper}: {rule}")
+}
+
+/// The failure of a function that broke a rule of [`apply`].
+pub(crate) fn fault(function: &str, rule: &str) -> Failure {
+    let (kind, sentence) = (FailureKind::FunctionValidation, Some(rules::SENTENCE_ORIGIN_REWRITE.into()));
+    Failure { kind, sentence, detail: format!("function \"{function}\": {rule}") }
 }
 
 /// An origin of the distribution, with what is changed of it.

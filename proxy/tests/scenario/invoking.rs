@@ -76,7 +76,13 @@ fn functions() -> TempDir {
         "host",
         "function handler(event) { event.request.headers.host.value = 'b.example'; return event.request; }",
     );
+    let edge = function(
+        edge,
+        "chooses",
+        "import cf from 'cloudfront';\nfunction handler(event) {\n  cf.selectRequestOriginById(event.request.querystring.page ? 'p2' : 'app');\n  return event.request;\n}\n",
+    );
     let edge = edge
+        .file("no-query.json", VIEWER_REQUEST.replace("\"page\": { \"value\": \"2\" }", ""))
         .file("pages.json", r#"{"data":[]}"#)
         .file("viewer-request.json", VIEWER_REQUEST)
         .file("origin-request.json", ORIGIN_REQUEST)
@@ -144,6 +150,13 @@ async fn a_cloudfront_function_that_throws_prints_awss_message_and_fails() {
 #[tokio::test]
 async fn what_cloudfront_would_refuse_is_told_beside_the_output() {
     assert_told!(invoke("host", "viewer-request.json").await);
+}
+
+#[tokio::test]
+async fn an_origin_that_the_distribution_does_not_have_is_told_beside_the_output() {
+    assert_told!(invoke("chooses", "viewer-request.json").await);
+    let known = run(&functions(), &["invoke", "chooses", "no-query.json"]).await;
+    assert_eq!((known.code, known.stdout.contains("CloudFront would")), (Some(0), false), "{}", known.stdout);
 }
 
 #[tokio::test]

@@ -414,3 +414,71 @@ expect = { status = 404, body = "gone", origin_requests = 1 }
     .unwrap();
     insta::assert_snapshot!(told(&folder, &[]).await);
 }
+
+const CHOOSING: &str = r#"
+[[distribution]]
+id = "EONE1234567890"
+aliases = ["one.test"]
+origin = [{ id = "app", domain_name = "app.internal" }, { id = "spare", domain_name = "spare.internal" }, { id = "pages", directory = "." }]
+default_behavior = { target_origin = "app", viewer_request = { function = "choose" } }
+behavior = [{ path_pattern = "/pages/*", target_origin = "pages", viewer_request = { function = "choose" } }]
+[[distribution]]
+aliases = ["two.test"]
+origin = [{ id = "other", domain_name = "other.internal" }]
+default_behavior = { target_origin = "other", viewer_request = { function = "choose" } }
+[[function]]
+name = "choose"
+code = "functions/choose.js"
+"#;
+
+const CHOOSE: &str = "import cf from 'cloudfront';
+function handler(event) {
+  var asked = event.request.querystring;
+  if (asked.to) cf.selectRequestOriginById(asked.to.value);
+  if (asked.first) {
+    cf.createRequestOriginGroup({
+      originIds: [asked.first.value, asked.second.value], failoverCriteria: { statusCodes: [500] }
+    });
+  }
+  if (asked.host) cf.updateRequestOrigin({ hostHeader: asked.host.value });
+  return event.request;
+}
+";
+
+/// A case of [`CHOOSE`] by its name.
+fn choosing(name: &str, target: &str, host: &str, expect: &str) -> String {
+    format!(
+        "[[case]]\nname = \"{name}\"\nfunction = \"choose\"\n\
+         request = {{ path = \"{target}\", headers = {{ Host = \"{host}\" }} }}\nexpect = {{ {expect} }}\n"
+    )
+}
+
+#[tokio::test]
+async fn the_origins_that_a_function_chooses_are_those_of_the_distribution() {
+    let taken = "uri = \"/\"";
+    let refused = |text: &str| format!("refused_contains = '{text}'");
+    let passing = [
+        choosing("an id of the distribution", "/?to=spare", "one.test", taken),
+        choosing("an id of another one", "/?to=other", "one.test", &refused("has no origin \"other\"")),
+        choosing("that one's own", "/?to=other", "two.test", taken),
+        choosing("of one of those that run it", "/?to=other", "elsewhere.test", taken),
+        choosing("of none of those that run it", "/?to=none", "elsewhere.test", &refused("has no origin \"none\"")),
+        choosing("two ids", "/?first=app&second=spare", "one.test", taken),
+        choosing("one of them unknown", "/?first=app&second=nope", "one.test", &refused("createRequestOriginGroup")),
+        choosing("a server's host", "/?host=b.test", "one.test", taken),
+        choosing("a folder's host", "/pages/?host=b.test", "one.test", &refused("\"pages\" is a folder")),
+        "[[case]]\nname = \"the event's distribution\"\nfunction = \"choose\"\n\
+         expect = { refused_contains = \"has no origin\" }\n\
+         event = { version = \"1.0\", context = { eventType = \"viewer-request\", distributionId = \"EONE1234567890\" }, \
+         viewer = { ip = \"192.0.2.8\" }, request = { method = \"GET\", uri = \"/\", querystring = { to = { value = \"other\" } } } }\n"
+            .to_owned(),
+    ];
+    let failing = choosing("an unknown id is told", "/?to=sapre", "one.test", taken);
+    let files = [
+        ("homefront.toml", CHOOSING),
+        ("functions/choose.js", CHOOSE),
+        ("passing.cases.toml", &passing.join("\n")),
+        ("failing.cases.toml", &failing),
+    ];
+    insta::assert_snapshot!(told(&folder(&files), &[]).await);
+}

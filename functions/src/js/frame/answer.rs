@@ -297,6 +297,7 @@ fn put_tested(out: &mut Vec<u8>, result: &Result<TestResult, String>) {
             put_bytes(out, result.error_message.as_bytes());
             out.push(result.compute_utilization);
             put_option(out, result.failure.as_ref(), put_failure);
+            put_option(out, result.origin.as_deref(), put_origin);
         }
         Err(error) => {
             out.push(1);
@@ -313,6 +314,7 @@ fn take_tested(fields: &mut Fields<'_>) -> Result<Result<TestResult, String>, Fr
             error_message: fields.text()?.to_owned(),
             compute_utilization: fields.u8()?,
             failure: fields.option(take_failure)?,
+            origin: fields.option(take_origin)?.map(Box::new),
         }),
         1 => Err(fields.text()?.to_owned()),
         _ => return Err(FrameError::Impossible("test result")),

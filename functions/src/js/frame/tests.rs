@@ -168,13 +168,15 @@ fn finding() -> impl Strategy<Value = Finding> {
 fn answer() -> impl Strategy<Value = Answer> {
     let error = (".{0,40}", option::of(any::<u32>()), option::of(any::<u32>()))
         .prop_map(|(message, line, column)| LoadError { message, line, column });
-    let tested = (".{0,40}", vec(".{0,20}", 0..4), ".{0,40}", any::<u8>(), option::of(failure())).prop_map(
-        |(function_output, logs, error_message, compute_utilization, failure)| TestResult {
+    let ended = (option::of(failure()), option::of(origin().prop_map(Box::new)));
+    let tested = (".{0,40}", vec(".{0,20}", 0..4), ".{0,40}", any::<u8>(), ended).prop_map(
+        |(function_output, logs, error_message, compute_utilization, (failure, origin))| TestResult {
             function_output,
             logs,
             error_message,
             compute_utilization,
             failure,
+            origin,
         },
     );
     prop_oneof![

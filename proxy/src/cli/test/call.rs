@@ -1,12 +1,13 @@
 //! Cases that call one function with one event.
 
 use super::{Findings, Runner};
+use crate::cli::chosen_origin;
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use bytes::Bytes;
 use homefront_config::cases::{Event, FunctionExpect};
 use homefront_config::limits::CASE_FUNCTION_BUDGET_MIN;
-use homefront_config::{Function, Lambda};
+use homefront_config::{Config, Function, Lambda};
 use homefront_functions::event::lambda_edge::given::Given;
 use homefront_functions::js::runner;
 use homefront_functions::test::{self, Ran, Refusal, Seen};
@@ -17,7 +18,7 @@ use std::time::SystemTime;
 /// A CloudFront Function.
 pub(super) async fn function(
     runner: &Runner<'_>,
-    function: &Function,
+    (config, function): (&Config, &Function),
     event: &Event,
     expect: &FunctionExpect,
     found: &mut Findings,
@@ -32,7 +33,13 @@ pub(super) async fn function(
     let (text, executable) = (event.to_string(), &runner.workers.executable);
     let called = runner::run(&function, text.as_bytes(), since.as_millis() as u64, &runner.spawner, executable).await;
     match called {
-        Ok(result) => {
+        Ok(mut result) => {
+            if let Some(origin) = &result.origin {
+                match chosen_origin::refusal(config, &function, &event, origin) {
+                    Ok(refusal) => result.failure = result.failure.or(refusal),
+                    Err(error) => return found.add("the configuration cannot be deployed", error.to_string()),
+                }
+            }
             let ran = Ran::function(&result, result.failure.as_ref().map(refusal));
             judge(expect, &ran, |output| Seen::function_output(output, &event), found);
         }

@@ -133,7 +133,7 @@ impl<'a> Runner<'a> {
         let mut found = Findings { snapshots: self.snapshots, mismatches: Vec::new(), written: 0 };
         match &case.trial {
             Trial::Function { function, event, expect } => {
-                call::function(self, function, event, expect, &mut found).await;
+                call::function(self, (&file.config, function), event, expect, &mut found).await;
             }
             Trial::Lambda { lambda, event, expect } => call::lambda(self, lambda, event, expect, &mut found).await,
             Trial::Node { steps, stand_ins, log_contains } => {
