@@ -12,6 +12,8 @@ pub const RESPONSE_HEAD_BYTES_MAX: usize = 32_768;
 pub const FUNCTION_CODE_BYTES_MAX: u64 = 10_240;
 /// Bytes of log text one call may print. CloudFront: 10 KB, the rest is cut.
 pub const FUNCTION_LOG_BYTES_MAX: usize = 10_240;
+/// Objects inside one another that `console.log` prints. njs: 32, deeper ones throw.
+pub const FUNCTION_LOG_DEPTH_MAX: usize = 32;
 /// Bytes of a body a CloudFront Function may give. CloudFront publishes none; Lambda@Edge's viewer limit is 40 KB, and so is ours.
 pub const FUNCTION_BODY_BYTES_MAX: usize = 40_960;
 /// Bytes of the event object TestFunction takes. CloudFront: 40,960.

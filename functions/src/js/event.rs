@@ -136,6 +136,11 @@ impl Accessors {
         self.pairs.iter().flat_map(|(getter, setter)| [getter, setter]).chain([&self.raw_query_string])
     }
 
+    /// Whether `getter` is one of ours, so that what it gives is what an ordinary property would have.
+    pub(super) fn has(&self, getter: &JsObject) -> bool {
+        self.pairs.iter().any(|(section, _)| **section == *getter)
+    }
+
     /// Whether `object` still has the untouched accessor of `section`: neither read nor assigned.
     pub(super) fn unread(&self, event: &CallEvent, object: &JsObject, section: Section) -> bool {
         self.stands(object, section) && event.built(section).is_none()

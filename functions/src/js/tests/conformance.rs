@@ -359,6 +359,95 @@ fn console_log_prints_as_cloudfronts_engine_does() {
     insta::assert_debug_snapshot!(Function::new(code).call(&request("/", &[]), None).logs);
 }
 
+/// What `console.log` prints of each expression.
+fn printed(runtime: FunctionRuntime, expressions: &[&str]) -> Vec<String> {
+    let print =
+        |expression: &&str| format!("try {{ console.log({expression}); }} catch (e) {{ console.log('throws', e); }}\n");
+    let prints: String = expressions.iter().map(print).collect();
+    let code = format!("function handler(event) {{ var request = event.request;\n{prints}return request; }}");
+    let mut function = Function::with(&code, runtime, None);
+    let asked = request("/?a=1&a=2", &[("Host", "example.com"), ("Cookie", "b=3")]);
+    function.call(&asked, None).logs
+}
+
+/// Each as njs 0.7.9 prints it.
+#[test]
+fn values_of_every_kind_print_as_cloudfronts_engine_prints_them() {
+    let expressions = [
+        ("{a: Buffer.from('abc')}", "{a:Buffer [97,98,99]}"),
+        ("Buffer.alloc(0)", "Buffer []"),
+        ("new Uint8Array([1, 2])", "Uint8Array [1,2]"),
+        ("[new Float64Array([1.5, -0, NaN])]", "[Float64Array [1.5,0,NaN]]"),
+        ("new ArrayBuffer(4)", "ArrayBuffer {}"),
+        ("new DataView(new ArrayBuffer(4))", "DataView {}"),
+        ("[/a\\/b/gi, new RegExp('')]", "[/a\\/b/gi,/(?:)/]"),
+        ("{d: new Date(0)}", "{d:1970-01-01T00:00:00.000Z}"),
+        ("new Date(NaN)", "Invalid Date"),
+        ("[Promise.resolve(1)]", "[Promise {}]"),
+        ("[new TypeError('x'), new Error()]", "[TypeError: x,Error]"),
+        ("[Symbol('a'), Symbol()]", "[Symbol(a),Symbol()]"),
+        ("Symbol('a')", "Symbol(a)"),
+        ("{[Symbol('k')]: 1}", "{Symbol(k):1}"),
+        ("-0", "-0"),
+        ("[-0, 0, 1e21, NaN, Infinity, undefined, null, true]", "[-0,0,1e+21,NaN,Infinity,undefined,null,true]"),
+        (
+            "[new String('a\\nb'), new Number(1), new Number(-0), new Boolean(true)]",
+            "[[String: 'a\\nb'],[Number: 1],[Number: -0],[Boolean: true]]",
+        ),
+        ("Object(Symbol('x'))", "[Symbol: Symbol(x)]"),
+        (
+            "[function () {}, function foo() {}, () => 1, Math.max]",
+            "[[Function],[Function: foo],[Function],[Function: max]]",
+        ),
+        ("{a: {}, b: [], f() {}}", "{a:{},b:[],f:[Function: f]}"),
+        ("[1, , 3]", "[1,<empty>,3]"),
+        ("(() => { var a = [1, 2]; a.length = 4; a.x = 5; return a; })()", "[1,2,<2 empty items>,x:5]"),
+        ("(() => { var a = []; a[4000000000] = 1; return a; })()", "[<4000000000 empty items>,1]"),
+        ("{get a() { throw 1; }, set b(x) {}}", "{a:'[Getter]',b:'[Setter]'}"),
+        ("Object.defineProperty({}, 'x', {value: 1})", "{}"),
+        ("['it\\'s', 'a\"b', 'a\\\\b', '\\u0001\\t']", "['it's','a\"b','a\\\\b','\\u0001\\t']"),
+        ("'a\\\\b'", "a\\b"),
+        ("{'a-b': 1, 3: 2}", "{3:2,a-b:1}"),
+        (
+            "(() => { var a = {x: 1}; a.self = [a]; return {p: a, q: a}; })()",
+            "{p:{x:1,self:[[Circular]]},q:{x:1,self:[[Circular]]}}",
+        ),
+        (
+            "(() => { var a = []; for (var i = 0; i < 31; i++) { a = [a]; } return a; })()",
+            "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+        ),
+        (
+            "(() => { var a = {}, b = a; for (var i = 0; i < 100; i++) { b = b.a = {}; } return a; })()",
+            "throws TypeError: Nested too deep or a cyclic structure",
+        ),
+        ("Math", "Math {}"),
+        ("[JSON]", "[JSON {}]"),
+        ("request.querystring", "{a:{value:'1',multiValue:[{value:'1'},{value:'2'}]}}"),
+        ("request.cookies", "{b:{value:'3'}}"),
+        ("{r: request}.r.headers", "{host:{value:'example.com'}}"),
+    ];
+    let asked: Vec<_> = expressions.iter().map(|(expression, _)| *expression).collect();
+    let said = printed(FunctionRuntime::CloudfrontJs2_0, &asked);
+    for ((expression, expected), said) in expressions.iter().zip(&said) {
+        assert_eq!(said, expected, "{expression}");
+    }
+    assert_eq!(said.len(), expressions.len());
+    let old = ["[/a/g, new Date(0), -0]", "new Uint8Array(2)", "Promise.resolve(1)", "request.headers"];
+    let expected =
+        ["[/a/g,1970-01-01T00:00:00.000Z,-0]", "Uint8Array [0,0]", "Promise {}", "{host:{value:'example.com'}}"];
+    assert_eq!(printed(FunctionRuntime::CloudfrontJs1_0, &old), expected);
+}
+
+/// Regression: what is printed of a huge value stops at what a log can hold.
+#[test]
+fn what_is_printed_of_a_huge_value_is_bounded() {
+    let huge = ["new Uint8Array(500000)", "'x'.repeat(100000).split('')", "{a: ['x'.repeat(100000), 'y']}"];
+    for value in huge {
+        let bytes = printed(FunctionRuntime::CloudfrontJs2_0, &[value])[0].len();
+        assert!(bytes > 10_000 && bytes <= homefront_config::limits::FUNCTION_LOG_BYTES_MAX, "{value}: {bytes}");
+    }
+}
+
 #[test]
 fn logs_are_cut_at_their_bound() {
     let code = "function handler(event) { for (var i = 0; i < 30000; i++) console.log(i % 2 ? '' : 'xé'.repeat(100)); return event.request; }";

@@ -51,7 +51,6 @@ fn endless_recursion_ends() {
         "function f() { return require('querystring').stringify({a: 'b'}, '&', '=', {encodeURIComponent: f}); } f()",
         "var o = {valueOf: function () { return Buffer.from(o); }}; Buffer.from(o)",
         "var o = {valueOf: function () { return {valueOf: o.valueOf}; }}; Buffer.from(o)",
-        "var o = {get a() { console.log(o); }}; console.log(o)",
     ] {
         // On the stack of an ordinary thread too, as with `isolation = "inline"`.
         for stack_bytes in [2 << 20, 1 << 30] {
