@@ -5,9 +5,11 @@
 mod absent;
 mod rejected;
 mod tokens;
+mod unparsed;
 mod walk;
 
 pub use rejected::Rejected;
+pub(super) use unparsed::{Broken, explain};
 
 use super::LoadError;
 use super::source::{self, Refusal};
@@ -75,7 +77,7 @@ impl fmt::Display for Finding {
             Rejected::SpreadMisread => write!(f, "misreads {name} in runtime 1.0 and reports no error")?,
             Rejected::AsyncClosure => write!(f, "may not take {name}")?,
             Rejected::NoHandler => write!(f, "finds no {name}: it answers 503 to every request")?,
-            Rejected::AbsentGlobal | Rejected::AbsentMember => write!(f, "has no {name}")?,
+            Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire => write!(f, "has no {name}")?,
             _ => write!(f, "does not know {name}: it answers 503 to every request")?,
         }
         match sentence {
@@ -83,7 +85,7 @@ impl fmt::Display for Finding {
             Some(sentence) => write!(f, " (SyntaxError: {sentence} in {line})")?,
             None => {}
         }
-        let absent = matches!(what, Rejected::AbsentGlobal | Rejected::AbsentMember);
+        let absent = matches!(what, Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire);
         let quoted = sentence.as_deref().and_then(|sentence| sentence.split('"').nth(1)).filter(|_| absent);
         write!(f, "\n  hint: {}", quoted.and_then(instead_of).unwrap_or(what.hint()))
     }
@@ -104,8 +106,9 @@ pub fn lint(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
         }
     };
     let mut interner = Interner::default();
-    let Ok(script) = Parser::new(Source::from_bytes(&blanked)).parse_script(&Scope::new_global(), &mut interner) else {
-        return Vec::new();
+    let script = match Parser::new(Source::from_bytes(&blanked)).parse_script(&Scope::new_global(), &mut interner) {
+        Ok(script) => script,
+        Err(error) => return unparsed(&blanked, &error.to_string()).into_iter().collect(),
     };
     let tokens = walk::tokens(&script, &blanked);
     let mut findings = walk::findings(&script, &tokens, runtime, &interner);
@@ -119,6 +122,12 @@ pub fn lint(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
     findings.truncate(FUNCTION_FINDINGS_MAX);
     findings.sort_by_key(|finding| (finding.line, finding.column));
     findings
+}
+
+/// What the parser itself does not take, if CloudFront's engine does not know it either.
+fn unparsed(source: &str, error: &str) -> Option<Finding> {
+    let Broken { at: (line, column), sentence, what, .. } = explain(source, error)?;
+    what.map(|what| Finding::new(Position::new(line, column), what, Some(sentence)))
 }
 
 /// Each `catch (name) {` of a source: bytes up to behind the brace, and the name.

@@ -1,6 +1,7 @@
 //! What `require` and `import` give.
 
 use super::globals::{define, native};
+use super::host::Host;
 use super::text::utf8;
 use super::{buffer, cloudfront, crypto, querystring};
 use boa_engine::{Context, JsArgs, JsNativeError, JsObject, JsResult, JsValue};
@@ -20,7 +21,7 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     modules.push(("crypto", crypto::module(context)?));
     modules.push(("querystring", querystring::module(context)?));
     let mut roots: Vec<JsObject> = modules.iter().map(|(_, module)| module.clone()).collect();
-    let prototypes = super::host::Host::of(context);
+    let prototypes = Host::of(context);
     let prototypes = prototypes.prototypes.borrow();
     roots.extend([&prototypes.hash, &prototypes.buffer, &prototypes.store].into_iter().flatten().cloned());
     context.insert_data(Rc::new(Modules(modules)));
@@ -36,10 +37,19 @@ pub(super) fn by_name(name: &str, context: &Context) -> JsValue {
     module.map_or_else(JsValue::undefined, |(_, module)| module.clone().into())
 }
 
-/// `require(name)`. `cloudfront` can only be imported.
+/// What `require` gives. `cloudfront` can only be imported.
+pub(super) fn required(runtime: FunctionRuntime) -> &'static [&'static str] {
+    match runtime {
+        FunctionRuntime::CloudfrontJs1_0 => &["crypto", "querystring"],
+        FunctionRuntime::CloudfrontJs2_0 => &["buffer", "crypto", "querystring"],
+    }
+}
+
+/// `require(name)`
 fn require(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let name = utf8(&arguments.get_or_undefined(0).to_string(context)?);
-    let module = if name == "cloudfront" { JsValue::undefined() } else { by_name(&name, context) };
+    let there = required(Host::of(context).runtime).contains(&name.as_str());
+    let module = if there { by_name(&name, context) } else { JsValue::undefined() };
     if module.is_undefined() {
         return Err(JsNativeError::error().with_message(format!("Cannot find module \"{name}\"")).into());
     }

@@ -40,13 +40,12 @@ pub(super) fn without_imports(code: &str, runtime: FunctionRuntime) -> Result<(S
 
 /// Takes the imports out, checks that what is left is a program, and wraps it.
 pub(super) fn wrap(code: &str, runtime: FunctionRuntime, context: &mut Context) -> Result<Wrapped, LoadError> {
-    let parse = |text: &str, context: &mut Context| {
-        let parsed = Script::parse(Source::from_bytes(text), None, context);
-        parsed.map(drop).map_err(|error| syntax_error(&error))
-    };
+    let parse = |text: &str, context: &mut Context| Script::parse(Source::from_bytes(text), None, context).map(drop);
     // Alone first, so that a stray `}` cannot end the wrapper and errors are about the author's text.
-    let wrapped = wrap_checked(code, runtime, |blanked| parse(blanked, context))?;
-    parse(&wrapped.text, context)?;
+    let wrapped = wrap_checked(code, runtime, |blanked| {
+        parse(blanked, context).map_err(|error| broken(blanked, &error).unwrap_or_else(|| syntax_error(&error)))
+    })?;
+    parse(&wrapped.text, context).map_err(|error| syntax_error(&error))?;
     Ok(wrapped)
 }
 
@@ -102,6 +101,12 @@ fn with_calls(source: &str, clauses: &[(usize, String)], function: &str) -> Stri
     text
 }
 
+/// Where the author's text stops being a program, when the engine does not know.
+fn broken(text: &str, error: &JsError) -> Option<LoadError> {
+    let lint::Broken { at: (line, column), sentence, line: named, .. } = lint::explain(text, &error.to_string())?;
+    Some(LoadError { line: Some(line), ..LoadError::syntax(&sentence, Some(named)).in_column(Some(column)) })
+}
+
 /// The engine's syntax error in the words of CloudFront's.
 pub(super) fn syntax_error(error: &JsError) -> LoadError {
     let text = error.as_native().map_or_else(|| error.to_string(), |native| native.message().to_owned());
@@ -112,13 +117,8 @@ pub(super) fn syntax_error(error: &JsError) -> LoadError {
         }
         None => (text.as_str(), None, None),
     };
-    let what = if what.contains("abrupt end") {
-        "Unexpected end of input".to_owned()
-    } else if let Some(token) = offending_token(what) {
-        format!("Unexpected token \"{token}\"")
-    } else {
-        what.to_owned()
-    };
+    let what =
+        if let Some(token) = offending_token(what) { format!("Unexpected token \"{token}\"") } else { what.to_owned() };
     LoadError::syntax(&what, line).in_column(column)
 }
 
@@ -401,10 +401,29 @@ mod tests {
     #[test]
     fn syntax_errors_name_token_and_line() {
         insta::assert_snapshot!(message("var a = ;"), @r#"SyntaxError: Unexpected token ";" in 1"#);
-        insta::assert_snapshot!(message("function handler(e) {\n  return e.request"), @"SyntaxError: Unexpected end of input");
+        insta::assert_snapshot!(message("function handler(e) {\n  return e.request"), @"SyntaxError: Unexpected end of input in 2");
         insta::assert_snapshot!(message("\n\nvar 1a = 2;"));
         insta::assert_snapshot!(message("return 1;"));
         insta::assert_snapshot!(message("let a;\nlet a;"));
+    }
+
+    #[test]
+    fn what_ends_too_early_has_a_place() {
+        let told = |code: &str| {
+            let LoadError { message, line, column } = wrapped(code).unwrap_err();
+            format!("{}:{}: {message}", line.unwrap(), column.unwrap())
+        };
+        insta::assert_snapshot!(told("function handler(e) {\n  return e;\n\n"), @"2:12: SyntaxError: Unexpected end of input in 4");
+        insta::assert_snapshot!(told("var s = (1 +"), @"1:13: SyntaxError: Unexpected end of input in 1");
+        insta::assert_snapshot!(told("f('a');\nvar s = 'b\nf();"), @r#"2:9: SyntaxError: Unterminated string "'b" in 2"#);
+        insta::assert_snapshot!(told("var s = \"it's"), @r#"1:9: SyntaxError: Unterminated string ""it's" in 1"#);
+        insta::assert_snapshot!(told("var a = `x${1}y`,\n s = `b\n${a} c\n"), @"2:6: SyntaxError: Unterminated template literal in 4");
+        insta::assert_snapshot!(told("/* a */ f();\n /* b\n"), @r#"2:2: SyntaxError: Unexpected token "/*" in 3"#);
+        insta::assert_snapshot!(told("var h = 4 / 2 / 1;\nvar r = /[/]b\n;"), @r#"2:9: SyntaxError: Unterminated RegExp "/[/]b" in 2"#);
+        insta::assert_snapshot!(told("var r = /b"), @r#"1:9: SyntaxError: Unterminated RegExp "/b" in 1"#);
+        insta::assert_snapshot!(told("var b = {};\nb.a = 1; b.#c = 2;"), @r##"2:12: SyntaxError: Unexpected token "#" in 2"##);
+        insta::assert_snapshot!(told("var a = 1;\n  a = new.target;"), @r#"2:7: SyntaxError: Unexpected token "." in 2"#);
+        insta::assert_snapshot!(told("f();\nf(import.meta.url);"), @r#"2:3: SyntaxError: Token "import" not supported in this version in 2"#);
     }
 
     #[test]

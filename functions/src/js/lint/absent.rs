@@ -6,7 +6,7 @@
 
 use super::tokens::Tokens;
 use super::{Finding, Rejected};
-use crate::js::allowed;
+use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
 use boa_engine::ast::expression::access::{PropertyAccess, PropertyAccessField};
 use boa_engine::ast::expression::literal::PropertyDefinition;
@@ -250,6 +250,19 @@ impl Walk<'_> {
         }
     }
 
+    /// `require('name')`
+    fn require(&mut self, function: &Identifier, arguments: &[Expression]) {
+        let Some(Expression::Literal(module)) = arguments.first() else { return };
+        if self.free(function).as_deref() != Some("require") {
+            return;
+        }
+        let Some(name) = module.as_string().map(|name| text(name, self.interner)) else { return };
+        if !modules::required(self.runtime).contains(&name.as_str()) {
+            let sentence = format!("Error: Cannot find module \"{name}\"");
+            self.findings.push(Finding::new(function.span().start(), Rejected::UnknownRequire, Some(sentence)));
+        }
+    }
+
     fn call(&mut self, access: &PropertyAccess) {
         let PropertyAccess::Simple(simple) = access else { return };
         let PropertyAccessField::Const(field) = simple.field() else { return };
@@ -330,8 +343,10 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_call(&mut self, node: &'ast Call) -> Flow {
-        if let Expression::PropertyAccess(access) = node.function() {
-            self.call(access);
+        match node.function() {
+            Expression::PropertyAccess(access) => self.call(access),
+            Expression::Identifier(name) => self.require(name, node.args()),
+            _ => {}
         }
         node.visit_with(self)
     }

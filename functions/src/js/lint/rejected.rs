@@ -60,6 +60,10 @@ rejected! {
     Super: Rejects, "super", "call the function of the other object by its name: other.f.call(this)";
     /// `new.target`
     NewTarget: Rejects, "new.target", "test this instead: this instanceof F";
+    /// `import.meta`
+    ImportMeta: Stops, "import.meta", "leave it out: a function is one file, and no other is there to be found from it";
+    /// `a.#b`
+    PrivateName: Stops, "private names (#)", "use an ordinary member: a._b";
     /// `a?.b`
     OptionalChaining: Rejects, "optional chaining (?.)", "test for undefined first: a && a.b";
     /// `a ??= b`
@@ -103,6 +107,9 @@ rejected! {
     UnknownModule: Stops, "this module", "there are buffer, cloudfront, crypto and querystring, and no files";
     /// `import` in runtime 1.0
     ImportIn1_0: Stops, "import in runtime 1.0", "use require('crypto'), or set runtime = \"cloudfront-js-2.0\"";
+    /// `require('fs')`
+    UnknownRequire: Warns, "such module",
+        "there are crypto and querystring, with runtime = \"cloudfront-js-2.0\" buffer and cloudfront, and no files";
     /// Nothing named `handler`
     NoHandler: Stops, "function named handler", "declare one at the top level: function handler(event) { … }";
     /// `new Map()`
@@ -126,8 +133,9 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
         "module" | "exports" | "__dirname" | "__filename" => {
             "a function is one file; require knows crypto and querystring"
         }
-        "Buffer" | "TextEncoder" | "TextDecoder" | "atob" | "btoa" | "DataView" | "Symbol" | "replaceAll" | "all"
-        | "allSettled" | "any" | "race" => "set runtime = \"cloudfront-js-2.0\"",
+        "cloudfront" => "with runtime = \"cloudfront-js-2.0\" it can be imported: import cf from 'cloudfront'",
+        "buffer" | "Buffer" | "TextEncoder" | "TextDecoder" | "atob" | "btoa" | "DataView" | "Symbol"
+        | "replaceAll" | "all" | "allSettled" | "any" | "race" => "set runtime = \"cloudfront-js-2.0\"",
         "error" | "warn" | "info" | "debug" => "console.log is all there is",
         "flat" | "flatMap" => "use concat: [].concat.apply([], list)",
         "at" => "use an index: list[list.length - 1]",

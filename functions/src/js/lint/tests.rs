@@ -20,9 +20,11 @@ fn marked(code: &str) -> (String, Vec<(u32, u32)>) {
 
 /// What is found about the syntax of fragments, which refer to much that is not there.
 fn of_syntax(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
-    use Rejected::{AbsentGlobal, AbsentMember, AsyncClosure, NoHandler};
+    use Rejected::{AbsentGlobal, AbsentMember, AsyncClosure, NoHandler, UnknownRequire};
     let mut findings = lint(source, runtime);
-    findings.retain(|finding| ![AbsentGlobal, AbsentMember, AsyncClosure, NoHandler].contains(&finding.what));
+    findings.retain(|finding| {
+        ![AbsentGlobal, AbsentMember, AsyncClosure, NoHandler, UnknownRequire].contains(&finding.what)
+    });
     findings
 }
 
@@ -269,6 +271,35 @@ fn what_a_source_declares_makes_or_tests_for_is_not_told_about() {
         Rejected::AbsentGlobal,
         &[],
     );
+}
+
+#[test]
+fn modules_that_the_runtime_does_not_have_are_told_about() {
+    let not_found = |name: &str| format!("Error: Cannot find module \"{name}\"");
+    for name in ["fs", "cloudfront", "./a.js"] {
+        let code =
+            format!("var a = require('crypto'),\n  b = ¦require('{name}'); function handler(event) {{ return a; }}");
+        assert_absent(&code, V1, Rejected::UnknownRequire, &[&not_found(name)]);
+        assert_absent(&code, V2, Rejected::UnknownRequire, &[&not_found(name)]);
+    }
+    let modern = "function handler(event) { return ¦require('buffer'); }";
+    assert_absent(modern, V1, Rejected::UnknownRequire, &[&not_found("buffer")]);
+    assert_absent(&marked(modern).0, V2, Rejected::UnknownRequire, &[]);
+    let own = "function require(name) { return name; } function handler(event) { return require('fs') + event.require('fs'); }";
+    assert_absent(own, V2, Rejected::UnknownRequire, &[]);
+    insta::assert_snapshot!(lint(&format!("{};\nfunction handler() {{}}", "require('cloudfront')"), V1)[0].to_string());
+    insta::assert_snapshot!(lint("function handler() { require('fs'); }", V2)[0].to_string());
+}
+
+#[test]
+fn what_no_engine_here_parses_is_found_as_well() {
+    for runtime in [V1, V2] {
+        assert_found("var b = 1;\nb.¦#c = 2;", runtime, Rejected::PrivateName, Some("Unexpected token \"#\""));
+        assert_found("f();\n f(¦new.target);", runtime, Rejected::NewTarget, Some("Unexpected token \".\""));
+        let sentence = "Token \"import\" not supported in this version";
+        assert_found("f(2 / 1, ¦import.meta);", runtime, Rejected::ImportMeta, Some(sentence));
+        assert_nothing("function handler(event) { return", runtime);
+    }
 }
 
 #[test]

@@ -20,6 +20,26 @@ const SIGNS: [&str; 6] = ["...", "??=", "||=", "&&=", "?.", "??"];
 impl<'a> Tokens<'a> {
     /// `regular_expressions` are the places where one begins: only the parser knows them from divisions.
     pub(super) fn of(source: &'a str, regular_expressions: &HashSet<Position>) -> Self {
+        Self::read(source, |at, _| regular_expressions.contains(&at))
+    }
+
+    /// Of a source that does not parse. Where a regular expression begins is guessed; a comment that does not end is a token.
+    pub(super) fn guessed(source: &'a str) -> Self {
+        let ended = source.rfind("/*").is_none_or(|open| source[open + 2..].contains("*/"));
+        let begins = |_, before: Option<&Token<'_>>| before.is_none_or(|before| expects_operand(before.text));
+        let mut tokens = Self::read(source, |at, tokens: &[Token<'_>]| begins(at, tokens.last()));
+        let comment = tokens
+            .0
+            .last()
+            .map_or(0, |token| token.text.as_ptr() as usize - source.as_ptr() as usize + token.text.len());
+        if let Some(open) = source[comment..].find("/*").filter(|_| !ended) {
+            let at = super::position(&source[..comment + open]);
+            tokens.0.push(Token { at, text: &source[comment + open..] });
+        }
+        tokens
+    }
+
+    fn read(source: &'a str, is_regular_expression: impl Fn(Position, &[Token<'a>]) -> bool) -> Self {
         let mut reader = Reader { source, offset: 0, line: 1, column: 1, open: Vec::new() };
         let mut tokens = Vec::new();
         while let Some(next) = reader.peek() {
@@ -28,7 +48,7 @@ impl<'a> Tokens<'a> {
                 reader.step_over_space(start);
                 continue;
             }
-            if regular_expressions.contains(&at) {
+            if next == '/' && is_regular_expression(at, &tokens) {
                 reader.regular_expression();
             } else {
                 reader.token(next);
@@ -210,6 +230,16 @@ impl Reader<'_> {
             }
         }
         self.step_while(is_word);
+    }
+}
+
+/// Whether what follows a token is not an operator, so that a `/` begins a regular expression.
+fn expects_operand(before: &str) -> bool {
+    const WORDS: [&str; 9] = ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "await"];
+    match before.chars().next_back() {
+        Some(last) if is_word(last) => WORDS.contains(&before),
+        Some(last) => !matches!(last, ')' | ']' | '}' | '"' | '\'' | '`'),
+        None => true,
     }
 }
 
