@@ -109,6 +109,7 @@ pub(super) fn known_member(runtime: FunctionRuntime, name: &str) -> bool {
 /// Takes everything away that a runtime does not have.
 pub(super) fn restrict(runtime: FunctionRuntime, context: &mut Context) -> JsResult<()> {
     plain_symbol(context)?;
+    errors_without_cause(context)?;
     // The global object last: the others are found through it.
     for allowed in objects(runtime).filter(|object| object.path != "globalThis") {
         let object = at(allowed.path, context)?;
@@ -138,6 +139,42 @@ fn plain_symbol(context: &mut Context) -> JsResult<()> {
     let member = PropertyDescriptor::builder().value(prototype).writable(false).enumerable(false).configurable(false);
     plain.define_property_or_throw(js_string!("prototype"), member, context)?;
     define(&global, "Symbol", plain, context)
+}
+
+/// Kinds of errors whose constructors take a message and nothing else: boa's put `cause` of a second argument onto the error.
+fn errors_without_cause(context: &mut Context) -> JsResult<()> {
+    const ERRORS: [&str; 7] =
+        ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"];
+    let global = context.global_object();
+    let error = at("Error", context)?;
+    for name in ERRORS {
+        let fixed = at(name, context)?;
+        let call = NativeFunction::from_copy_closure_with_captures(
+            |_, arguments, fixed: &JsObject, context| {
+                let error = fixed.construct(&arguments[..arguments.len().min(1)], None, context)?;
+                Ok(error.into())
+            },
+            fixed.clone(),
+        );
+        let made = FunctionObjectBuilder::new(context.realm(), call);
+        let made = made.name(JsString::from(name)).length(1).constructor(true).build();
+        let prototype = at(&format!("{name}.prototype"), context)?;
+        define(&prototype, "constructor", made.clone(), context)?;
+        let member = PropertyDescriptor::builder().value(prototype).writable(false).enumerable(false);
+        made.define_property_or_throw(js_string!("prototype"), member.configurable(false), context)?;
+        define(&global, name, made, context)?;
+    }
+    let made = at("Error", context)?;
+    for key in global.own_property_keys(context)? {
+        let kind = global.borrow().properties().get(&key).and_then(|kind| kind.value()?.as_object());
+        if let Some(kind) = kind.filter(|kind| kind.prototype().as_ref() == Some(&error)) {
+            kind.set_prototype(Some(made.clone()));
+        }
+    }
+    for name in ERRORS.iter().filter(|name| **name != "Error") {
+        at(name, context)?.set_prototype(Some(made.clone()));
+    }
+    Ok(())
 }
 
 fn restrict_object(object: &JsObject, allowed: Object, context: &mut Context) -> JsResult<()> {

@@ -8,6 +8,8 @@
     class TextDecoder {
         #fatal;
         #ignoreBOM;
+        #begun = false;
+        #pending;
         constructor(label, options) {
             const name = label === undefined ? 'utf-8' : String(label).toLowerCase();
             if (name !== 'utf-8' && name !== 'utf8') {
@@ -19,7 +21,20 @@
         get encoding() { return 'utf-8'; }
         get fatal() { return this.#fatal; }
         get ignoreBOM() { return this.#ignoreBOM; }
-        decode(view) { return decode(view, this.#fatal, this.#ignoreBOM); }
+        decode(view, options) {
+            const stream = options !== undefined && !!options.stream;
+            const begun = this.#begun;
+            const pending = this.#pending;
+            this.#begun = false;
+            this.#pending = undefined;
+            const decoded = decode(view, this.#fatal, this.#ignoreBOM || begun, pending, stream);
+            if (!stream) {
+                return decoded;
+            }
+            this.#begun = begun || decoded.begun;
+            this.#pending = decoded.pending;
+            return decoded.text;
+        }
     }
     for (const made of [TextEncoder, TextDecoder]) {
         Object.defineProperty(global, made.name, { value: made, writable: true, configurable: true });

@@ -22,7 +22,7 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
             let natives = [
                 native("encode", 1, encode, context).into(),
                 native("encodeInto", 2, encode_into, context).into(),
-                native("decode", 3, decode, context).into(),
+                native("decode", 5, decode, context).into(),
             ];
             let install = context.eval(built_in(CLASSES))?.as_callable().expect("it is a function");
             let mut arguments = vec![JsValue::from(global)];
@@ -174,21 +174,44 @@ fn encode_into(_this: &JsValue, arguments: &[JsValue], context: &mut Context) ->
     Ok(result.into())
 }
 
-/// `(view, fatal, ignoreBOM)`
+/// `(view, fatal, ignoreBOM, pending, stream)`: the text; of a stream, the text, the bytes of a character that has not ended yet,
+/// and whether there were any before them.
 fn decode(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let bytes = match arguments.get_or_undefined(0) {
-        value if value.is_undefined() => Vec::new(),
-        value => {
-            let bytes = value.as_object().map(|object| of_view(&object, context)).transpose()?.flatten();
-            bytes.ok_or_else(|| {
-                JsNativeError::typ().with_message("The \"input\" argument must be an instance of TypedArray")
-            })?
-        }
-    };
-    let (fatal, ignore_bom) = (arguments.get_or_undefined(1).to_boolean(), arguments.get_or_undefined(2).to_boolean());
-    let bytes = if ignore_bom { &bytes[..] } else { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) };
-    if fatal && std::str::from_utf8(bytes).is_err() {
+    let mut bytes = given_bytes(arguments.get_or_undefined(3), context)?;
+    bytes.extend(given_bytes(arguments.get_or_undefined(0), context)?);
+    let flag = |index: usize| arguments.get_or_undefined(index).to_boolean();
+    let (fatal, ignore_bom, stream) = (flag(1), flag(2), flag(4));
+    let (whole, pending) = bytes.split_at(if stream { whole_characters(&bytes) } else { bytes.len() });
+    let text = if ignore_bom { whole } else { whole.strip_prefix(b"\xef\xbb\xbf").unwrap_or(whole) };
+    if fatal && std::str::from_utf8(text).is_err() {
         return Err(JsNativeError::typ().with_message("The encoded data was not valid").into());
     }
-    Ok(Encoding::Utf8.encode(bytes).into())
+    let text = Encoding::Utf8.encode(text);
+    if !stream {
+        return Ok(text.into());
+    }
+    let result = plain_object(context);
+    data(&result, js_string!("text"), text);
+    data(&result, js_string!("pending"), uint8_array(pending, context)?);
+    data(&result, js_string!("begun"), !whole.is_empty());
+    Ok(result.into())
+}
+
+/// The bytes of a view; none for nothing.
+fn given_bytes(value: &JsValue, context: &mut Context) -> JsResult<Vec<u8>> {
+    if value.is_undefined() {
+        return Ok(Vec::new());
+    }
+    let bytes = value.as_object().map(|object| of_view(&object, context)).transpose()?.flatten();
+    let refuse = || JsNativeError::typ().with_message("The \"input\" argument must be an instance of TypedArray");
+    bytes.ok_or_else(|| refuse().into())
+}
+
+/// Bytes before a character at the end that may go on.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let unfinished = |start: &usize| {
+        let unfinished = std::str::from_utf8(&bytes[*start..]);
+        unfinished.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (bytes.len().saturating_sub(3)..bytes.len()).find(unfinished).unwrap_or(bytes.len())
 }

@@ -352,3 +352,31 @@ fn the_language_works_without_what_is_taken_away() {
     let logs = Function::new(code).call(&request("/", &[]), None).logs;
     assert_eq!(logs, ["[[1,2],\"rejected\",\"AggregateError\",\"cbcb\",\"y\"]"]);
 }
+
+#[test]
+fn errors_have_no_cause_and_are_errors_as_before() {
+    let errors = ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"];
+    for runtime in [V1, V2] {
+        for name in errors {
+            let program = format!(
+                "(function () {{ var e = new {name}('m', {{cause: 1}}), f = {name}('n'); \
+                 return ['cause' in e, e instanceof {name}, e instanceof Error, f instanceof {name}, e.constructor === {name}, \
+                 Object.getPrototypeOf(e) === {name}.prototype, String(e), f.message, {name}.name, {name}.length, \
+                 'message' in Object.getOwnPropertyNames(new {name}()), \
+                 {name} === Error || Object.getPrototypeOf({name}) === Error]; }})()"
+            );
+            let expected = format!(r#"[false,true,true,true,true,true,"{name}: m","n","{name}",1,false,true]"#);
+            assert_eq!(evaluate_in(&program, runtime), expected, "{runtime:?}");
+        }
+        let thrown = "(function () { try { null.x; } catch (e) { return [e instanceof TypeError, e.constructor === TypeError, e.constructor.name]; } })()";
+        assert_eq!(evaluate_in(thrown, runtime), r#"[true,true,"TypeError"]"#);
+        let inherited = "(function () { function Own(m) { Error.call(this, m); this.message = m; } \
+            Own.prototype = Object.create(Error.prototype); Own.prototype.constructor = Own; var o = new Own('x'); \
+            return [o instanceof Own, o instanceof Error, String(o), new InternalError('i') instanceof Error, \
+            Object.getPrototypeOf(InternalError) === Error]; })()";
+        assert_eq!(evaluate_in(inherited, runtime), r#"[true,true,"Error: x",true,true]"#);
+    }
+    let code = "function handler(event) { console.log(new Error('m', {cause: 1}).cause); return event.request; }";
+    let relaxed = Function::relaxed(code).call(&request("/", &[]), None).logs;
+    assert_eq!(relaxed, ["1"], "what the engine has stays in relaxed fidelity");
+}

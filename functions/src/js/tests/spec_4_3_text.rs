@@ -59,6 +59,33 @@ fn text_decoder() {
 }
 
 #[test]
+fn text_decoder_of_a_stream() {
+    let pieces = |options: &str, pieces: &str| {
+        format!(
+            "(function () {{ var d = new TextDecoder('utf-8', {options}); \
+             return {pieces}.map(function (p) {{ return d.decode(new Uint8Array(p), {{stream: true}}); }}).concat(d.decode()); }})()"
+        )
+    };
+    for (options, given, expected) in [
+        ("{}", "[[97, 226], [130], [172, 98]]", r#"["a","","€b",""]"#),
+        ("{}", "[[240, 159, 152], [128]]", r#"["","😀",""]"#),
+        ("{}", "[[97, 226, 130]]", r#"["a","�"]"#),
+        ("{}", "[[226], [97]]", r#"["","�a",""]"#),
+        ("{}", "[[255, 97]]", r#"["�a",""]"#),
+        ("{}", "[[239, 187], [191, 97], [239, 187, 191]]", "[\"\",\"a\",\"\u{feff}\",\"\"]"),
+        ("{fatal: true}", "[[226, 130], [172]]", r#"["","€",""]"#),
+        ("{fatal: true}", "[[226, 130]]", "throws TypeError: The encoded data was not valid"),
+    ] {
+        assert_eq!(evaluate(&pieces(options, given)), expected, "{options} {given}");
+    }
+    rows(&[(
+        "(function () { var d = new TextDecoder('utf-8', {fatal: true}); d.decode(new Uint8Array([226]), {stream: true}); \
+         try { d.decode(); } catch (e) {} return d.decode(new Uint8Array([97])); })()",
+        r#""a""#,
+    )]);
+}
+
+#[test]
 fn btoa_and_atob() {
     rows(&[
         ("btoa('hi')", r#""aGk=""#),
