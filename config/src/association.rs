@@ -37,6 +37,16 @@ pub enum ViewerCode {
     Lambda(Arc<Lambda>),
 }
 
+impl ViewerCode {
+    /// As the configuration has it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.name,
+            Self::Lambda(lambda) => &lambda.name,
+        }
+    }
+}
+
 impl Associations {
     /// Whether any edge code runs on an origin event.
     pub fn touches_origin(&self) -> bool {

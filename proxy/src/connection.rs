@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The length of an IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT`; pingora's and the origin's are equally long.
-const DATE_BYTES: usize = 29;
+pub(crate) const DATE_BYTES: usize = 29;
 
 /// What is known of a connection before its first request, and what its requests tell the stream.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Edge code at its four moments: a head goes out as an event, and the verdict comes back onto the head.
 
 use crate::arrive;
+use crate::connection::DATE_BYTES;
 use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
 use crate::head;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use homefront_config::association::ViewerCode;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
-use homefront_functions::{EventContext, FailureKind, OriginEdit, ResponseEdit, Verdict, rules};
+use homefront_functions::{EventContext, OriginEdit, ResponseEdit, Verdict};
 use http::{StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -90,9 +91,7 @@ fn choose_origin(exchange: &mut Exchange, edit: OriginEdit) -> Result<(), Failur
     let Some(route) = &mut exchange.route else { return Ok(()) };
     rewrite::apply(route, edit).map_err(|rule| {
         let name = route.behavior.associations.functions().next().map_or("", |function| function.name.as_str());
-        let detail = format!("function \"{name}\": {rule}");
-        let (kind, sentence) = (FailureKind::FunctionValidation, Some(rules::SENTENCE_ORIGIN_REWRITE.into()));
-        homefront_functions::Failure { kind, sentence, detail }.into()
+        rewrite::fault(name, &rule).into()
     })
 }
 
@@ -103,7 +102,8 @@ pub(crate) async fn viewer_response(
     request: &RequestHeader,
     response: &mut ResponseHeader,
 ) -> Result<Option<Bytes>, Failure> {
-    let Some(code) = &exchange.route()?.behavior.associations.viewer_response else { return Ok(None) };
+    let behavior = exchange.route()?.behavior.clone();
+    let Some(code) = &behavior.associations.viewer_response else { return Ok(None) };
     let origin_failed = exchange.fetch.origin_status.unwrap_or(response.status.as_u16()) >= 400;
     if origin_failed {
         return Ok(None);
@@ -124,7 +124,10 @@ pub(crate) async fn viewer_response(
         }
     };
     match verdict {
-        Verdict::Continue(edit) => apply(response, edit),
+        Verdict::Continue(edit) => {
+            tell_what_is_not_sent(response, &edit, code.name());
+            apply(response, edit)
+        }
         Verdict::Respond(_) => Err(Failure::Internal("a viewer-response function cannot answer".to_owned())),
         Verdict::Fail(failure) => Err(failure.into()),
     }
@@ -144,6 +147,26 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
         set_length(response, body.len())?;
     }
     Ok(edit.body)
+}
+
+/// A header that CloudFront lets functions write and this node writes itself is told of when it would say something else.
+fn tell_what_is_not_sent(response: &ResponseHeader, edit: &ResponseEdit, name: &str) {
+    let length = match &edit.body {
+        Some(body) => Some(body.len().to_string().into_bytes()),
+        None => response.headers.get(header::CONTENT_LENGTH).map(|length| length.as_bytes().to_vec()),
+    };
+    for line in &edit.headers {
+        let is = |header: header::HeaderName| line.name.eq_ignore_ascii_case(header.as_str());
+        let why = if is(header::CONTENT_LENGTH) && line.values.iter().ne(&length) || is(header::TRANSFER_ENCODING) {
+            "the node writes what frames the body"
+        } else if is(header::DATE) && line.values.iter().map(Bytes::len).ne([DATE_BYTES]) {
+            "one date in the form of \"Sun, 06 Nov 1994 08:49:37 GMT\" would be"
+        } else {
+            continue;
+        };
+        let header = line.name.to_ascii_lowercase();
+        tracing::warn!("function \"{name}\": response.headers[\"{header}\"] is not sent as it was set: {why}");
+    }
 }
 
 /// 204 and 304.

@@ -197,6 +197,10 @@ pub(crate) async fn send(
     }
     let body = answer.body.clone();
     let result = answer.result;
+    if let (Some(viewer), Some((_, date))) = (&exchange.viewer, answer.headers.iter().find(|(name, _)| name == "Date"))
+    {
+        viewer.keep_date(date);
+    }
     let mut head = head(answer)?;
     sign(&mut head, result, &exchange.request_id, node)?;
     let end = !body_allowed || body.is_empty();

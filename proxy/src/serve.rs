@@ -84,6 +84,9 @@ pub(crate) async fn response(
             Some(page)
         }
     };
+    if let (Some(viewer), Some(date)) = (&exchange.viewer, response.headers.get(header::DATE)) {
+        viewer.keep_date(date.as_bytes());
+    }
     for cookie in exchange.set_cookies.drain(..) {
         response.append_header(header::SET_COOKIE, cookie)?;
     }
@@ -110,7 +113,7 @@ fn result_type(session: &Session, exchange: &mut Exchange, status: StatusCode) -
     }
 }
 
-/// CloudFront's changes to every response: connection headers, Vary, Server, Date, Age.
+/// CloudFront's changes to every response: connection headers, Vary, Server, Age.
 fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
     for name in &respond::HOP_BY_HOP {
         response.remove_header(name);
@@ -132,9 +135,6 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
     }
     if session.cache.upstream_used() && session.cache.enabled() {
         response.remove_header(&header::AGE);
-    }
-    if let (Some(viewer), Some(date)) = (&exchange.viewer, response.headers.get(header::DATE)) {
-        viewer.keep_date(date.as_bytes());
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use homefront_config::limits::{
     FUNCTION_BODY_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, URL_BYTES_MAX,
 };
+use std::collections::HashSet;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -105,7 +106,7 @@ impl Reader<'_> {
         let mut separate = Vec::new();
         self.headers(object, Section::RequestHeaders, "request.headers", "cookie", &mut headers, &mut separate)?;
         self.cookies(object, separate, &mut headers)?;
-        within(&headers, REQUEST_HEAD_BYTES_MAX, "request.headers")?;
+        within(&headers, &self.event.request.headers, REQUEST_HEAD_BYTES_MAX, "request.headers")?;
         Ok(RequestEdit { uri, querystring, headers, origin: None })
     }
 
@@ -225,7 +226,7 @@ impl Reader<'_> {
                 headers.push(HeaderEdit { name: "Set-Cookie".to_owned(), values });
             }
         }
-        within(&headers, RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
+        within(&headers, &given.headers, RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
         let body = self.body(object)?;
         Ok(ResponseEdit { status, status_description: description, headers, body })
     }
@@ -246,7 +247,7 @@ impl Reader<'_> {
         refuse_bad_cookies(&returned, "response.cookies")?;
         let cookies = returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
         edits.push(HeaderEdit { name: "Set-Cookie".to_owned(), values: cookies });
-        within(&edits, RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
+        within(&edits, &Headers::default(), RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
         let lines = edits.iter().flat_map(|edit| edit.values.iter().map(|value| (edit.name.as_bytes(), value)));
         let headers: Headers = lines.collect();
         Ok(Response { status, status_description, headers, body: self.body(object)? })
@@ -345,7 +346,9 @@ fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<B
 fn refuse_bad_cookies(cookies: &Returned<'_>, label: &str) -> Result<(), Fault> {
     for member in cookies.members.iter().filter(|member| !member.unchanged) {
         let name = &member.name;
-        if !rules::header_value_valid(name) || name.contains([';', '=']) {
+        // A viewer's may have none.
+        let nameless = name.is_empty() && member.original.is_none();
+        if nameless || !rules::header_value_valid(name) || name.contains([';', '=']) {
             return Err(Fault::invalid(format!("{label}[{name:?}] is not a cookie name")));
         }
         if !member.pieces(set_cookie).iter().all(rules::header_value_valid) {
@@ -362,13 +365,23 @@ fn joined(returned: &Returned<'_>, separator: &str) -> Bytes {
     Bytes::from(pieces.join(separator.as_bytes()))
 }
 
-fn within(edits: &[HeaderEdit], bytes_max: usize, label: &str) -> Result<(), Fault> {
-    let line = |edit: &HeaderEdit| edit.values.iter().map(|value| edit.name.len() + value.len() + 4).sum::<usize>();
-    let bytes: usize = edits.iter().map(line).sum();
+/// Whether a message of the lines `given`, edited, is small enough.
+fn within(edits: &[HeaderEdit], given: &Headers, bytes_max: usize, label: &str) -> Result<(), Fault> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let line = |name: &[u8], value: &[u8]| name.len() + value.len() + ": \r\n".len();
+    let lines = |edit: &HeaderEdit| edit.values.iter().map(|value| line(edit.name.as_bytes(), value)).sum::<usize>();
+    let edited: usize = edits.iter().map(lines).sum();
+    let all: usize = given.iter().map(|(name, value)| line(name, value)).sum();
+    if edited + all <= bytes_max {
+        return Ok(());
+    }
+    let names: HashSet<_> = edits.iter().map(|edit| edit.name.to_ascii_lowercase().into_bytes()).collect();
+    let kept = given.iter().filter(|(name, _)| !names.contains(&name.to_ascii_lowercase()));
+    let bytes = edited + kept.map(|(name, value)| line(name, value)).sum::<usize>();
     if bytes > bytes_max {
-        return Err(Fault::invalid(format!(
-            "{label} has {bytes} bytes of new lines; CloudFront takes at most {bytes_max}"
-        )));
+        return Err(Fault::invalid(format!("{label} has {bytes} bytes; CloudFront takes at most {bytes_max}")));
     }
     Ok(())
 }

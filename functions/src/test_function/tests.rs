@@ -56,6 +56,18 @@ fn output_has_awss_members_in_awss_order() {
 }
 
 #[test]
+fn s8_a_query_string_that_is_text_is_text_in_the_output() {
+    let code = "function handler(event) { event.request.querystring = 'b=2&a=1'; return event.request; }";
+    let result = run(code, REQUEST);
+    let output: serde_json::Value = serde_json::from_str(&result.function_output).unwrap();
+    assert_eq!(output["request"]["querystring"], "b=2&a=1");
+    assert_eq!((result.error_message.as_str(), result.failure), ("", None));
+    let refused = run("function handler(event) { event.request.querystring = 'a b'; return event.request; }", REQUEST);
+    assert_eq!(refused.error_message, "");
+    assert!(refused.failure.unwrap().detail.contains("request.querystring"));
+}
+
+#[test]
 fn errors_of_the_code_are_a_message_and_no_output() {
     let thrown = run("function handler(event) { return event.request.headers.nope.value; }", REQUEST);
     insta::assert_snapshot!("thrown", thrown.error_message);

@@ -221,3 +221,94 @@ mod s2_3_outcomes {
         assert_eq!((failure.kind, failure.sentence), (FailureKind::FunctionValidation, None));
     }
 }
+
+mod s7_head_bytes {
+    use super::*;
+    use homefront_config::limits::{REQUEST_HEAD_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX};
+
+    /// A line with its end.
+    fn line(name: &str, value: &str) -> usize {
+        name.len() + value.len() + ": \r\n".len()
+    }
+
+    fn filling(bytes: usize) -> String {
+        format!("{{ value: 'a'.repeat({}) }}", bytes - line("X-Big", ""))
+    }
+
+    #[test]
+    fn a_request_has_32768_with_what_stays() {
+        let given = request("/", &[("Host", "a"), ("X-Big", "old"), ("X-Kept", "kept")]);
+        let room = REQUEST_HEAD_BYTES_MAX - line("Host", "a") - line("X-Kept", "kept");
+        let verdict = |bytes: usize| {
+            let set = filling(bytes);
+            let code =
+                format!("function handler(event) {{ event.request.headers['x-big'] = {set}; return event.request; }}");
+            Function::new(&code).on_request(&given)
+        };
+        assert!(matches!(verdict(room), Verdict::Continue(_)));
+        let (kind, detail) = refused(verdict(room + 1));
+        assert_eq!(kind, FailureKind::FunctionValidation);
+        assert_eq!(detail, "request.headers has 32769 bytes; CloudFront takes at most 32768");
+    }
+
+    #[test]
+    fn a_response_has_32768_with_what_stays() {
+        let given = response(200, &[("Via", "1.1 x"), ("Set-Cookie", "a=1")]);
+        let room = RESPONSE_HEAD_BYTES_MAX - line("Via", "1.1 x") - line("Set-Cookie", "a=1");
+        let verdict = |bytes: usize| {
+            let set = filling(bytes);
+            let code = format!(
+                "function handler(event) {{ event.response.headers['x-big'] = {set}; return event.response; }}"
+            );
+            Function::new(&code).on_response(&request("/", &[]), &given)
+        };
+        assert!(matches!(verdict(room), Verdict::Continue(_)));
+        let (_, detail) = refused(verdict(room + 1));
+        assert_eq!(detail, "response.headers has 32769 bytes; CloudFront takes at most 32768");
+    }
+
+    #[test]
+    fn a_generated_response_has_32768() {
+        let made = |bytes: usize| {
+            let set = filling(bytes);
+            verdict(&format!("return {{ statusCode: 200, headers: {{ 'x-big': {set} }} }};"))
+        };
+        assert!(matches!(made(RESPONSE_HEAD_BYTES_MAX), Verdict::Respond(_)));
+        let (_, detail) = refused(made(RESPONSE_HEAD_BYTES_MAX + 1));
+        assert_eq!(detail, "response.headers has 32769 bytes; CloudFront takes at most 32768");
+    }
+}
+
+mod nameless_cookies {
+    use super::*;
+
+    #[test]
+    fn the_viewers_stays_and_none_is_added() {
+        let change = |code: &str, cookie: &str| {
+            let given = request("/", &[("Cookie", cookie)]);
+            Function::new(&format!("function handler(event) {{ {code} return event.request; }}")).on_request(&given)
+        };
+        let Verdict::Continue(edit) = change("event.request.cookies.b = {value: '2'};", "=1; a=3") else { panic!() };
+        assert_eq!(edit.headers[0].values, ["=1; a=3; b=2"]);
+        let (kind, detail) = refused(change("event.request.cookies[''] = {value: '2'};", "a=3"));
+        assert_eq!(
+            (kind, detail.as_str()),
+            (FailureKind::FunctionValidation, "request.cookies[\"\"] is not a cookie name")
+        );
+        let made = verdict("return {statusCode: 200, cookies: {'': {value: '2'}}};");
+        assert_eq!(refused(made).1, "response.cookies[\"\"] is not a cookie name");
+    }
+}
+
+#[test]
+fn an_object_is_written_in_its_order_with_the_values_of_a_key_together() {
+    let code = "function handler(event) { event.request.querystring.c = {value: '4'}; return event.request; }";
+    let Verdict::Continue(edit) = Function::new(code).on_request(&request("/?b=1&a=%32&b=3&bare", &[])) else {
+        panic!()
+    };
+    assert_eq!(edit.querystring.as_deref(), Some(&b"b=1&b=3&a=%32&bare&c=4"[..]));
+    // What is not touched at all is not written anew.
+    let code = "function handler(event) { event.request.querystring.a.value; return event.request; }";
+    let Verdict::Continue(edit) = Function::new(code).on_request(&request("/?b=1&a=2&b=3", &[])) else { panic!() };
+    assert_eq!(edit.querystring, None);
+}
