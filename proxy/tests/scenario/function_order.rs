@@ -1,6 +1,6 @@
 //! When CloudFront Functions run, and what is there when they do: §10 of the order of things, over both versions of HTTP.
 
-use crate::harness::{Edge, Http2, Reply, one_origin};
+use crate::harness::{Binary, Connection, Edge, Http2, Reply, get_of, one_origin};
 
 const BOTH: &str = "viewer_request = { function = \"f\" }\nviewer_response = { function = \"g\" }";
 
@@ -146,4 +146,21 @@ async fn a_date_that_a_function_sets_is_the_viewers() {
         assert_eq!(answer.all("date"), [DATE], "{path} {}", answer.x_cache());
     }
     edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_length_or_a_date_that_is_not_sent_as_it_was_set_is_told_in_the_log() {
+    let on_response = "var h = event.response.headers; h['content-length'] = { value: '999' }; \
+        h.date = { value: 'today' }; return event.response;";
+    let (folder, _origins) = with("", "return event.request;", on_response).written();
+    let (mut node, address) = Binary::serve(folder.path()).await;
+    let mut log = node.log();
+    let answer = Connection::open(address).await.send(&get_of("/x", &[])).await;
+    assert_eq!((answer.status, answer.text(), answer.header("content-length")), (200, "/x", Some("2")));
+    assert_eq!(answer.header("date").map(str::len), Some(29), "{answer:?}");
+    let lines = [log.line_with("content-length").await, log.line_with("date").await];
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    WARN function "g": response.headers["content-length"] is not sent as it was set: the node writes what frames the body
+    WARN function "g": response.headers["date"] is not sent as it was set: one date in the form of "Sun, 06 Nov 1994 08:49:37 GMT" would be
+    "#);
 }

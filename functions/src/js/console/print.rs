@@ -11,7 +11,7 @@ use boa_engine::object::builtins::{
 };
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::value::JsVariant;
-use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsSymbol, JsValue, js_string};
+use boa_engine::{Context, JsError, JsNativeError, JsObject, JsResult, JsString, JsSymbol, JsValue, js_string};
 use homefront_config::limits::{FUNCTION_LOG_BYTES_MAX, FUNCTION_LOG_DEPTH_MAX};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -120,6 +120,10 @@ impl<'a> Printer<'a> {
                 None => self.line.push_str("[Function]"),
             }
         } else if object.is::<Error>() {
+            // What ends a call ends it here, too: the description would go on without that member.
+            for name in [js_string!("name"), js_string!("message")] {
+                object.get(name, context).map(drop).or_else(unless_a_limit)?;
+            }
             let text = fault::describe(&object.clone().into(), context);
             self.line.push_str(&text);
         } else if let Ok(date) = JsDate::from_object(object.clone()) {
@@ -322,6 +326,11 @@ impl<'a> Printer<'a> {
         self.line.push('}');
         Ok(())
     }
+}
+
+/// Errors of the function's own getters are no errors of printing.
+fn unless_a_limit(error: JsError) -> JsResult<()> {
+    if error.as_engine().is_some() { Err(error) } else { Ok(()) }
 }
 
 /// Indices in order: those of a sparse object come in none.

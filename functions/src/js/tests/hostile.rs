@@ -26,6 +26,7 @@ fn endless_recursion_ends() {
         "function f() { return [1].map(f); } f()",
         "function f() { [2, 1].sort(f); } f()",
         "var o = {toJSON: function () { return JSON.stringify(o); }}; JSON.stringify(o)",
+        "var e = Object.defineProperty(new Error(), 'message', {get: function () { console.log(e); return ''; }}); console.log(e)",
         "function f() { return 'a'.replace(/a/, f); } f()",
         "function f() { return 'a'.replace(/a/g, f); } f()",
         "function f() { return 'a'.replaceAll('a', f); } f()",
