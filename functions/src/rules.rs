@@ -128,6 +128,22 @@ pub fn header_value_valid(value: impl AsRef<[u8]>) -> bool {
     value.as_ref().iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
 }
 
+/// Whether a hook may send this as `Host`: a name or an address, and a port if there is one (RFC 9110 §7.2).
+pub fn host_valid(host: impl AsRef<[u8]>) -> bool {
+    let host = host.as_ref();
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':').filter(|_| !host.ends_with(b"]")) {
+        Some(colon) => (&host[..colon], &host[colon + 1..]),
+        None => (host, &b""[..]),
+    };
+    let address = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let is_name = match address {
+        Some(address) => std::str::from_utf8(address).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => !name.is_empty() && name.iter().all(named),
+    };
+    is_name && port.iter().all(u8::is_ascii_digit)
+}
+
 /// Whether a hook may set this path: it starts with `/` and has no query, fragment, space or control character.
 pub fn uri_valid(uri: impl AsRef<[u8]>) -> bool {
     let uri = uri.as_ref();
@@ -184,6 +200,17 @@ mod tests {
         assert!(header_value_valid("\u{e9}"));
         for value in ["a\r\nSet-Cookie: b=c", "a\n", "\0", "\x7f"] {
             assert!(!header_value_valid(value), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_with_a_port_or_without() {
+        for host in ["a.example.com", "localhost:8080", "a_b", "127.0.0.1", "[::1]", "[::1]:80", "a:"] {
+            assert!(host_valid(host), "{host:?}");
+        }
+        for host in ["", "a b", "a/c", "a b/c", ":80", "a:b", "::1", "[::1", "[x]", "u@a", "a?b", "a#b", "\u{e9}.test"]
+        {
+            assert!(!host_valid(host), "{host:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::respond::{self, Answer};
 use crate::route;
 use crate::split;
+use homefront_config::association::ViewerCode;
 use homefront_config::behavior::{Behavior, ViewerProtocolPolicy};
 use homefront_config::limits;
 use http::{HeaderValue, Method, Version, header};
@@ -143,7 +144,13 @@ fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Excha
         let facts = fetch::viewer_facts(node, exchange, request);
         forward::cloudfront_headers(&request.headers, &facts, policy, extra)
     };
-    let forged: Vec<_> = request.headers.keys().filter(|name| forward::is_cloudfront_header(name)).cloned().collect();
+    if let Some(ViewerCode::Lambda(_)) = behavior.associations.viewer_response {
+        let sent = head::neutral_request(request, "").headers;
+        let own = sent.iter().filter(|(name, _)| forward::is_cloudfront_header(name));
+        exchange.viewers_own = own.collect();
+    }
+    let forged: Vec<_> =
+        request.headers.keys().filter(|name| forward::is_cloudfront_header(name.as_str())).cloned().collect();
     for name in &forged {
         request.remove_header(name);
     }

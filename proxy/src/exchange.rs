@@ -13,7 +13,7 @@ use crate::request_id::RequestId;
 use bytes::Bytes;
 use homefront_config::Behavior;
 use homefront_config::behavior::TargetOrigin;
-use homefront_functions::Request;
+use homefront_functions::{Headers, Request};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<Route>,
     /// CloudFront's own headers that the behavior's policies name, for this viewer.
     pub(crate) cloudfront: Vec<(&'static str, HeaderValue)>,
+    /// What the viewer sent under such names, where a Lambda@Edge function on viewer response is to see it.
+    pub(crate) viewers_own: Headers,
     /// `Set-Cookie` lines the node adds: the sticky cookie of an experiment.
     pub(crate) set_cookies: Vec<HeaderValue>,
     /// The request's body, where a Lambda@Edge function is shown it.
@@ -197,6 +199,7 @@ impl Exchange {
             asked: Asked::default(),
             route: None,
             cloudfront: Vec::new(),
+            viewers_own: Headers::default(),
             set_cookies: Vec::new(),
             included_body: None,
             fetch: Fetch::default(),

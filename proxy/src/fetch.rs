@@ -3,7 +3,7 @@
 use crate::cache::store;
 use crate::exchange::{Exchange, Fetch, NO_VIEWER, Route, Turned};
 use crate::failure::Failure;
-use crate::forward::{self, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
+use crate::forward::{self, OriginHost, Scheme, TlsHandshake, ViewerFacts, ViewerTls};
 use crate::head;
 use crate::hooks;
 use crate::include_body;
@@ -88,10 +88,15 @@ async fn address(
     })
 }
 
-/// Adds what functions see in the origin's block and not in the request: its path and its custom headers.
+/// Adds what functions see in the origin's block and not in the request: its path and its custom headers; and the origin's name
+/// where a function left no `Host`.
 fn complete(exchange: &mut Exchange) -> Result<(), Failure> {
     let Some(mut head) = exchange.fetch.head.take() else { return Ok(()) };
     let route = exchange.route()?;
+    if !head.headers.contains_key(header::HOST) {
+        let (OriginHost::Own(host) | OriginHost::Chosen(host)) = route.origin().host();
+        head.insert_header("Host", host).map_err(|error| Failure::Internal(error.to_string()))?;
+    }
     if route.behavior.associations.origin_response.is_some() {
         exchange.fetch.shown = Some(Box::new(head::neutral_request(&head, "")));
     }

@@ -196,7 +196,7 @@ fn passes(request: &OriginRequest<'_>, name: &HeaderName) -> bool {
     ];
     if made_above.contains(name)
         || NEVER_FORWARDED.contains(&text)
-        || is_cloudfront_header(name)
+        || is_cloudfront_header(name.as_str())
         || text.starts_with("proxy-")
         || text.starts_with("x-edge-")
     {

@@ -4,6 +4,7 @@ use crate::arrive;
 use crate::connection::DATE_BYTES;
 use crate::exchange::{Exchange, NO_VIEWER};
 use crate::failure::Failure;
+use crate::forward;
 use crate::head;
 use crate::include_body;
 use crate::node::Node;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use homefront_config::association::ViewerCode;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
-use homefront_functions::{EventContext, OriginEdit, ResponseEdit, Verdict};
+use homefront_functions::{EventContext, Headers, OriginEdit, Request, ResponseEdit, Verdict};
 use http::{StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -109,7 +110,7 @@ pub(crate) async fn viewer_response(
         return Ok(None);
     }
     // What every response ends with is there already when functions see it, and they may not drop it.
-    response.insert_header(header::VIA, node.name.via()).map_err(|error| Failure::Internal(error.to_string()))?;
+    response.insert_header("Via", node.name.via()).map_err(|error| Failure::Internal(error.to_string()))?;
     let (context, request) = (context(exchange)?, head::neutral_request(request, &exchange.asked.host));
     let shown = head::neutral_response(response);
     let verdict = match code {
@@ -119,6 +120,8 @@ pub(crate) async fn viewer_response(
             called.verdict
         }
         ViewerCode::Lambda(lambda) => {
+            // CloudFront's own headers are for the origin's functions; the viewer's of such names are for this one.
+            let request = Request { headers: as_sent(&request.headers, &exchange.viewers_own), ..request };
             let event = lambda_edge::viewer_response(&context, &request, &shown);
             node.edge_code.lambdas().on_response(lambda, &context, &event, &shown).await
         }
@@ -131,6 +134,10 @@ pub(crate) async fn viewer_response(
         Verdict::Respond(_) => Err(Failure::Internal("a viewer-response function cannot answer".to_owned())),
         Verdict::Fail(failure) => Err(failure.into()),
     }
+}
+
+fn as_sent(headers: &Headers, viewers_own: &Headers) -> Headers {
+    headers.iter().filter(|(name, _)| !forward::is_cloudfront_header(name)).chain(viewers_own.iter()).collect()
 }
 
 /// Applies an edit. Framing stays the node's: a function that lies about lengths must not desynchronise a connection.

@@ -197,7 +197,8 @@ pub(crate) async fn send(
     }
     let body = answer.body.clone();
     let result = answer.result;
-    if let (Some(viewer), Some((_, date))) = (&exchange.viewer, answer.headers.iter().find(|(name, _)| name == "Date"))
+    if let (Some(viewer), Some((_, date))) =
+        (&exchange.viewer, answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date")))
     {
         viewer.keep_date(date);
     }

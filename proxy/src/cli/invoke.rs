@@ -205,7 +205,7 @@ async fn invoke_lambda(lambda: &Lambda, event: Vec<u8>, as_json: bool) -> ExitCo
         Err(error) => return refuse(&error.to_string()),
     };
     let judgement = match given {
-        _ if result.error.is_some() => Judgement::None,
+        _ if result.error.is_some() => result.error.clone().map_or(Judgement::None, Judgement::Failed),
         Ok(Ok(given)) => given.refusal(&result.payload).map_or(Judgement::Accepted, Judgement::Refused),
         Ok(Err(error)) => Judgement::NotAnEvent(error),
         Err(_) => Judgement::None,
@@ -221,6 +221,8 @@ enum Judgement {
     None,
     Accepted,
     Refused(Failure),
+    /// There is no result, and this is why.
+    Failed(Failure),
     /// The event is none of CloudFront's, so that nobody can say.
     NotAnEvent(GivenError),
 }
@@ -230,7 +232,7 @@ impl Judgement {
         Some(match self {
             Self::None => return None,
             Self::Accepted => json!({ "Accepted": true }),
-            Self::Refused(failure) => {
+            Self::Refused(failure) | Self::Failed(failure) => {
                 let (status, result_type) = edge_code(failure.kind);
                 json!({
                     "Accepted": false,
@@ -248,7 +250,7 @@ impl Judgement {
         match self {
             Self::None => String::new(),
             Self::Accepted => "CloudFront accepts the result".to_owned(),
-            Self::Refused(failure) => would_answer(failure),
+            Self::Refused(failure) | Self::Failed(failure) => would_answer(failure),
             Self::NotAnEvent(error) => {
                 format!("whether CloudFront accepts the result is not known: the event is not one of its own ({error})")
             }
@@ -280,9 +282,6 @@ fn invoke_text(result: &InvokeResult, judgement: &Judgement) -> String {
     section(&mut text, "log", &result.log);
     let title = if result.error.is_some() { "error" } else { "output" };
     let _ = writeln!(text, "{title}:\n{}", pretty(&payload(result)));
-    if let Some(failure) = &result.error {
-        text.push_str(&would_answer(failure));
-    }
     text.push_str(&judgement.text());
     text.push('\n');
     text.push_str(&charge(&result.figures));

@@ -115,8 +115,9 @@ pub const CLOUDFRONT_HEADERS_ABSENT: [&str; 13] = [
 const HEADER_ORDER_BYTES_MAX: usize = 7_680;
 
 /// Whether only CloudFront may set this header of a request.
-pub fn is_cloudfront_header(name: &HeaderName) -> bool {
-    name.as_str().starts_with("cloudfront-")
+pub fn is_cloudfront_header(name: impl AsRef<[u8]>) -> bool {
+    const PREFIX: &[u8] = b"cloudfront-";
+    name.as_ref().get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// The headers that the policies of a behavior ask for, in wire case. To be put in place of the viewer's own (see

@@ -44,6 +44,27 @@ async fn s4_the_host_stays_unless_the_function_sets_it() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_origins_name() {
+    let lines = r#"wish = request["uri"].strip("/")
+    hosts = {"two": header("a.test", "Host") + header("b.test", "Host"), "list": [{"key": "Host", "value": ["a.test", "b.test"]}],
+             "space": header("a b/c", "Host"), "empty": header("", "Host"), "good": header("a.test:8080", "Host")}
+    if wish == "deleted": del request["headers"]["host"]
+    else: request["headers"]["host"] = hosts[wish]"#;
+    let behavior = "origin_request_policy = \"AllViewer\"";
+    let edge = with(behavior, lines).start().await;
+    for wish in ["two", "list", "space", "empty"] {
+        let answer = edge.get(&format!("/{wish}")).await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
+    }
+    assert_eq!(edge.asked_times("app"), 0);
+    for (path, host) in [("/good", "a.test:8080"), ("/deleted", "127.0.0.1")] {
+        assert_eq!(edge.get(path).await.status, 200, "{path}");
+        assert_eq!(edge.asked("app").last().unwrap().header("host"), Some(host), "{path}");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn s4_the_answer_is_kept_under_the_key_of_the_viewers_request() {
     let lines = TO_OTHER.replace("request[\"querystring\"] = \"\"", "pass");
     let edge = with(QUERY, &lines)

@@ -131,6 +131,65 @@ async fn cloudfronts_own_headers_are_added_after_the_function() {
 }
 
 #[tokio::test]
+async fn s1_2_both_viewer_functions_see_the_viewers_value_of_cloudfronts_own_headers() {
+    let behavior = "viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"r\" }\n\
+                    cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewerAndCloudFrontHeaders-2022-06\"";
+    let told = r#"told = ",".join("%s=%s" % (name[0]["key"], name[0]["value"]) for key, name in sorted(request["headers"].items()) if key.startswith("cloudfront-"))"#;
+    let edge = Edge::before(behavior, |asked| Reply::ok(asked.header("x-told").unwrap_or_default().to_owned()))
+        .python("l", &python(&format!("{told}\n    request[\"headers\"][\"x-told\"] = header(told, \"X-Told\"); return request")), "timeout_s = 20")
+        .python("r", &python(&format!("{told}\n    response = cf[\"response\"]; response[\"headers\"][\"x-told\"] = header(told, \"X-Told\"); return response")), "timeout_s = 20")
+        .start()
+        .await;
+    let viewers = [("CloudFront-Viewer-Country", "DE"), ("cloudfront-mine", "1")];
+    let answer = edge.get_with("/x", &viewers).await;
+    let told = "CloudFront-Viewer-Country=DE,cloudfront-mine=1";
+    let told = told.split_once(',').map(|(country, mine)| format!("{mine},{country}")).unwrap();
+    assert_eq!((answer.text(), answer.header("x-told")), (told.as_str(), Some(told.as_str())));
+    assert_ne!(edge.asked("app")[0].header("cloudfront-viewer-country"), Some("DE"), "the origin gets CloudFront's");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_keys_of_a_viewer_response_event_are_as_on_the_wire() {
+    let edge = on_response(
+        r#"keys = " ".join(entry["key"] for entries in response["headers"].values() for entry in entries)
+    response["headers"]["x-keys"] = header(keys, "X-Keys")"#,
+        |_| Reply::ok("x").with("cache-control", "max-age=100"),
+    )
+    .start()
+    .await;
+    for result in ["Miss", "Hit"] {
+        let answer = edge.get("/x").await;
+        let keys: Vec<&str> = answer.header("x-keys").unwrap().split(' ').collect();
+        assert_eq!(answer.x_cache(), result);
+        for expected in ["Via", "Server", "cache-control"] {
+            assert!(keys.contains(&expected), "{result}: {expected} in {keys:?}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_date_that_a_function_sets_is_the_viewers() {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let date = format!("[\"headers\"][\"date\"] = [{{\"key\": \"date\", \"value\": \"{DATE}\"}}]");
+    for trigger in ["viewer_request", "origin_request", "origin_response", "viewer_response"] {
+        let response =
+            if trigger.ends_with("request") { "{\"status\": \"200\", \"headers\": {}}" } else { "cf[\"response\"]" };
+        let edge = Edge::before(&format!("{trigger} = {{ lambda = \"l\" }}"), |_| Reply::ok("x"))
+            .python(
+                "l",
+                &python(&format!("response = {response}\n    response{date}\n    return response")),
+                "timeout_s = 20",
+            )
+            .start()
+            .await;
+        assert_eq!(edge.get("/x").await.header("date"), Some(DATE), "{trigger}");
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_generated_answer_is_the_last_word_and_is_not_kept() {
     let behavior = "viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"never\" }\norigin_request = { lambda = \"never\" }\norigin_response = { lambda = \"never\" }";
     let made = r#"return {"status": "302", "statusDescription": "Found", "body": str(calls),

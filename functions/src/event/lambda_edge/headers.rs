@@ -162,7 +162,7 @@ fn never_added(event: Event, name_lower: &str) -> bool {
     event == Event::LambdaViewerRequest && name_lower == "cloudfront-viewer-country"
 }
 
-fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {
+pub(super) fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {
     let detail = format!("Lambda function result validation failed, the function returned an invalid header, {what}.");
     invalid(None, detail)
 }

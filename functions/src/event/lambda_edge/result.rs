@@ -5,7 +5,7 @@
 
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
-use crate::{Failure, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -125,13 +125,34 @@ fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>)
     if (uri_edit.is_some() || query_edit.is_some()) && uri.len() + query.len() >= URL_BYTES_MAX {
         return Err(refused(format_args!("uri and querystring together have {URL_BYTES_MAX} bytes or more")));
     }
+    let headers = headers::edits(event.trigger, &request.headers, headers)?;
+    headers.iter().try_for_each(one_host)?;
     let head = RequestEdit {
         uri: uri_edit.map(|uri| Bytes::copy_from_slice(uri.as_bytes())),
         querystring: query_edit.map(|query| Bytes::copy_from_slice(query.as_bytes())),
-        headers: headers::edits(event.trigger, &request.headers, headers)?,
+        headers,
         origin: None,
     };
     Ok(LambdaRequestEdit { head, body, origin })
+}
+
+/// A request has one `Host`, or none, in whose place the origin's own name goes.
+fn one_host(edit: &HeaderEdit) -> Result<(), Failure> {
+    if !edit.name.eq_ignore_ascii_case("host") {
+        return Ok(());
+    }
+    match &edit.values[..] {
+        [] => Ok(()),
+        [host] if rules::host_valid(host) => Ok(()),
+        [host] => {
+            let host = shortened(&Value::from(text(host)));
+            Err(headers::invalid_header(format_args!("{host} is not a host, headerName : {}", edit.name)))
+        }
+        values => {
+            let what = format_args!("{} values where a request has one, headerName : {}", values.len(), edit.name);
+            Err(headers::invalid_header(what))
+        }
+    }
 }
 
 fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<(), Failure> {
@@ -205,7 +226,7 @@ fn headers_of(returned: &Map<String, Value>) -> &Value {
     returned.get("headers").unwrap_or(&NONE)
 }
 
-fn edit_bytes(edit: &crate::HeaderEdit) -> usize {
+fn edit_bytes(edit: &HeaderEdit) -> usize {
     edit.values.iter().map(|value| edit.name.len() + value.len()).sum()
 }
 

@@ -146,6 +146,23 @@ fn header(name: &str, values: &[&str]) -> HeaderEdit {
 }
 
 #[test]
+fn s4_a_host_is_one_host() {
+    let set = |entries: Value| refusal(changed(|request| request["headers"]["host"] = entries));
+    insta::assert_snapshot!(set(json!([{"key": "Host", "value": "a.test"}, {"key": "Host", "value": "b.test"}])), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, 2 values where a request has one, headerName : Host.
+    "#);
+    insta::assert_snapshot!(set(json!([{"key": "Host", "value": ["a.test", "b.test"]}])), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, 2 values where a request has one, headerName : Host.
+    "#);
+    insta::assert_snapshot!(set(json!([{"key": "Host", "value": "a b/c"}])), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, "a b/c" is not a host, headerName : Host.
+    "#);
+}
+
+#[test]
 fn the_origin_request_event_is_as_documented() {
     let event = request_event(&request());
     insta::assert_snapshot!(std::str::from_utf8(event.json()).unwrap(), @r#"{"Records":[{"cf":{"config":{"distributionDomainName":"d111111abcdef8.cloudfront.net","distributionId":"EDFDVBD6EXAMPLE","eventType":"origin-request","requestId":"4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ=="},"request":{"clientIp":"203.0.113.178","headers":{"host":[{"key":"Host","value":"example.org"}],"via":[{"key":"Via","value":"2.0 0123.cloudfront.net (CloudFront)"}],"cookie":[{"key":"Cookie","value":"a=1"},{"key":"cookie","value":"b=2"}]},"method":"GET","origin":{"custom":{"customHeaders":{"x-origin-verify":[{"key":"X-Origin-Verify","value":"secret"}]},"domainName":"example.org","keepaliveTimeout":5,"path":"/prod","port":443,"protocol":"https","readTimeout":30,"responseCompletionTimeout":0,"sslProtocols":["TLSv1.2"]}},"querystring":"b=1","uri":"/a"}}}]}"#);

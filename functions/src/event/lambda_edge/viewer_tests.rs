@@ -49,6 +49,14 @@ fn s1_3_a_viewer_request_may_be_changed_in_uri_query_and_headers() {
 }
 
 #[test]
+fn s1_3_a_changed_method_is_refused_and_a_changed_client_ip_ignored() {
+    let refused = refusal(changed_by_viewer(|request| request["method"] = json!("POST")));
+    assert!(refused.contains("the function tried to change the read-only field method"), "{refused}");
+    let ignored = changed_by_viewer(|request| request["clientIp"] = json!("192.0.2.9"));
+    assert_eq!(edit(ignored), RequestEdit::default());
+}
+
+#[test]
 fn s5_the_read_only_headers_of_viewer_request_are_refused_when_added_changed_or_deleted() {
     for name in ["cdn-loop", "content-length", "host", "transfer-encoding", "via"] {
         let set = refusal(changed_by_viewer(|request| request["headers"][name] = json!([{"value": "1"}])));
