@@ -86,7 +86,8 @@ pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
 
 pub(crate) async fn results_and_logs_are_bounded() {
     let prints = "for (var i = 0; i < 300; i++) { console.log('x'.repeat(100000)) }";
-    let nested = "var a = []; for (var i = 0; i < 1000; i++) { a = [a] } console.log(a)";
+    let nested = "var a = []; for (var i = 0; i < 1000; i++) { a = [a] } \
+                  try { console.log(a) } catch (error) { console.log(String(error)) }";
     let members = "for (var i = 0; i < 5000; i++) { event.request.headers['x-' + i] = { value: 'v' } }";
     let cookies = "for (var i = 0; i < 5000; i++) { event.request.cookies['c' + i] = { value: 'v' } }";
     let site = Site::start(&[
