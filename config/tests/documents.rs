@@ -58,7 +58,7 @@ fn the_guide_shows_configurations_that_are_read() {
 const TESTED: &str = r#"
 [[distribution]]
 origin = [{ id = "app", domain_name = "app.internal" }]
-default_behavior = { target_origin = "app" }
+default_behavior = { target_origin = "app", origin_request = { lambda = "robots" } }
 [[function]]
 name = "rewrite"
 code = "functions/rewrite.js"

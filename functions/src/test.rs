@@ -4,11 +4,13 @@ mod compare;
 mod diff;
 mod event;
 mod json;
+mod lambda_event;
 mod seen;
 
 pub use compare::{answer, call, log_contains, origin_request};
 pub use diff::diff;
 pub use event::{viewer_request, viewer_response};
+pub use lambda_event::lambda_event;
 pub use seen::Seen;
 
 use crate::lambda::InvokeResult;

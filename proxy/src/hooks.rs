@@ -45,7 +45,8 @@ pub(crate) async fn lambda_viewer_request(
     let lambda = lambda.clone();
     if associations.include_body.viewer_request {
         arrive::ask_for_body(session).await;
-        include_body::read(session, exchange, limits::LAMBDA_VIEWER_BODY_BYTES_MAX).await?;
+        include_body::read(session, exchange, &node.included_bodies, &lambda, limits::LAMBDA_VIEWER_BODY_BYTES_MAX)
+            .await?;
     }
     let request = session.req_header_mut();
     let (context, shown) = (context(exchange)?, head::neutral_request(request, &exchange.asked.host));

@@ -5,16 +5,24 @@
 //! read here a stand-in takes the viewer's place from the choice of the peer until the filter is called for the first time: it has a
 //! body that was kept, and the filter sends what was read in its place.
 
+mod room;
+
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use bytes::{Bytes, BytesMut};
-use homefront_config::limits;
+use homefront_config::Lambda;
+use homefront_config::limits::INCLUDED_BODY_PIECE_BYTES_MAX;
+use homefront_functions::FailureKind;
 use http::header;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
-use std::time::Instant;
+use room::Place;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+
+pub(crate) use room::Room;
 
 /// What was read of a body, and what becomes of the rest.
 #[derive(Default)]
@@ -22,6 +30,8 @@ pub(crate) struct IncludedBody {
     /// The start, or what a viewer-request function put in the place of the whole.
     start: Bytes,
     rest: Rest,
+    /// For the start.
+    place: Place,
     /// The viewer, while a stand-in has its place.
     viewer: Option<Box<ServerSession>>,
 }
@@ -55,7 +65,13 @@ impl IncludedBody {
 }
 
 /// Reads until there are more than `bytes_max` bytes, or the body ends. A viewer that waits for `100 Continue` is told to go on.
-pub(crate) async fn read(session: &mut Session, exchange: &mut Exchange, bytes_max: usize) -> Result<(), Failure> {
+pub(crate) async fn read(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    room: &Room,
+    lambda: &Lambda,
+    bytes_max: usize,
+) -> Result<(), Failure> {
     let included = exchange.included_body.get_or_insert_default();
     if included.rest != Rest::Unread || included.start.len() > bytes_max {
         return Ok(());
@@ -68,23 +84,38 @@ pub(crate) async fn read(session: &mut Session, exchange: &mut Exchange, bytes_m
             included.rest = Rest::Nothing;
             break;
         }
-        let left = limits::INCLUDED_BODY_TIME_MAX.saturating_sub(began.elapsed());
-        let piece = tokio::time::timeout(left.min(limits::INCLUDED_BODY_PAUSE_MAX), viewer.read_request_body()).await;
-        match piece {
-            Ok(Ok(Some(piece))) => start.extend_from_slice(&piece),
-            Ok(Ok(None)) => {}
+        let left = room.patience.time_max.saturating_sub(began.elapsed());
+        let pause_max = left.min(room.patience.pause_max);
+        let fitted =
+            timeout(pause_max, room.fit(&mut included.place, start.len() + INCLUDED_BODY_PIECE_BYTES_MAX)).await;
+        fitted.map_err(|_| no_room(lambda, pause_max))?;
+        let piece = match timeout(pause_max, viewer.read_request_body()).await {
+            Ok(Ok(piece)) if !left.is_zero() => piece,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a body that a function was to be shown broke off");
                 return Err(Failure::ViewerLeft);
             }
-            Err(_) => {
+            Err(_) | Ok(Ok(_)) => {
                 tracing::debug!("a body that a function was to be shown did not come");
                 return Err(Failure::ViewerLeft);
             }
-        }
+        };
+        start.extend_from_slice(&piece.unwrap_or_default());
     }
+    // Less than it has now, or as much.
+    room.fit(&mut included.place, start.len()).await;
     included.start = start.freeze();
     Ok(())
+}
+
+/// As for a function that is called too often: the bodies of others wait for it.
+fn no_room(lambda: &Lambda, waited: Duration) -> Failure {
+    let detail = format!(
+        "lambda \"{}\": include_body: the bodies of other requests left no room for this one within {:.2} s",
+        lambda.name,
+        waited.as_secs_f64()
+    );
+    homefront_functions::Failure { kind: FailureKind::LambdaLimitExceeded, sentence: None, detail }.into()
 }
 
 /// What a viewer-request function put in the place of the viewer's body. Everything after it takes it for the viewer's.
@@ -159,3 +190,6 @@ async fn stand_in(head: RequestHeader, ended: bool) -> pingora::Result<ServerSes
     *session.req_header_mut() = head;
     Ok(session)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use crate::cache::memory::Memory;
 use crate::clock::Clock;
 use crate::guard::{KeyError, Verifiers};
+use crate::include_body::Room;
 use crate::observe::access_log;
 use crate::observe::log_writer::LogWriter;
 use crate::origin::{PreparedOrigin, peer::CaError, remembered::Remembered, resolve::Resolver};
@@ -25,6 +26,7 @@ pub(crate) struct Node {
     pub(crate) edge_code: EdgeCode,
     pub(crate) verifiers: Arc<Verifiers>,
     pub(crate) cache: Cache,
+    pub(crate) included_bodies: Room,
     pub(crate) access_log: Option<AccessLog>,
 }
 
@@ -134,6 +136,7 @@ impl Node {
             verifiers: Arc::new(verifiers),
             resolver: Resolver::new(&config.hosts),
             edge_code,
+            included_bodies: Room::new(),
             access_log: config.log.access.as_ref().map(open).transpose()?,
         })
     }

@@ -1,5 +1,7 @@
 //! From the case file as it is written to cases that cannot be wrong.
 
+mod lambda;
+
 use super::raw::{self, Json, Lines};
 use super::{
     Answer, Case, CaseError, CaseFile, Event, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find,
@@ -129,6 +131,7 @@ impl Builder<'_, '_> {
 
     fn function(&mut self, mut case: raw::Case, span: &Range<usize>) -> Option<Trial> {
         const WHY: &str = "this case runs a function, which gets one event";
+        self.refuse("event_type", case.event_type.as_ref(), "it is for a case with `lambda`");
         self.refuse("step", case.step.as_ref(), WHY);
         self.refuse("origin", case.origin.as_ref(), WHY);
         let name = text(case.function.take())?;
@@ -160,26 +163,6 @@ impl Builder<'_, '_> {
         Some(Trial::Function { function: function?, event: event?, expect: expect? })
     }
 
-    fn lambda(&mut self, mut case: raw::Case, span: &Range<usize>) -> Option<Trial> {
-        const WHY: &str = "this case runs a Lambda@Edge function, which gets one `event`";
-        self.refuse("step", case.step.as_ref(), WHY);
-        self.refuse("origin", case.origin.as_ref(), WHY);
-        self.refuse("request", case.request.as_ref(), WHY);
-        self.refuse("response", case.response.as_ref(), WHY);
-        let name = text(case.lambda.take())?;
-        let lambdas = &self.config.lambdas;
-        let lambda = lambdas.iter().find(|lambda| lambda.name == name.value).cloned();
-        if lambda.is_none() {
-            unknown("lambda", &name, lambdas.iter().map(|lambda| lambda.name.as_str()), self.reading);
-        }
-        if case.event.is_none() {
-            self.missing(span, "the function needs an `event`");
-        }
-        let event = case.event.take().and_then(|event| self.event(event));
-        let expect = self.function_expect(case.expect, span, expect::Runs::Lambda);
-        Some(Trial::Lambda { lambda: lambda?, event: event?, expect: expect? })
-    }
-
     fn function_expect(
         &mut self,
         expect: Option<At<raw::Expect>>,
@@ -196,6 +179,7 @@ impl Builder<'_, '_> {
     fn node(&mut self, mut case: raw::Case, span: &Range<usize>, shared: &[StandIn]) -> Trial {
         const WHY: &str = "this case asks a node; with `function` or `lambda` it would run one function";
         self.refuse("event", case.event.as_ref(), WHY);
+        self.refuse("event_type", case.event_type.as_ref(), WHY);
         self.refuse("response", case.response.as_ref(), WHY);
         let own = case.origin.take();
         let stand_ins = joined(self.stand_ins(own), shared);
@@ -255,9 +239,10 @@ impl Builder<'_, '_> {
             self.https_possible(request.scheme.as_ref());
             self.refuse("viewer_ip", request.viewer_ip.as_ref(), "a node sees the address its viewer has");
         } else {
-            const WHY: &str = "a CloudFront Function does not see it";
-            self.refuse("body", request.body.as_ref(), WHY);
-            self.refuse("scheme", request.scheme.as_ref(), WHY);
+            self.refuse("scheme", request.scheme.as_ref(), "a function does not see it");
+            if asks == Asks::Function {
+                self.refuse("body", request.body.as_ref(), "a CloudFront Function does not see it");
+            }
         }
         let method = request.method.map_or_else(|| "GET".to_owned(), |method| method.value.0);
         let viewer_ip = match request.viewer_ip.map(|ip| (ip.value.0.parse(), ip)) {
@@ -287,7 +272,7 @@ impl Builder<'_, '_> {
     /// The name of the one distribution, for a request that names none.
     fn only_host(&mut self, span: &Range<usize>, asks: Asks) -> Option<String> {
         match &self.config.distributions[..] {
-            [first, ..] if asks == Asks::Function => Some(first.domain_name.clone()),
+            [first, ..] if asks != Asks::Node => Some(first.domain_name.clone()),
             [only] => {
                 let alias = only.aliases.iter().find(|alias| !alias.starts_with("*."));
                 Some(alias.unwrap_or(&only.domain_name).clone())
@@ -380,6 +365,7 @@ impl Builder<'_, '_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asks {
     Function,
+    Lambda,
     Node,
 }
 

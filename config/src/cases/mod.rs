@@ -9,8 +9,10 @@ mod find;
 pub(crate) mod raw;
 
 use crate::Config;
+use crate::distribution::Distribution;
 use crate::function::Function;
 use crate::lambda::Lambda;
+use crate::origin::Origin;
 use crate::path_pattern::PathPattern;
 use crate::report::Report;
 use serde_json::Value;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use find::{CASE_FILES, CONFIG_FILE, find, is_case_file};
-pub use raw::Scheme;
+pub use raw::{EventType, Scheme};
 
 /// The cases of one file, and the configuration they are about.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ pub enum Trial {
         /// Which.
         lambda: Arc<Lambda>,
         /// The event.
-        event: Value,
+        event: LambdaEvent,
         /// What must come of it.
         expect: FunctionExpect,
     },
@@ -85,6 +87,32 @@ pub enum Event {
         /// The response: the event is `viewer-response`.
         response: Option<Response>,
     },
+}
+
+/// What a Lambda@Edge function is called with.
+#[derive(Debug)]
+pub enum LambdaEvent {
+    /// The event object.
+    Object(Value),
+    /// An event object made of messages.
+    Of(Box<LambdaMessages>),
+}
+
+/// What an event of a Lambda@Edge function is made of.
+#[derive(Debug)]
+pub struct LambdaMessages {
+    /// One that some behavior calls the function on.
+    pub on: EventType,
+    /// Of that behavior.
+    pub distribution: Arc<Distribution>,
+    /// Of that behavior, in an event between the cache and the origin.
+    pub origin: Option<Arc<Origin>>,
+    /// The viewer's request.
+    pub request: Request,
+    /// In an event of a response.
+    pub response: Option<Response>,
+    /// Whether the function sees the request's body.
+    pub includes_body: bool,
 }
 
 /// A viewer's request.

@@ -30,10 +30,12 @@ table! {
         lambda: Text, optional;
         /// The event object: a JSON file as TestFunction or Lambda takes it, or the same as a table.
         event: Event, optional;
-        /// A viewer's request to the node. With `function` and without `event`: the request of the event.
+        /// A viewer's request to the node. With `function` or `lambda` and without `event`: the request of the event.
         request: Request, optional;
-        /// With `function`: the response of the event, which is then of type `viewer-response`.
+        /// With `function` or `lambda`: the response of the event, which is then one of a response.
         response: Response, optional;
+        /// With `lambda` and `request`: which event it is, if behaviors call the function on several.
+        event_type: EventType, optional;
         /// What must come of it. Beside `step`: `log_contains` of the whole case.
         expect: Expect, optional;
         /// Several requests to the same node, in order, in place of `request`.
@@ -68,7 +70,7 @@ table! {
         body: String, optional;
         /// `https` needs a `viewer_certificate`.
         scheme: Scheme, default "\"http\"";
-        /// With `function`: the viewer's address. The default is an address for documentation.
+        /// With `function` or `lambda`: the viewer's address. The default is an address for documentation.
         viewer_ip: Text, default "\"203.0.113.178\"";
     }
 }
@@ -168,6 +170,50 @@ pub enum Scheme {
 }
 
 crate::language::choice::choice! { Scheme { "http" => Scheme::Http, "https" => Scheme::Https, } }
+
+/// Lambda@Edge's four events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventType {
+    /// `viewer-request`
+    ViewerRequest,
+    /// `origin-request`
+    OriginRequest,
+    /// `origin-response`
+    OriginResponse,
+    /// `viewer-response`
+    ViewerResponse,
+}
+
+crate::language::choice::choice! {
+    EventType {
+        "viewer-request" => EventType::ViewerRequest,
+        "origin-request" => EventType::OriginRequest,
+        "origin-response" => EventType::OriginResponse,
+        "viewer-response" => EventType::ViewerResponse,
+    }
+}
+
+impl EventType {
+    /// CloudFront's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ViewerRequest => "viewer-request",
+            Self::OriginRequest => "origin-request",
+            Self::OriginResponse => "origin-response",
+            Self::ViewerResponse => "viewer-response",
+        }
+    }
+
+    /// Whether there is a response in it.
+    pub fn is_of_response(self) -> bool {
+        matches!(self, Self::OriginResponse | Self::ViewerResponse)
+    }
+
+    /// Whether it is between the cache and the origin.
+    pub fn is_of_origin(self) -> bool {
+        matches!(self, Self::OriginRequest | Self::OriginResponse)
+    }
+}
 
 /// The lines of one header: a string, or a list of strings.
 #[derive(Debug)]

@@ -29,6 +29,9 @@ const INHERITED: [&str; 10] = [
     "AWS_CA_BUNDLE",
 ];
 
+/// Lambda's second name of a variable, and the first.
+const ACCESS_KEY: (&str, &str) = ("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID");
+
 /// The names of one function.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
@@ -81,9 +84,17 @@ impl Identity {
         ];
         let runtime = program.runtime.as_ref();
         let named = runtime.map(|runtime| ("AWS_EXECUTION_ENV".into(), format!("AWS_Lambda_{runtime}").into()));
-        let inherited = INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-        inherited.chain(set.into_iter().map(|(name, value)| (name.into(), value))).chain(named).collect()
+        inherited(|name| std::env::var_os(name))
+            .chain(set.into_iter().map(|(name, value)| (name.into(), value)))
+            .chain(named)
+            .collect()
     }
+}
+
+/// The node's own variables that functions see.
+fn inherited(own: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = (OsString, OsString)> {
+    let named = INHERITED.iter().map(|name| (*name, *name)).chain([ACCESS_KEY]);
+    named.filter_map(move |(name, of)| Some((OsString::from(name), own(of)?)))
 }
 
 /// The node's own search path of that name, and `more`.
@@ -152,6 +163,25 @@ fn civil(now: SystemTime) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_nodes_own_variables_functions_see_where_things_are_and_the_credentials() {
+        let own = |name: &str| Some(OsString::from(format!("the node's {name}")));
+        let seen: Vec<_> = inherited(own).map(|(name, value)| format!("{name:?}={value:?}").replace('"', "")).collect();
+        assert!(seen.contains(&"AWS_ACCESS_KEY_ID=the node's AWS_ACCESS_KEY_ID".to_owned()), "{seen:?}");
+        assert!(
+            seen.contains(&"AWS_ACCESS_KEY=the node's AWS_ACCESS_KEY_ID".to_owned()),
+            "Lambda's other name: {seen:?}"
+        );
+        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PATH"] {
+            assert!(seen.iter().any(|line| line.starts_with(&format!("{name}="))), "{name}: {seen:?}");
+        }
+        // Runtimes do other things when these are there: JSON logs, several events at once.
+        for name in ["AWS_LAMBDA_", "_LAMBDA_", "_X_AMZN", "HOMEFRONT"] {
+            assert!(!seen.iter().any(|line| line.starts_with(name)), "{name}: {seen:?}");
+        }
+        assert_eq!(inherited(|_| None).count(), 0, "what the node has not is not made up");
+    }
 
     #[test]
     fn times_are_written_as_utc() {

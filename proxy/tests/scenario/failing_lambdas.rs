@@ -222,3 +222,21 @@ exports.handler = async (event) => {
         assert!(log.contains(told), "the log tells of {told}: {log}");
     }
 }
+
+#[tokio::test]
+async fn c24_a_handler_with_a_callback_works_up_to_node_22_and_is_a_503_from_24_on() {
+    let code =
+        "exports.handler = (event, context, callback) => callback(null, { status: '200', body: 'called back' });";
+    for (runtime, expected) in [("nodejs22.x", (200, "called back")), ("nodejs24.x", (503, EXECUTION))] {
+        let lambda = format!(
+            "\n[[lambda]]\nname = \"l\"\nruntime = \"{runtime}\"\nhandler = \"main.handler\"\ncode = \"l\"\ntimeout_s = 20\n"
+        );
+        let edge = Edge::before("viewer_request = { lambda = \"l\" }", |_| Reply::ok("unused"));
+        let edge = edge.configured(&lambda).file("l/main.js", code).start().await;
+        let answer = edge.get("/x").await;
+        let told = if answer.status == 200 { answer.text() } else { answer.sentence() };
+        assert_eq!((answer.status, told), expected, "{runtime}");
+        let log = edge.stop_and_read("functions.log").await;
+        assert_eq!(log.contains("Runtime.CallbackHandlerDeprecated"), runtime == "nodejs24.x", "{log}");
+    }
+}

@@ -412,6 +412,9 @@ async fn the_environment_is_lambdas() {
         assert!(seen[list].as_str().unwrap().contains(task), "{list}: {}", seen[list]);
     }
     assert!(seen.as_object().unwrap().keys().all(|name| !name.starts_with("CARGO")), "the node's own stay with it");
+    for name in ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
+        assert_eq!(seen[name], json!(null), "text, every level, one event at a time");
+    }
     fixture.stop().await;
 }
 

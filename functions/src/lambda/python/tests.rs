@@ -145,6 +145,9 @@ def event_id(context):
     for name in ["AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "TMPDIR", "AWS_REGION", "TZ", "PATH"] {
         assert!(names.iter().any(|seen| seen == name), "{name}");
     }
+    for name in ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_MAX_CONCURRENCY"] {
+        assert!(!names.iter().any(|seen| seen == name), "text, every level, one event at a time: {name}");
+    }
     fixture.stop().await;
 }
 

@@ -63,10 +63,13 @@ def handler(event, context):
     if event == 'exit': os._exit(3)
     print('seen', event)
     return {'event': event, 'id': context.aws_request_id, 'name': context.function_name, 'pid': os.getpid(),
-            'arn': context.invoked_function_arn, 'left': context.get_remaining_time_in_millis() > 0}",
+            'arn': context.invoked_function_arn, 'left': context.get_remaining_time_in_millis() > 0,
+            'unset': [name for name in ['AWS_LAMBDA_LOG_FORMAT', 'AWS_LAMBDA_LOG_LEVEL', 'AWS_LAMBDA_MAX_CONCURRENCY'] if name not in os.environ]}",
     );
     let first = fixture.result(json!({"a": "\u{e9}"})).await;
     assert_eq!((&first["event"]["a"], &first["left"]), (&json!("\u{e9}"), &json!(true)));
+    let unset = json!(["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_MAX_CONCURRENCY"]);
+    assert_eq!(first["unset"], unset, "text, each level, one event at a time");
     assert_eq!(first["arn"], "arn:aws:lambda:us-east-1:000000000000:function:us-east-1.hook:1");
     fixture.pool.settle().await;
     let error = fixture.error(json!("raise")).await;

@@ -5,7 +5,7 @@ use crate::cli::chosen_origin;
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use bytes::Bytes;
-use homefront_config::cases::{Event, FunctionExpect};
+use homefront_config::cases::{Event, FunctionExpect, LambdaEvent};
 use homefront_config::limits::CASE_FUNCTION_BUDGET_MIN;
 use homefront_config::{Config, Function, Lambda};
 use homefront_functions::event::lambda_edge::given::Given;
@@ -52,11 +52,18 @@ pub(super) async fn function(
 pub(super) async fn lambda(
     runner: &Runner<'_>,
     lambda: &Lambda,
-    event: &Value,
+    event: &LambdaEvent,
     expect: &FunctionExpect,
     found: &mut Findings,
 ) {
-    let given = match Given::read(event) {
+    let event = match event {
+        LambdaEvent::Object(event) => event.clone(),
+        LambdaEvent::Of(messages) => match serde_json::from_slice(&test::lambda_event(messages)) {
+            Ok(event) => event,
+            Err(error) => return found.add("event", error.to_string()),
+        },
+    };
+    let given = match Given::read(&event) {
         Ok(given) => given,
         Err(error) => return found.add("event", error.to_string()),
     };

@@ -1,0 +1,118 @@
+//! Bodies that do not come, and too many at once.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::room::Patience;
+use super::*;
+use homefront_config::lambda::LambdaRuntime;
+use homefront_config::limits::INCLUDED_BODY_BLOCK_BYTES;
+use tokio::io::DuplexStream;
+
+/// No test waits this long unless something is broken.
+const LONG: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_millis(50);
+
+fn lambda() -> Lambda {
+    Lambda {
+        name: "upload".to_owned(),
+        runtime: LambdaRuntime::Provided,
+        handler: "bootstrap".to_owned(),
+        code: "/".into(),
+        memory_mb: 128,
+        timeout: LONG,
+        concurrency_max: 1,
+        provisioned_concurrency: 0,
+    }
+}
+
+/// A viewer that has sent the head of a request with a body of so many bytes, and the node's side.
+async fn uploading(bytes: usize) -> (DuplexStream, Session) {
+    let (mut viewer, node) = tokio::io::duplex(1_024);
+    let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {bytes}\r\n\r\n");
+    viewer.write_all(head.as_bytes()).await.unwrap();
+    let mut session = Session::new_h1(Box::new(node));
+    assert!(session.read_request().await.unwrap());
+    (viewer, session)
+}
+
+/// Reads it whole; gives how many bytes came.
+async fn read_all(room: &Room, session: &mut Session) -> Result<(Exchange, usize), Failure> {
+    let mut exchange = Exchange::new(Instant::now());
+    timeout(LONG, read(session, &mut exchange, room, &lambda(), usize::MAX - 1)).await.expect("an end")?;
+    let bytes = exchange.included_body.as_ref().unwrap().start().len();
+    Ok((exchange, bytes))
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_for_too_long_is_given_up() {
+    let room = Room::of(1 << 20, Patience { pause_max: SHORT, time_max: LONG });
+    let (mut viewer, mut session) = uploading(10).await;
+    viewer.write_all(b"half").await.unwrap();
+    assert!(matches!(read_all(&room, &mut session).await, Err(Failure::ViewerLeft)));
+}
+
+#[tokio::test]
+async fn a_body_that_never_pauses_and_never_ends_is_given_up_too() {
+    let room = Room::of(1 << 40, Patience { pause_max: LONG, time_max: SHORT });
+    let (mut viewer, mut session) = uploading(1_000_000_000).await;
+    let dripping = async { while viewer.write_all(b".").await.is_ok() {} };
+    let reading = async {
+        let read = read_all(&room, &mut session).await;
+        drop(session);
+        read
+    };
+    let (read, ()) = tokio::join!(reading, dripping);
+    assert!(matches!(read, Err(Failure::ViewerLeft)));
+}
+
+#[tokio::test]
+async fn a_body_for_which_there_is_no_room_waits_for_others_to_go() {
+    let room = Room::of(INCLUDED_BODY_PIECE_BYTES_MAX, Patience { pause_max: LONG, time_max: LONG });
+    let (mut first, mut session) = uploading(5).await;
+    first.write_all(b"first").await.unwrap();
+    let (exchange, bytes) = read_all(&room, &mut session).await.unwrap();
+    assert_eq!(bytes, 5);
+    let (mut second, mut session) = uploading(6).await;
+    second.write_all(b"second").await.unwrap();
+    let second = read_all(&room, &mut session);
+    tokio::pin!(second);
+    // It is asked first, and must go on waiting while the first body is there.
+    let early = tokio::select! {
+        biased;
+        _ = &mut second => true,
+        () = tokio::task::yield_now() => false,
+    };
+    assert!(!early, "there is no room for it");
+    drop(exchange);
+    assert_eq!(second.await.unwrap().1, 6);
+}
+
+#[tokio::test]
+async fn a_body_for_which_no_room_is_made_is_throttled_and_the_others_stay() {
+    let room = Room::of(INCLUDED_BODY_PIECE_BYTES_MAX, Patience { pause_max: SHORT, time_max: LONG });
+    let mut place = Place::default();
+    room.fit(&mut place, 1).await;
+    let (mut viewer, mut session) = uploading(4).await;
+    viewer.write_all(b"body").await.unwrap();
+    let Err(Failure::EdgeCode(failure)) = read_all(&room, &mut session).await else { panic!("there is no room") };
+    assert_eq!(failure.kind, FailureKind::LambdaLimitExceeded);
+    insta::assert_snapshot!(failure.detail, @r#"lambda "upload": include_body: the bodies of other requests left no room for this one within 0.05 s"#);
+    drop(place);
+    let (mut viewer, mut session) = uploading(4).await;
+    viewer.write_all(b"body").await.unwrap();
+    assert_eq!(read_all(&room, &mut session).await.unwrap().1, 4);
+}
+
+#[tokio::test]
+async fn a_body_takes_the_room_it_needs_and_gives_all_of_it_back() {
+    let patience = Patience { pause_max: SHORT, time_max: SHORT };
+    let room = Room::of(4 * INCLUDED_BODY_BLOCK_BYTES, patience);
+    let (mut one, mut other) = (Place::default(), Place::default());
+    room.fit(&mut one, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
+    room.fit(&mut one, 3 * INCLUDED_BODY_BLOCK_BYTES - 1).await;
+    room.fit(&mut other, 1).await;
+    assert!(timeout(SHORT, room.fit(&mut other, INCLUDED_BODY_BLOCK_BYTES + 1)).await.is_err(), "all is taken");
+    room.fit(&mut one, 0).await;
+    room.fit(&mut other, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
+    drop(other);
+    room.fit(&mut one, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
+}
