@@ -272,6 +272,10 @@ pub const LAMBDA_PACKAGE_BYTES_MAX: u64 = 50 * 1_048_576;
 pub const LAMBDA_UNPACKED_BYTES_MAX: u64 = 250 * 1_048_576;
 /// Files and folders in it. Lambda publishes none; large trees of node_modules have some 10,000.
 pub const LAMBDA_PACKAGE_ENTRIES_MAX: usize = 20_000;
+/// Milliseconds between two looks at whether a package was saved; two must agree. Publishing a version on Lambda takes longer.
+pub const LAMBDA_LOOK_MS: u64 = 100;
+/// At least this many times as long as a look takes is waited for the next: looking at large packages takes its share.
+pub const LAMBDA_LOOK_SHARE: u32 = 50;
 /// Open files of one environment. Lambda: 1,024.
 pub const LAMBDA_OPEN_FILES_MAX: u64 = 1_024;
 /// Bytes of one file a function writes. Lambda: 512 MB for all of `/tmp`.

@@ -9,6 +9,7 @@ use crate::process::Spawner;
 use crate::{Called, EventContext, Failure, FailureKind, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use homefront_config::{Config, Function};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The functions of a node, ready to be called.
@@ -105,10 +106,16 @@ impl EdgeCode {
         self.functions.figures()
     }
 
-    /// Lets CloudFront Functions and stores that are saved serve, for as long as it is polled, and tells of each; what cannot
-    /// serve leaves the last good version serving. It returns only when it cannot begin.
+    /// Lets functions and stores that are saved serve, for as long as it is polled, and tells of each; what cannot serve leaves
+    /// the last good version serving, but that a Lambda@Edge function is tried as it is. It returns only when it cannot begin.
     pub async fn keep_current(&self, tell: impl Fn(Reloaded) + Send + Sync + 'static) -> std::io::Error {
-        self.functions.keep_current(tell).await
+        let tell: Arc<dyn Fn(Reloaded) + Send + Sync> = Arc::new(tell);
+        let heard = tell.clone();
+        let functions = self.functions.keep_current(move |news| heard(news));
+        tokio::select! {
+            error = functions => error,
+            never = self.lambdas.keep_current(&tell) => match never {},
+        }
     }
 
     /// CloudFront Function on viewer request. It runs among the workers of the distribution that `context` names.

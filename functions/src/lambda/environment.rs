@@ -31,7 +31,7 @@ const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How to start the environments of one function.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) lambda: Lambda,
     pub(super) identity: Identity,
@@ -55,6 +55,10 @@ impl Plan {
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) child: Arc<Child>,
+    /// How often the function's code was saved before it started.
+    pub(super) generation: u64,
+    /// What it runs stays as long as it does.
+    _package: Package,
     /// Until another environment takes it over.
     pub(super) folder: Option<Folder>,
     /// Dropped after the folder: whoever counts the living counts its removal, too.
@@ -127,6 +131,7 @@ impl Environment {
     /// Starts the process and waits until it asks for its first event. `started` learns of the process at once.
     pub(super) async fn start(
         plan: &Plan,
+        generation: u64,
         phase: Phase,
         folder: Folder,
         alive: Alive,
@@ -158,6 +163,8 @@ impl Environment {
                 let memory_used_mb_max = memory_used_mb_max(&child);
                 return Ok(Box::new(Self {
                     child,
+                    generation,
+                    _package: plan.package.clone(),
                     folder: Some(folder),
                     _alive: alive,
                     api,

@@ -16,6 +16,7 @@ mod pool;
 mod python;
 mod runtime;
 mod runtime_api;
+mod saved;
 mod usage;
 
 use crate::edge_code::{StartError, Workers};
@@ -35,6 +36,7 @@ use package::Packages;
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use runtime::{Checked, Program};
+use saved::{Logs, Source};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +45,10 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Lambdas {
     pools: HashMap<String, Pool>,
+    /// Their packages, as the configuration names them.
+    sources: HashMap<String, Source>,
+    packages: Arc<Packages>,
+    logs: Logs,
 }
 
 /// What came of one event, as `homefront invoke` prints it.
@@ -67,13 +73,16 @@ impl Lambdas {
         spawner: &Spawner,
         log: &FunctionLog,
     ) -> Result<Self, StartError> {
-        let mut lambdas = Self { pools: HashMap::new() };
         let mut preparation = Preparation::default();
+        let (packages, logs) = (preparation.packages.clone(), saved::logs(config));
+        let mut lambdas = Self { pools: HashMap::new(), sources: HashMap::new(), packages, logs };
         if used(config).next().is_some() {
             tokio::task::spawn_blocking(folder::remove_abandoned);
         }
         for lambda in used(config) {
             if !lambdas.pools.contains_key(&lambda.name) {
+                let source = Source::new(lambda, &lambdas.logs).await;
+                lambdas.sources.insert(lambda.name.clone(), source);
                 let plan = preparation.plan(lambda, workers, spawner, log).await?;
                 lambdas.pools.insert(lambda.name.clone(), Pool::new(plan, Bounds::default()));
             }

@@ -87,6 +87,7 @@ struct State {
     init_failures: u32,
     init_pause: Option<(Instant, String)>,
     closed: bool,
+    code: Code,
 }
 
 #[derive(Debug)]
@@ -320,11 +321,15 @@ impl Pool {
     /// Starts a process; `Err` says why it is not there.
     async fn start_environment(&self, phase: Phase) -> Result<Box<Environment>, String> {
         let alive = self.0.living.token();
-        let kept = self.0.state.lock().folders.pop();
+        let (kept, code) = {
+            let mut state = self.0.state.lock();
+            (state.folders.pop(), state.code.clone())
+        };
+        let plan = code.plan.as_deref().unwrap_or(&self.0.plan);
         let started = match kept.map_or_else(Folder::create, Ok) {
             Ok(folder) => {
                 let keep = |child: &Arc<Child>| self.watch(child);
-                Environment::start(&self.0.plan, phase, folder, alive, keep).await
+                Environment::start(plan, code.generation, phase, folder, alive, keep).await
             }
             Err(error) => return Err(format!("cannot make a folder for temporary files: {error}")),
         };
@@ -392,9 +397,13 @@ impl Pool {
     }
 
     /// Gives an environment to whoever waits longest, or lets it idle.
-    fn release(&self, environment: Box<Environment>) {
-        let mut lease = self.lease(environment);
+    fn release(&self, mut environment: Box<Environment>) {
         let mut state = self.0.state.lock();
+        if !Self::is_current(&state, &environment) {
+            drop(state);
+            return self.bury(&mut environment);
+        }
+        let mut lease = self.lease(environment);
         while let (false, Some(waiter)) = (state.closed, state.waiters.pop_front()) {
             match waiter.sender.send(Ok(lease)) {
                 Err(Ok(unwanted)) => lease = unwanted,
@@ -420,7 +429,12 @@ impl Pool {
         environment.child.kill();
         let mut state = self.0.state.lock();
         state.used -= 1;
-        state.folders.extend(environment.folder.take());
+        let folder = environment.folder.take();
+        if Self::is_current(&state, environment) {
+            state.folders.extend(folder);
+        } else {
+            self.0.runtime.spawn_blocking(move || drop(folder));
+        }
         self.start_where_needed(&mut state);
         Self::empty_if_closed(state);
     }
@@ -528,6 +542,13 @@ impl Drop for Shared {
     }
 }
 
+mod replace;
+use replace::Code;
+
 #[cfg(test)]
 #[path = "pool/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "pool/start_tests.rs"]
+mod start_tests;

@@ -44,6 +44,65 @@ async fn a_saved_function_serves_without_a_failed_request() {
     edge.stop().await;
 }
 
+fn lambda_answers(text: &str) -> String {
+    format!("def handler(event, context): return {{'status': '200', 'body': '{text}'}}")
+}
+
+/// A distribution with a Lambda@Edge function in Python whose package is this.
+fn lambda(code: &str) -> Edge {
+    Edge::before("viewer_request = { lambda = \"l\" }", |_| Reply::ok("origin")).configured(&format!(
+        "\n[[lambda]]\nname = \"l\"\nruntime = \"python3\"\nhandler = \"main.handler\"\ncode = \"{code}\"\ntimeout_s = 20\n\
+         [log]\nfunction = \"l/functions.log\"\n"
+    ))
+}
+
+#[tokio::test]
+async fn a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more() {
+    let edge = lambda("l").file("l/main.py", lambda_answers("0")).start().await;
+    assert_eq!(edge.get("/").await.text(), "0");
+    let file = edge.folder.path().join("l/main.py");
+    // Of another length each: Python takes a file of the same second and length for the one it has compiled.
+    for (older, newer) in [("0", "11"), ("11", "222"), ("222", "3333")] {
+        fs::write(&file, lambda_answers(newer)).unwrap();
+        until(&edge, newer, &[older]).await;
+        for _ in 0..5 {
+            assert_eq!(edge.get("/").await.text(), newer, "and nothing older any more");
+        }
+    }
+    fs::write(&file, "import no_such_module").unwrap();
+    let broken = async { while edge.get("/").await.status != 503 {} };
+    tokio::time::timeout(PATIENCE, broken).await.expect("it is tried as it is");
+    fs::write(&file, lambda_answers("whole")).unwrap();
+    let whole = async { while edge.get("/").await.text() != "whole" {} };
+    tokio::time::timeout(PATIENCE, whole).await.expect("and it serves again");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one() {
+    let edge = lambda("l.zip");
+    let folder = edge.folder().to_owned();
+    fs::create_dir(folder.join("l")).unwrap();
+    let zip = |text: &str| {
+        fs::write(folder.join("l/main.py"), lambda_answers(text)).unwrap();
+        let zip = ["-m", "zipfile", "-c", "new.zip", "l/main.py"];
+        assert!(std::process::Command::new("python3").args(zip).current_dir(&folder).status().unwrap().success());
+        fs::rename(folder.join("new.zip"), folder.join("l.zip")).unwrap();
+    };
+    zip("0");
+    let edge = edge.start().await;
+    assert_eq!(edge.get("/").await.text(), "0");
+    zip("1");
+    until(&edge, "1", &["0"]).await;
+    fs::write(folder.join("l.zip"), "no archive").unwrap();
+    for _ in 0..20 {
+        assert_eq!(edge.get("/").await.text(), "1");
+    }
+    zip("2");
+    until(&edge, "2", &["1"]).await;
+    edge.stop().await;
+}
+
 #[tokio::test]
 async fn functions_mounted_by_kubernetes_serve_when_their_config_map_changes() {
     let edge = Edge::before(BEHAVIOR, |_| Reply::ok("origin"));

@@ -4,8 +4,8 @@
 use super::*;
 use crate::lambda::call::{error_payload, failure};
 use crate::lambda::fixture::{
-    Fixture, Gate, LONG, Language, PASS_GATE, PASS_GATE_IN_NODE, Source, executable, in_every_language, process_state,
-    source, until,
+    Fixture, Gate, LONG, Language, PASS_GATE, PASS_GATE_IN_NODE, Source, in_every_language, process_state, source,
+    until,
 };
 use homefront_config::limits::LAMBDA_LOG_BYTES_MAX;
 use serde_json::{Value, json};
@@ -17,10 +17,6 @@ in_every_language! {
     a_call_that_hangs_ends_at_its_deadline_and_costs_that_call_only,
     an_environment_killed_while_idle_costs_nothing,
     a_function_that_prints_megabytes_is_answered_and_its_log_is_cut,
-    a_function_that_never_starts_is_not_started_for_every_event,
-    a_function_that_hangs_while_it_starts_is_given_up,
-    a_start_that_fails_is_tried_once_more_for_the_event_that_waits,
-    a_result_that_is_too_large_is_told_in_the_log,
     environments_work_at_the_same_time_up_to_the_limit_and_the_queue_is_bounded,
     an_event_does_not_wait_for_ever,
     events_one_after_another_need_one_environment,
@@ -32,6 +28,7 @@ in_every_language! {
     a_thousand_events_at_once_are_answered_by_four_environments,
     provisioned_environments_are_there_before_any_event_and_stay,
     what_a_crashed_environment_started_dies_with_it,
+    replaced_code_takes_no_more_events_and_what_was_begun_is_ended,
     environments_that_crash_leave_nothing_behind,
 }
 
@@ -194,132 +191,6 @@ async fn a_function_that_prints_megabytes_is_answered_and_its_log_is_cut(languag
     assert_eq!(fixture.result(json!(1)).await, "done");
     fixture.pool.rest().await;
     assert_eq!(fixture.log().iter().rev().filter(|line| line.starts_with('x')).count(), 1_025);
-    fixture.stop().await;
-}
-
-async fn a_function_that_never_starts_is_not_started_for_every_event(language: Language) {
-    let fails = source(
-        "import os\nopen(os.environ['LAMBDA_TASK_ROOT'] + '/starts', 'a').write('x')\nraise ValueError('no')",
-        "require('node:fs').appendFileSync(process.env.LAMBDA_TASK_ROOT + '/starts', 'x');
-        throw Object.assign(new Error('no'), { name: 'ValueError' });",
-    );
-    let fixture = Fixture::of(language, &fails, |_, _| {});
-    let mut details = Vec::new();
-    for _ in 0..20 {
-        details.push(fixture.call(json!({})).await.unwrap_err().detail);
-    }
-    let starts = std::fs::read(fixture.code.path().join("starts")).unwrap().len();
-    assert!((3..20).contains(&starts), "{starts}");
-    assert_eq!(details[0], "lambda \"hook\": ValueError: no");
-    assert_eq!(details[3], "lambda \"hook\": ValueError: no (not started again for 1000 ms)");
-    fixture.stop().await;
-}
-
-async fn a_function_that_hangs_while_it_starts_is_given_up(language: Language) {
-    let hangs = source("while True: pass", "for (;;);");
-    let fixture = Fixture::of(language, &hangs, |plan, bounds| {
-        plan.init_time_max = Duration::from_millis(300);
-        plan.lambda.timeout = Duration::from_millis(500);
-        bounds.queue_wait_max = Duration::from_millis(300);
-    });
-    let failure = fixture.call(json!({})).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::LambdaExecution, "it was not made to wait for others");
-    assert_eq!(failure.detail, "lambda \"hook\": it did not start within 0.50 s");
-    insta::allow_duplicates! {
-        insta::assert_snapshot!(fixture.masked_log(), @r#"
-        homefront: it did not start within <n> s
-        INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: timeout
-        homefront: it did not start within <n> s
-        INIT_REPORT Init Duration: <n> ms<tab>Phase: invoke<tab>Status: timeout
-        "#);
-    }
-    fixture.stop().await;
-}
-
-#[tokio::test]
-async fn an_event_waits_as_long_as_its_environment_takes_to_start() {
-    let gate = Gate::new().await;
-    let port = gate.port();
-    let slow = source(format!("{PASS_GATE}\npass_gate({port})\ndef handler(event, context):\n return 'started'"), "");
-    let fixture = Fixture::of(Language::Python, &slow, |plan, bounds| {
-        plan.lambda.concurrency_max = 1;
-        bounds.queue_wait_max = Duration::from_millis(50);
-    });
-    let (first, second) = (fixture.result(json!({})), fixture.call(json!({})));
-    let gate_keeper = async {
-        let starting = gate.arrival().await;
-        let throttled = second.await.unwrap_err();
-        starting.let_on().await;
-        throttled
-    };
-    let (first, throttled) = tokio::join!(first, gate_keeper);
-    assert_eq!(first, "started");
-    assert_eq!(throttled.kind, FailureKind::LambdaLimitExceeded, "no environment starts for the second event");
-    fixture.stop().await;
-}
-
-async fn a_start_that_fails_is_tried_once_more_for_the_event_that_waits(language: Language) {
-    let second = source(
-        "
-import os
-marker = os.environ['LAMBDA_TASK_ROOT'] + '/started'
-if not os.path.exists(marker):
-    open(marker, 'w').close()
-    raise ValueError('not yet')
-def handler(event, context): return 'started'",
-        "
-const fs = require('node:fs'), marker = process.env.LAMBDA_TASK_ROOT + '/started';
-if (!fs.existsSync(marker)) { fs.writeFileSync(marker, ''); throw new Error('not yet'); }
-exports.handler = async () => 'started';",
-    );
-    let fixture = Fixture::of(language, &second, |_, _| {});
-    assert_eq!(fixture.result(json!({})).await, "started");
-    let reports: Vec<_> = fixture.log().into_iter().filter(|line| line.starts_with("INIT_REPORT")).collect();
-    assert_eq!(reports.len(), 1, "{reports:?}");
-    assert!(reports[0].contains("\tPhase: init\tStatus: error\t"), "{reports:?}");
-    fixture.stop().await;
-}
-
-async fn a_result_that_is_too_large_is_told_in_the_log(language: Language) {
-    let large = source(
-        "def handler(event, context): return 'x' * event",
-        "exports.handler = async (length) => 'x'.repeat(length);",
-    );
-    let fixture = Fixture::of(language, &large, |_, _| {});
-    let error = fixture.error(json!(7_000_000)).await;
-    assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
-    until(|| fixture.log().iter().any(|line| line.starts_with("END"))).await;
-    let told =
-        fixture.log().into_iter().find(|line| line.starts_with("homefront: Function.ResponseSizeTooLarge: ")).unwrap();
-    assert!(told.ends_with("maximum allowed payload size (6291556 bytes)."), "{told}");
-    fixture.stop().await;
-}
-
-#[tokio::test]
-async fn what_a_program_of_its_own_reports_is_told_in_the_log() {
-    let raises = source("def handler(event, context): raise ValueError('boom')", "");
-    let fixture = Fixture::of(Language::Provided, &raises, |_, _| {});
-    assert_eq!(fixture.error(json!({})).await["errorMessage"], "boom");
-    until(|| fixture.log().iter().any(|line| line.starts_with("END"))).await;
-    assert!(fixture.log().contains(&"homefront: ValueError: boom".to_owned()), "{:?}", fixture.log());
-    fixture.stop().await;
-}
-
-#[tokio::test]
-async fn a_program_that_cannot_be_started_is_told_in_the_log() {
-    let fixture = Fixture::of(Language::Provided, &source("", ""), |_, _| {});
-    executable(fixture.code.path(), "#!/no/such/interpreter\n");
-    let failure = fixture.call(json!({})).await.unwrap_err();
-    let bootstrap = fixture.code.path().join("bootstrap").display().to_string();
-    let reason = format!("cannot start {bootstrap}: No such file or directory (os error 2)");
-    assert_eq!(failure.detail, format!("lambda \"hook\": {reason}"));
-    let log = fixture.masked_log().replace(&bootstrap, "<bootstrap>");
-    insta::assert_snapshot!(log, @r#"
-    homefront: cannot start <bootstrap>: No such file or directory (os error 2)
-    INIT_REPORT Init Duration: <n> ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.InvalidEntrypoint
-    homefront: cannot start <bootstrap>: No such file or directory (os error 2)
-    INIT_REPORT Init Duration: <n> ms<tab>Phase: invoke<tab>Status: error<tab>Error Type: Runtime.InvalidEntrypoint
-    "#);
     fixture.stop().await;
 }
 
@@ -536,6 +407,32 @@ async fn provisioned_environments_are_there_before_any_event_and_stay(language: 
     until(|| !std::path::Path::new(&format!("/proc/{id}")).exists()).await;
     assert_ne!(fixture.result(json!({})).await, id);
     until(|| fixture.pool.0.state.lock().idle.len() == 2).await;
+    fixture.stop().await;
+}
+
+async fn replaced_code_takes_no_more_events_and_what_was_begun_is_ended(language: Language) {
+    let fixture = Fixture::of(language, &gated(), |_, _| {});
+    let gate = Gate::new().await;
+    let idle = fixture.result(json!(0)).await;
+    fixture.pool.settle().await;
+    let busy = fixture.result(json!(gate.port()));
+    let during = async {
+        let waiting = gate.arrival().await;
+        fixture.pool.replace(None);
+        let newer = fixture.result(json!(0)).await;
+        waiting.let_on().await;
+        newer
+    };
+    let (old, newer) = tokio::join!(busy, during);
+    assert_eq!(old, idle, "what had begun was ended where it was");
+    assert_ne!(newer, old);
+    until(|| process_state(old.as_u64().unwrap()).is_none()).await;
+    fixture.pool.settle().await;
+    assert_eq!(fixture.result(json!(0)).await, newer);
+    fixture.pool.settle().await;
+    fixture.pool.replace(None);
+    until(|| process_state(newer.as_u64().unwrap()).is_none()).await;
+    assert_ne!(fixture.result(json!(0)).await, newer, "an idle one is ended at once");
     fixture.stop().await;
 }
 

@@ -1,0 +1,168 @@
+//! Saved code serves while the node runs: the files of each package are looked at, and new environments take the place of those
+//! that have loaded the older ones.
+//!
+//! Looking is enough: a package may have thousands of folders, more than a system lets one process watch. How often depends on how
+//! long a look takes.
+
+use super::pool::Pool;
+use super::{Lambdas, Packages, Plan, Program};
+use crate::js::functions::Reloaded;
+use homefront_config::lambda::LambdaRuntime;
+use homefront_config::limits::{LAMBDA_LOOK_MS, LAMBDA_LOOK_SHARE, LAMBDA_PACKAGE_ENTRIES_MAX};
+use homefront_config::log::LogTarget;
+use homefront_config::{Config, Lambda};
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Folders that hold what interpreters and tools leave beside code.
+const NO_CODE: [&str; 3] = ["__pycache__", ".git", ".cache"];
+
+/// Files that are written while a node runs, so that they are none of a function's though they lie in its package.
+pub(super) type Logs = Arc<[PathBuf]>;
+
+/// A function's package as the configuration names it.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) lambda: Lambda,
+    /// Since the node looked for the last time.
+    looks: Option<u64>,
+}
+
+impl Source {
+    /// Looks at it for the first time.
+    pub(super) async fn new(lambda: &Lambda, logs: &Logs) -> Self {
+        let (code, logs) = (lambda.code.clone(), logs.clone());
+        Self { lambda: lambda.clone(), looks: aside(move || looks(&code, &logs)).await }
+    }
+}
+
+/// The files a node writes its logs to.
+pub(super) fn logs(config: &Config) -> Logs {
+    let targets = config.log.access.iter().map(|access| &access.target).chain([&config.log.function]);
+    let files = targets.filter_map(|target| match target {
+        LogTarget::File(file) => Some(file.clone()),
+        LogTarget::Stdout | LogTarget::Stderr => None,
+    });
+    files.collect()
+}
+
+impl Lambdas {
+    /// Lets saved packages serve, for as long as it is polled, and tells of each.
+    pub async fn keep_current(&self, tell: &Arc<dyn Fn(Reloaded) + Send + Sync>) -> Infallible {
+        let mut keepers = JoinSet::new();
+        for (name, pool) in &self.pools {
+            let Some(source) = self.sources.get(name).cloned() else { continue };
+            keepers.spawn(keep_one(pool.clone(), source, self.packages.clone(), self.logs.clone(), tell.clone()));
+        }
+        while keepers.join_next().await.is_some() {}
+        std::future::pending().await
+    }
+}
+
+/// Looks at a package until nobody polls it any more.
+async fn keep_one(
+    pool: Pool,
+    mut source: Source,
+    packages: Arc<Packages>,
+    logs: Logs,
+    tell: Arc<dyn Fn(Reloaded) + Send + Sync>,
+) {
+    let pause = Duration::from_millis(LAMBDA_LOOK_MS);
+    let mut seen = None;
+    loop {
+        let began = Instant::now();
+        let (code, none) = (source.lambda.code.clone(), logs.clone());
+        let now = aside(move || looks(&code, &none)).await;
+        let rest = pause.max(began.elapsed() * LAMBDA_LOOK_SHARE);
+        // What two looks agree on is not being written any more. A package that is away will come back.
+        match (now, seen) {
+            (Some(_), _) if now == source.looks => seen = None,
+            (Some(looks), Some((last, since))) if looks == last => {
+                (source.looks, seen) = (now, None);
+                tell(serve(&pool, &source.lambda, &packages, since).await);
+            }
+            (Some(looks), Some((_, since))) => seen = Some((looks, since)),
+            (Some(looks), None) => seen = Some((looks, began)),
+            (None, _) => {}
+        }
+        tokio::time::sleep(rest).await;
+    }
+}
+
+/// Turns to what a package is now.
+async fn serve(pool: &Pool, lambda: &Lambda, packages: &Arc<Packages>, since: Instant) -> Reloaded {
+    let (opener, named) = (packages.clone(), lambda.clone());
+    let package = match aside(move || opener.open(&named)).await {
+        Ok(package) => package,
+        Err(error) => return Reloaded::Refused { reasons: vec![error.to_string()], last_good_serves: true },
+    };
+    let older = pool.plan();
+    let moved = (package.path() != older.lambda.code).then(|| {
+        let lambda = Lambda { code: package.path().to_owned(), ..older.lambda.clone() };
+        let program = match lambda.runtime {
+            LambdaRuntime::Provided => Program::provided(&lambda.code),
+            _ => older.program.clone(),
+        };
+        Plan { lambda, program, package, ..older.clone() }
+    });
+    pool.replace(moved);
+    Reloaded::Serves { what: format!("lambda \"{}\"", lambda.name), file: lambda.code.clone(), took: since.elapsed() }
+}
+
+/// What changes when a file of the package does, whatever the order in which the system lists them; `None` = it is not there, or has
+/// more files than a package may have.
+fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
+    let mut sum = 0_u64;
+    let mut left = LAMBDA_PACKAGE_ENTRIES_MAX;
+    let mut folders = vec![package.to_owned()];
+    if package.is_file() {
+        return look(package, package).ok();
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).ok()?.flatten() {
+            left = left.checked_sub(1)?;
+            let (path, kind) = (entry.path(), entry.file_type().ok()?);
+            if kind.is_dir() {
+                let is_code = !NO_CODE.iter().any(|name| entry.file_name() == *name);
+                folders.extend(is_code.then_some(path));
+            } else if !is_log(&path, logs) && path.extension() != Some(OsStr::new("pyc")) {
+                // A file that goes while it is looked at is gone at the next look.
+                sum = sum.wrapping_add(look(&path, package).unwrap_or_default());
+            }
+        }
+    }
+    Some(sum)
+}
+
+/// Symbolic links count as what they lead to.
+fn look(file: &Path, package: &Path) -> io::Result<u64> {
+    let found = file.metadata()?;
+    let mut hasher = DefaultHasher::new();
+    file.strip_prefix(package).unwrap_or(file).hash(&mut hasher);
+    (found.len(), found.mtime(), found.mtime_nsec(), found.mode()).hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+/// The file itself, or one of its older ones, as `access.log.1`.
+fn is_log(file: &Path, logs: &[PathBuf]) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+    logs.iter().any(|log| {
+        file.parent() == log.parent()
+            && matches!((name(file), name(log)), (Some(name), Some(log)) if name.starts_with(&log))
+    })
+}
+
+/// Runs it on a thread of its own; where the node stops, nobody waits for it any more.
+async fn aside<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(look).await {
+        Ok(seen) => seen,
+        Err(_) => std::future::pending().await,
+    }
+}
