@@ -82,6 +82,33 @@ async fn a_viewer_that_waits_to_be_asked_for_its_body_is_asked() {
 }
 
 #[tokio::test]
+async fn bytes_that_a_target_should_have_encoded_are_refused_where_no_uri_has_them() {
+    let edge = Edge::before("", |asked| Reply::ok(asked.target)).start().await;
+    let targets: [&[u8]; 9] =
+        [b"/caf\xe9", b"/?q=\xe9", b"/a<b", b"/a^b", b"/a\\b", b"/?a=<", b"/?a=\"", b"/a`b", b"/?a=\xc3\xa9|{}"];
+    let mut told = String::new();
+    for target in targets {
+        let mut connection = edge.connect().await;
+        connection.write(&[b"GET ", target, b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat()).await;
+        let answer = connection.closed().await;
+        let status = String::from_utf8_lossy(answer.get(9..12).unwrap_or_default()).into_owned();
+        told.push_str(&format!("{} {status}\n", target.escape_ascii()));
+    }
+    insta::assert_snapshot!(told, @r#"
+    /caf\xe9 400
+    /?q=\xe9 400
+    /a<b 400
+    /a^b 200
+    /a\\b 200
+    /?a=< 400
+    /?a=\" 400
+    /a`b 400
+    /?a=\xc3\xa9|{} 200
+    "#);
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_not_http_gets_cloudfronts_page_and_the_connection_closes() {
     let edge = Edge::before("", |_| Reply::ok("hello")).start().await;
     for garbage in
