@@ -4,12 +4,15 @@
 //! in the runtime they name. Linux only: it rests on process groups, parent-death signals and pidfds (Linux 5.3).
 
 mod child;
+pub mod enclosure;
 mod exit;
-pub mod private_tmp;
+mod family;
+pub mod peer;
 mod spawner;
 pub mod sweeper;
 
 pub use child::Child;
+pub use enclosure::Enclosure;
 pub use exit::Exit;
 pub use spawner::Spawner;
 
@@ -40,8 +43,8 @@ pub struct Launch {
     pub nice: i32,
     /// Whether the program may start processes of its own.
     pub descendants: Descendants,
-    /// A folder that lies over the machine's `/tmp` for it; see [`private_tmp`]. `None` = it sees the machine's.
-    pub private_tmp: Option<PathBuf>,
+    /// Namespaces of its own; see [`enclosure`]. `None` = it sees the machine's processes and files.
+    pub enclosure: Option<Enclosure>,
 }
 
 /// Resource limits of one child; soft and hard alike. `None` leaves the node's own. Core dumps are always off.
@@ -65,7 +68,7 @@ pub struct Limits {
 pub enum Descendants {
     /// It cannot start processes; its process group is killed all the same.
     None,
-    /// It may. Those that left its process group are found by a mark in their environment and killed too, also when the node
-    /// itself is killed.
+    /// It may. Where it is enclosed, all of them end with it. Elsewhere those that left its process group are found by a mark in
+    /// their environment and killed too, also when the node itself is killed.
     Swept,
 }

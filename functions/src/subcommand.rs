@@ -1,15 +1,16 @@
 //! The hidden subcommands of the binary: what it does when the node starts it as one of its helpers.
 
 use crate::js::worker;
-use crate::process::sweeper;
+use crate::process::{enclosure, sweeper};
 use std::process::ExitCode;
 
-/// Runs `function-worker` and `process-sweeper` when the command line names them; `None` when it does not. Call it first
+/// Runs `function-worker`, `process-sweeper` and `process-enclosure` when the command line names them; `None` when it does not. Call it first
 /// thing in `main`, before threads, files and signal handlers.
 pub fn run() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next()?.to_str()? {
         worker::SUBCOMMAND => Some(worker::run()),
+        enclosure::SUBCOMMAND => Some(enclosure::run(arguments)),
         sweeper::SUBCOMMAND => Some(sweeper::run(arguments.next()?.to_str()?)),
         _ => None,
     }

@@ -3,7 +3,7 @@
 use super::runtime::Program;
 use homefront_config::Lambda;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,7 +56,7 @@ impl Identity {
         &self,
         lambda: &Lambda,
         program: &Program,
-        api: SocketAddr,
+        api: SocketAddrV4,
         folder: &Path,
     ) -> Vec<(OsString, OsString)> {
         let stream = format!("{}[{VERSION}]{}", date_path(now()), uuid::Uuid::new_v4().simple());

@@ -6,19 +6,21 @@ use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
 use super::package::Package;
 use super::runtime::Program;
-use super::runtime_api::{Answer, Invocation, RESPONSE_SIZE_ERROR, RuntimeApi};
+use super::runtime_api::{Admits, Answer, Invocation, Port, RESPONSE_SIZE_ERROR, RuntimeApi};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
-use crate::process::private_tmp::TMP;
-use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner};
+use crate::process::enclosure::{Enclosure, TMP};
+use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner, peer};
 use bytes::Bytes;
 use homefront_config::Lambda;
 use homefront_config::limits::{
     LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
 };
 use std::io;
-use std::path::Path;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -38,8 +40,11 @@ pub(super) struct Plan {
     pub(super) program: Program,
     /// Holds the files at the function's `code`.
     pub(super) package: Package,
-    /// Whether `/tmp` itself is each environment's own, and not only what `TMPDIR` names.
-    pub(super) has_private_tmp: bool,
+    /// Our own binary, where the system lets an environment have processes and files of its own; see
+    /// [`crate::process::enclosure`].
+    pub(super) encloses: Option<PathBuf>,
+    /// Whether `/tmp` itself may be an enclosed environment's own, and not only what `TMPDIR` names.
+    pub(super) covers_tmp: bool,
     pub(super) spawner: Spawner,
     pub(super) log: FunctionLog,
     /// [`LAMBDA_INIT_MS_MAX`], but in tests.
@@ -154,7 +159,7 @@ impl Environment {
                 biased;
                 ready = api.ready() => ready.map_err(InitEnd::Reported),
                 exit = child.wait() => Err(InitEnd::Exited(exit)),
-                excess = exceeded(child.id(), memory_bytes_max(&plan.lambda), Some(&folder)) => Err(InitEnd::Exceeded(excess)),
+                excess = exceeded(&child, memory_bytes_max(&plan.lambda), Some(&folder)) => Err(InitEnd::Exceeded(excess)),
             }
         };
         let time_max = phase.time_max(plan);
@@ -205,13 +210,18 @@ impl Environment {
     }
 
     async fn launch_once(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
-        let api = RuntimeApi::listen().await?;
+        let port = Port::open().await?;
         let (output, writer) = Output::new(plan.log.clone())?;
-        let tmp = if plan.has_private_tmp { Path::new(TMP) } else { folder.path() };
+        let enclosure = plan.encloses.as_ref().map(|executable| Enclosure {
+            executable: executable.clone(),
+            tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
+        });
+        let covered = enclosure.as_ref().is_some_and(|enclosure| enclosure.tmp.is_some());
+        let tmp = if covered { Path::new(TMP) } else { folder.path() };
         let launch = Launch {
             program: plan.program.path.clone(),
             arguments: plan.program.arguments.clone(),
-            environment: plan.identity.variables(&plan.lambda, &plan.program, api.address(), tmp),
+            environment: plan.identity.variables(&plan.lambda, &plan.program, port.address(), tmp),
             folder: plan.package.path().to_owned(),
             stdin: None,
             output: Some(writer),
@@ -225,10 +235,12 @@ impl Environment {
             },
             nice: NICE,
             descendants: Descendants::Swept,
-            private_tmp: plan.has_private_tmp.then(|| folder.path().to_owned()),
+            enclosure,
         };
-        let child = plan.spawner.spawn(launch).await?;
-        Ok((api, output, Arc::new(child)))
+        let address = port.address();
+        let child = Arc::new(plan.spawner.spawn(launch).await?);
+        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()));
+        Ok((api, output, child))
     }
 
     /// Whether the process lives and waits for an event.
@@ -282,7 +294,7 @@ impl Environment {
             Ok(answer) = &mut *reply => return answer.into(),
             exit = self.child.wait() => Outcome::Exited(exit),
             () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
-            excess = exceeded(self.child.id(), memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
+            excess = exceeded(&self.child, memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
         };
         // It may have answered in its last moment.
         reply.try_recv().map_or(outcome, Outcome::from)
@@ -357,6 +369,22 @@ const ENTRYPOINT_ERROR: &str = "Runtime.InvalidEntrypoint";
 /// A line of the platform's own in the function's log.
 fn platform_line(what: &str) -> String {
     format!("homefront: {what}")
+}
+
+/// Lets the environment's own processes in, and nobody else's.
+fn own_processes(child: &Arc<Child>, address: SocketAddrV4, log: FunctionLog) -> Admits {
+    let child = Arc::downgrade(child);
+    let told = AtomicBool::new(false);
+    Arc::new(move |client| {
+        let Some(child) = child.upgrade() else { return false };
+        let is_own = peer::holds_client(&child.processes(), client, address);
+        if is_own == Some(false) && !told.swap(true, Ordering::Relaxed) {
+            log.line(&platform_line(
+                "a process that is not of this environment asked its Runtime API for events, and was refused",
+            ));
+        }
+        is_own == Some(true)
+    })
 }
 
 /// Lambda's name for a process that ended.
@@ -444,9 +472,12 @@ impl InitEnd {
     }
 }
 
-/// The high-water mark of resident memory. 0 when the process is gone.
+/// The high-water mark of resident memory. 0 when the process is gone, and nobody can say any more.
 fn memory_used_mb_max(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    if let Some(bytes) = child.memory_used_bytes_max() {
+        return bytes.div_ceil(MIB);
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.program())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
     kib.div_ceil(1_024)

@@ -33,7 +33,7 @@ pub(super) async fn ask(spawner: &Spawner, interpreter: &Path, arguments: Vec<Os
         limits: Limits::default(),
         nice: 0,
         descendants: Descendants::None,
-        private_tmp: None,
+        enclosure: None,
     };
     let child = spawner.spawn(launch).await.map_err(|error| error.to_string())?;
     let both = async { tokio::join!(child.wait(), output.clone().pump()).0 };

@@ -23,7 +23,7 @@ use crate::edge_code::{StartError, Workers};
 use crate::event::lambda_edge::{self, LambdaRequestEdit};
 use crate::function_log::FunctionLog;
 use crate::process::Spawner;
-use crate::process::private_tmp::{self, TMP};
+use crate::process::enclosure::{self, TMP};
 use crate::{EventContext, Failure, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use call::{error_payload, execution_failure, failure};
@@ -198,8 +198,8 @@ struct Preparation {
     /// The interpreters that are known to run.
     checked: Checked,
     packages: Arc<Packages>,
-    /// Whether an environment can have a `/tmp` of its own; `None` = nobody asked.
-    private_tmp: Option<bool>,
+    /// Whether an environment can have processes and a `/tmp` of its own; `None` = nobody asked.
+    encloses: Option<bool>,
 }
 
 impl Preparation {
@@ -221,7 +221,8 @@ impl Preparation {
         let covers = program.lies_in(Path::new(TMP)) || lambda.code.starts_with(TMP);
         Ok(Plan {
             identity: Identity::new(&lambda),
-            has_private_tmp: !covers && self.can_cover(spawner).await,
+            encloses: self.can_enclose(spawner, &workers.executable).await.then(|| workers.executable.clone()),
+            covers_tmp: !covers,
             program,
             package,
             lambda,
@@ -231,15 +232,15 @@ impl Preparation {
         })
     }
 
-    async fn can_cover(&mut self, spawner: &Spawner) -> bool {
-        if let Some(known) = self.private_tmp {
+    async fn can_enclose(&mut self, spawner: &Spawner, executable: &Path) -> bool {
+        if let Some(known) = self.encloses {
             return known;
         }
         let possible = match Folder::create() {
-            Ok(folder) => private_tmp::is_possible(spawner, folder.path()).await,
+            Ok(folder) => enclosure::is_possible(spawner, executable, folder.path()).await,
             Err(_) => false,
         };
-        *self.private_tmp.insert(possible)
+        *self.encloses.insert(possible)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Lambda Runtime API, version 2018-06-01, for one execution environment: how any Lambda runtime gets its events.
 //!
-//! Each environment has a listener of its own on the loopback interface, as the API knows no credentials: what connects to it
-//! is that environment. Whatever a client sends can only spoil the call that it was given.
+//! Each environment has a listener of its own on the loopback interface. The API knows no credentials, so the kernel is asked who
+//! connects: only that environment's own processes are let in. Whatever they send can only spoil the call that they were given.
 
 mod service;
 
@@ -10,7 +10,7 @@ use homefront_config::limits::LAMBDA_API_CONNECTIONS_MAX;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -49,10 +49,21 @@ pub(super) enum Answer {
     },
 }
 
+/// Who is let in, by the address of its side of the connection.
+pub(super) type Admits = Arc<dyn Fn(SocketAddrV4) -> bool + Send + Sync>;
+
+/// A port where nobody is served yet: who connects waits.
+#[derive(Debug)]
+pub(super) struct Port {
+    listener: TcpListener,
+    address: SocketAddrV4,
+}
+
 /// The server side of one environment's Runtime API; dropping it closes every connection.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
-    address: SocketAddr,
+    #[cfg(test)]
+    address: SocketAddrV4,
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -79,19 +90,32 @@ enum State {
     Answered { request_id: String, with_error: bool },
 }
 
-impl RuntimeApi {
+impl Port {
     /// Opens a listener on a free port. Needs a tokio runtime.
-    pub(super) async fn listen() -> io::Result<Self> {
+    pub(super) async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { state: Mutex::new(State::Started), changed: Notify::new() });
-        let server = tokio::spawn(accept(listener, shared.clone()));
-        Ok(Self { address, shared, server })
+        match listener.local_addr()? {
+            SocketAddr::V4(address) => Ok(Self { listener, address }),
+            SocketAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
+        }
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddrV4 {
         self.address
+    }
+}
+
+impl RuntimeApi {
+    /// Serves whom `admits` lets in. Needs a tokio runtime.
+    pub(super) fn serve(port: Port, admits: Admits) -> Self {
+        let shared = Arc::new(Shared { state: Mutex::new(State::Started), changed: Notify::new() });
+        Self {
+            #[cfg(test)]
+            address: port.address,
+            server: tokio::spawn(accept(port.listener, shared.clone(), admits)),
+            shared,
+        }
     }
 
     /// Returns when the runtime waits for an event. `Err` is what it posted to `init/error`.
@@ -207,7 +231,7 @@ impl State {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, admits: Admits) {
     /// Out of file descriptors: others may give some back.
     const PAUSE: Duration = Duration::from_millis(10);
     let room = Arc::new(Semaphore::new(LAMBDA_API_CONNECTIONS_MAX));
@@ -215,10 +239,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok(permit) = room.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let shared = shared.clone();
+            Ok((stream, peer)) => {
+                let (shared, admits) = (shared.clone(), admits.clone());
                 connections.spawn(async move {
-                    serve(stream, shared).await;
+                    if let SocketAddr::V4(peer) = peer
+                        && admits(peer)
+                    {
+                        serve(stream, shared).await;
+                    }
                     drop(permit);
                 });
             }

@@ -17,7 +17,6 @@ in_every_language! {
     a_result_cloudfront_refuses_is_told_with_the_functions_name_and_in_its_log,
     a_hook_that_raises_is_an_execution_error,
     a_package_that_is_a_zip_file_runs_and_its_files_are_gone_afterwards,
-    an_environment_has_a_tmp_of_its_own_where_the_system_allows_it,
     invoke_gives_the_result_and_the_whole_log,
     invoke_gives_lambdas_error_object_when_there_is_no_result,
 }
@@ -201,40 +200,6 @@ async fn a_package_that_is_a_zip_file_runs_and_its_files_are_gone_afterwards(lan
     assert!(unpacked.join(if language == Language::Node { "app.js" } else { "app.py" }).is_file());
     node.stop().await;
     fixture::until(|| !unpacked.exists()).await;
-}
-
-async fn an_environment_has_a_tmp_of_its_own_where_the_system_allows_it(language: Language) {
-    let writes = source(
-        "import os, tempfile
-def handler(event, context):
-    seen = os.listdir('/tmp')
-    open('/tmp/written', 'w').write('x')
-    return {'status': '200', 'body': ' '.join([tempfile.gettempdir()] + seen)}",
-        "const fs = require('node:fs');
-exports.handler = async () => {
-    const seen = fs.readdirSync('/tmp');
-    fs.writeFileSync('/tmp/written', 'x');
-    return { status: '200', body: [require('node:os').tmpdir(), ...seen].join(' ') };
-};",
-    );
-    let spawner = Spawner::start(None).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    if !private_tmp::is_possible(&spawner, folder.path()).await {
-        // What holds then, `the_folder_is_private_kept_over_a_crash_and_gone_after_the_stop` shows.
-        return;
-    }
-    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    fixture::lambda_in(language, &folder, &writes);
-    let node = Node::of(folder, language, ".").await;
-    let mut bodies = Vec::new();
-    for _ in 0..2 {
-        let Verdict::Respond(response) = node.origin_request().await else { panic!("{:?}", node.lines.lock()) };
-        bodies.push(String::from_utf8(response.body.unwrap().to_vec()).unwrap());
-        node.lambdas.pools["hook"].settle().await;
-    }
-    assert_eq!(bodies, ["/tmp", "/tmp written"], "empty at first, and kept between events");
-    assert!(!Path::new("/tmp/written").exists());
-    node.stop().await;
 }
 
 #[tokio::test]

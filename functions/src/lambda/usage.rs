@@ -5,14 +5,13 @@
 
 use super::environment::EXIT_ERROR;
 use super::folder::Folder;
+use crate::process::Child;
 use homefront_config::Lambda;
 use homefront_config::limits::{LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Processes of one environment that are looked at.
-const PROCESSES_MAX: usize = 1_024;
 /// Looks at memory between two looks at files.
 const LOOKS_PER_FILES: u32 = 8;
 
@@ -43,14 +42,14 @@ impl Excess {
     }
 }
 
-/// Returns when the environment of this process holds more than `memory_bytes_max`, or too much in its folder. Calls that are
+/// Returns when the environment of this child holds more than `memory_bytes_max`, or too much in its folder. Calls that are
 /// over before the first look cost nothing.
-pub(super) async fn exceeded(process: u32, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
+pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
     let folder = folder.map(|folder| folder.path().to_owned());
     let mut look = 0_u32;
     loop {
         tokio::time::sleep(Duration::from_millis(LAMBDA_WATCH_MS)).await;
-        if holds_more(process, memory_bytes_max) {
+        if holds_more(&child.processes(), memory_bytes_max) {
             return Excess::Memory;
         }
         look = look.wrapping_add(1);
@@ -65,25 +64,9 @@ pub(super) async fn exceeded(process: u32, memory_bytes_max: u64, folder: Option
 }
 
 /// A cheap sum first, in which pages that forked processes share count more than once; the exact one only when that is too much.
-fn holds_more(process: u32, bytes_max: u64) -> bool {
-    let processes = family(process);
+fn holds_more(processes: &[u32], bytes_max: u64) -> bool {
     let quick: u64 = processes.iter().filter_map(|id| anonymous_bytes(*id)).sum();
     quick > bytes_max && processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max
-}
-
-/// The process and its descendants.
-fn family(process: u32) -> Vec<u32> {
-    let mut found = vec![process];
-    let mut next = 0;
-    while next < found.len() && found.len() < PROCESSES_MAX {
-        let threads = fs::read_dir(format!("/proc/{}/task", found[next]));
-        for thread in threads.into_iter().flatten().flatten() {
-            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            found.extend(children.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
-        }
-        next += 1;
-    }
-    found
 }
 
 /// Resident pages that no file backs.

@@ -1,5 +1,8 @@
 //! A running child: its output, its end, and the ways to bring that about.
 
+use super::enclosure::Enclosed;
+use super::family;
+use super::spawner::Started;
 use super::{Exit, Spawner, sweeper};
 use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
@@ -7,7 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
@@ -31,40 +34,93 @@ struct Group {
     /// Set before the leader is reaped: from then on the number may belong to a stranger.
     reaped: Mutex<bool>,
     mark: Option<String>,
+    inside: Option<Inside>,
+    /// What the program had resident at the most, when it ended by itself.
+    memory_used_bytes_max: OnceLock<u64>,
     /// The thread that forked must live as long as the child.
     spawner: Spawner,
+}
+
+/// Of an enclosed child.
+#[derive(Debug)]
+struct Inside {
+    /// Process 1 in there, by its number out here.
+    init: Pid,
+    /// The program's number out here.
+    program: u32,
+    handle: Option<OwnedFd>,
+}
+
+impl Inside {
+    /// An init that is gone already has no program; then nobody will ask for it.
+    fn of(init: Pid) -> Self {
+        let program = family::children(family::id(init)).first().copied();
+        let pid = program.and_then(|program| Pid::from_raw(program.cast_signed()));
+        let handle = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        Self { init, program: program.unwrap_or(family::id(init)), handle }
+    }
 }
 
 /// Kills and reaps, whatever becomes of the task that holds it.
 struct Leash {
     process: std::process::Child,
     group: Arc<Group>,
+    enclosed: Option<Enclosed>,
     exit: watch::Sender<Option<Exit>>,
 }
 
 impl Child {
-    pub(super) fn adopt(mut process: std::process::Child, mark: Option<String>, spawner: Spawner) -> io::Result<Self> {
+    pub(super) fn adopt(started: Started, mark: Option<String>, spawner: Spawner) -> io::Result<Self> {
+        let Started { mut process, enclosed } = started;
         let leader = Pid::from_child(&process);
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
-        let group = Arc::new(Group { leader, reaped: Mutex::new(false), mark, spawner });
+        let group = Arc::new(Group {
+            leader,
+            reaped: Mutex::new(false),
+            mark,
+            inside: enclosed.as_ref().map(|enclosed| Inside::of(enclosed.init)),
+            memory_used_bytes_max: OnceLock::new(),
+            spawner,
+        });
         group.spawner.born();
         let (exit_sender, exit) = watch::channel(None);
         // From here on an early return kills and reaps the child.
-        let leash = Leash { process, group: group.clone(), exit: exit_sender };
-        let pidfd = rustix::process::pidfd_open(leader, PidfdFlags::empty())?;
-        #[allow(unsafe_code, reason = "tokio has no safe constructor for a pidfd")]
-        // SAFETY: an `OwnedFd` gives out the same open descriptor until it is dropped, and `AsyncFd` owns it.
-        let pidfd = unsafe { AsyncFd::register(pidfd) }?;
+        let leash = Leash { process, group: group.clone(), enclosed, exit: exit_sender };
+        let end = End::of(leader)?;
+        // An init that is gone already needs no waiting for.
+        let init = group.inside.as_ref().and_then(|inside| End::of(inside.init).ok());
         let stdout = stdout.map(pipe::Receiver::from_owned_fd).transpose()?;
         let stderr = stderr.map(pipe::Receiver::from_owned_fd).transpose()?;
-        tokio::spawn(supervise(leash, pidfd));
+        tokio::spawn(supervise(leash, end, init));
         Ok(Self { stdout, stderr, group, exit })
     }
 
-    /// The process id; the process group and the session have the same number.
+    /// The process id; the process group and the session have the same number. Of an enclosed child it is the launcher's, see
+    /// [`Child::program`].
     pub fn id(&self) -> u32 {
-        self.group.leader.as_raw_nonzero().get().unsigned_abs()
+        family::id(self.group.leader)
+    }
+
+    /// The process id of the program itself.
+    pub fn program(&self) -> u32 {
+        self.group.inside.as_ref().map_or_else(|| self.id(), |inside| inside.program)
+    }
+
+    /// The program and all it started and that still runs: everything in its enclosure, or else its descendants.
+    pub fn processes(&self) -> Vec<u32> {
+        if !self.is_running() {
+            return Vec::new();
+        }
+        match &self.group.inside {
+            Some(inside) => family::descendants(family::id(inside.init)),
+            None => family::with_descendants(self.id()),
+        }
+    }
+
+    /// What the program had resident at the most. Known when it was enclosed and has ended by itself.
+    pub fn memory_used_bytes_max(&self) -> Option<u64> {
+        self.group.memory_used_bytes_max.get().copied()
     }
 
     /// Kills it and its group at once. Nothing happens when it is gone already.
@@ -72,14 +128,20 @@ impl Child {
         self.group.signal(Signal::KILL);
     }
 
-    /// Stops it and its group where they are, until [`Child::resume`]. It can still be killed.
+    /// Stops it, its group and its descendants where they are, until [`Child::resume`]. It can still be killed.
     pub fn suspend(&self) {
-        self.group.signal(Signal::STOP);
+        if self.group.inside.is_none() {
+            self.group.signal(Signal::STOP);
+        }
+        family::stop(|| self.processes());
     }
 
-    /// Lets it and its group go on.
+    /// Lets all of them go on.
     pub fn resume(&self) {
-        self.group.signal(Signal::CONT);
+        if self.group.inside.is_none() {
+            self.group.signal(Signal::CONT);
+        }
+        family::go_on(self.processes());
     }
 
     /// Whether it still runs, as the kernel knows it now: [`Child::exit`] learns of an end a moment later.
@@ -139,17 +201,44 @@ impl Group {
     fn signal(&self, signal: Signal) {
         let reaped = self.reaped.lock();
         if !*reaped {
+            if let (Signal::KILL, Some(program)) =
+                (signal, self.inside.as_ref().and_then(|inside| inside.handle.as_ref()))
+            {
+                // It would die with the init, but a moment later, and have something to say of what else ends now.
+                let _ = rustix::process::pidfd_send_signal(program, Signal::KILL);
+            }
             // ESRCH: everyone in it has ended.
             let _ = rustix::process::kill_process_group(self.leader, signal);
         }
     }
 }
 
-async fn supervise(mut leash: Leash, pidfd: AsyncFd<OwnedFd>) {
-    // An error would mean that the runtime is going down; the leash kills then.
-    let _ = pidfd.readable().await;
+/// Tells that a process has ended.
+struct End(AsyncFd<OwnedFd>);
+
+impl End {
+    fn of(process: Pid) -> io::Result<Self> {
+        let pidfd = rustix::process::pidfd_open(process, PidfdFlags::empty())?;
+        #[allow(unsafe_code, reason = "tokio has no safe constructor for a pidfd")]
+        // SAFETY: an `OwnedFd` gives out the same open descriptor until it is dropped, and `AsyncFd` owns it.
+        let pidfd = unsafe { AsyncFd::register(pidfd) }?;
+        Ok(Self(pidfd))
+    }
+
+    async fn reached(&self) {
+        // An error would mean that the runtime is going down; the leash kills then.
+        let _ = self.0.readable().await;
+    }
+}
+
+async fn supervise(mut leash: Leash, end: End, init: Option<End>) {
+    end.reached().await;
     // The leader is a zombie, so its number, which is also its group's, cannot have been given to anyone else.
     leash.group.signal(Signal::KILL);
+    // Whoever waits for the child may rely on it that nothing of it is left.
+    if let Some(init) = init {
+        init.reached().await;
+    }
     if let Some(mark) = leash.group.mark.clone() {
         let _ = tokio::task::spawn_blocking(move || sweeper::sweep(&mark)).await;
     }
@@ -165,6 +254,9 @@ impl Leash {
         *reaped = true;
         let exit = self.process.wait().ok().map(Exit::from);
         drop(reaped);
+        if let Some(bytes) = self.enclosed.as_mut().and_then(Enclosed::memory_used_bytes_max) {
+            let _ = self.group.memory_used_bytes_max.set(bytes);
+        }
         if exit.is_some() {
             self.exit.send_replace(exit);
         }
@@ -200,7 +292,7 @@ mod tests {
             limits: Limits::default(),
             nice: 0,
             descendants: Descendants::Swept,
-            private_tmp: None,
+            enclosure: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Linux ties a parent-death signal to the *thread* that forked: were a child started from a thread of tokio's blocking
 //! pool, it would die when that thread is retired. This thread lives as long as any child does.
 
-use super::private_tmp::Cover;
+use super::enclosure::{self, Enclosed, Told};
 use super::sweeper::{self, Mark};
 use super::{Child, Descendants, Launch, Limits};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -26,7 +26,14 @@ pub struct Spawner {
 struct Order {
     launch: Launch,
     mark: Option<String>,
-    started: oneshot::Sender<io::Result<std::process::Child>>,
+    started: oneshot::Sender<io::Result<Started>>,
+}
+
+/// A running process, and what is known of its enclosure.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) process: std::process::Child,
+    pub(super) enclosed: Option<Enclosed>,
 }
 
 impl Spawner {
@@ -40,15 +47,16 @@ impl Spawner {
         std::thread::Builder::new().name("process-spawner".to_owned()).spawn(move || {
             let mut sweeper = None;
             for order in inbox {
-                let swept = order.launch.descendants == Descendants::Swept;
-                if let (true, None, Some(executable)) = (swept, &sweeper, &executable) {
+                if let (Some(_), None, Some(executable)) = (&order.mark, &sweeper, &executable) {
                     sweeper = sweeper::start(executable, &node_mark)
                         .inspect_err(|error| {
                             tracing::warn!(%error, "no sweeper: what Lambda functions start can outlive a killed node");
                         })
                         .ok();
                 }
-                if let Err(Ok(mut unwanted)) = order.started.send(start(order.launch, order.mark)) {
+                if let Err(Ok(Started { process: mut unwanted, .. })) =
+                    order.started.send(start(order.launch, order.mark))
+                {
                     let _ = unwanted.kill();
                     let _ = unwanted.wait();
                 }
@@ -59,12 +67,13 @@ impl Spawner {
 
     /// Starts a child; returns when its program runs. Needs a tokio runtime.
     pub async fn spawn(&self, launch: Launch) -> io::Result<Child> {
-        let mark = (launch.descendants == Descendants::Swept).then(|| self.mark.child());
+        let is_swept = launch.descendants == Descendants::Swept && launch.enclosure.is_none();
+        let mark = is_swept.then(|| self.mark.child());
         let (started, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts processes is gone");
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
-        let process = answer.await.map_err(|_| gone())??;
-        Child::adopt(process, mark, self.clone())
+        let started = answer.await.map_err(|_| gone())??;
+        Child::adopt(started, mark, self.clone())
     }
 
     /// Returns when no child is left, not even as a zombie. It ends none.
@@ -82,9 +91,19 @@ impl Spawner {
     }
 }
 
-fn start(launch: Launch, mark: Option<String>) -> io::Result<std::process::Child> {
-    let mut command = Command::new(&launch.program);
-    command.args(&launch.arguments).env_clear().current_dir(&launch.folder);
+fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
+    let (mut command, told, reports) = match &launch.enclosure {
+        Some(enclosure) => {
+            let (command, told, reports) = enclosure::command(enclosure, &launch)?;
+            (command, Some(told), Some(reports))
+        }
+        None => {
+            let mut command = Command::new(&launch.program);
+            command.args(&launch.arguments);
+            (command, None, None)
+        }
+    };
+    command.env_clear().current_dir(&launch.folder);
     command.envs(launch.environment);
     if let Some(mark) = mark {
         command.env(sweeper::VARIABLE, mark);
@@ -96,23 +115,25 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<std::process::Child
     };
     let node = rustix::process::getpid();
     let (limits, nice) = (launch.limits, launch.nice);
-    let cover = launch.private_tmp.as_deref().map(Cover::new).transpose()?;
     #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
     // SAFETY: `confine` makes system calls only; it neither allocates nor takes locks, as a child forked from a process with
     // threads must not.
     unsafe {
-        command.pre_exec(move || confine(node, cover.as_ref(), limits, nice));
+        command.pre_exec(move || confine(node, told.as_ref(), limits, nice));
     }
-    command.spawn()
+    let mut process = command.spawn()?;
+    // With it go our copies of the pipes' other ends.
+    drop(command);
+    let enclosed = reports.map(enclosure::Reports::started).transpose().inspect_err(|_| {
+        let _ = process.kill();
+        let _ = process.wait();
+    })?;
+    Ok(Started { process, enclosed })
 }
 
 /// Runs in the child, between fork and exec.
-fn confine(node: Pid, cover: Option<&Cover>, limits: Limits, nice: i32) -> io::Result<()> {
+fn confine(node: Pid, told: Option<&Told>, limits: Limits, nice: i32) -> io::Result<()> {
     rustix::process::setsid()?;
-    // Before the death signal is asked for: becoming another user, if only in a namespace, would cancel it.
-    if let Some(cover) = cover {
-        cover.lay()?;
-    }
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() != Some(node) {
         // The node died before the signal was asked for, so it will never come.
@@ -129,7 +150,7 @@ fn confine(node: Pid, cover: Option<&Cover>, limits: Limits, nice: i32) -> io::R
         rustix::process::nice(nice)?;
     }
     close_other_files();
-    Ok(())
+    told.map_or(Ok(()), Told::inherit)
 }
 
 fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {

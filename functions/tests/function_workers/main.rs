@@ -3,6 +3,7 @@
 //! It has its own `main` because those roles begin before any test runner may; otherwise it behaves like one.
 
 mod containment;
+mod enclosure;
 mod hostile;
 mod invoke;
 mod node;
@@ -81,6 +82,13 @@ const TESTS: &[Test] = tests! {
         stop_leaves_no_process
         dropping_leaves_no_process
         nothing_outlives_a_killed_node;
+    enclosure:
+        it_ends_as_its_program_does
+        nothing_it_started_outlives_it
+        it_sees_no_process_but_its_own
+        its_folder_lies_over_tmp_for_it_alone
+        all_of_it_stops_and_goes_on
+        the_memory_of_a_program_that_ended_is_known;
     invoke:
         a_run_gives_output_log_and_utilization
         a_run_that_loops_is_killed_after_the_functions_budget

@@ -1,5 +1,6 @@
 //! A node as a process of its own, so that it can be killed.
 
+use super::enclosure;
 use super::site::{HEALTHY, LOOPS, Site, executable, script};
 use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
 use std::io::Write as _;
@@ -18,6 +19,16 @@ pub(crate) fn run() -> ExitCode {
         let spawner = Spawner::start(Some(executable())).expect("a thread");
         let mut child = spawner.spawn(family()).await.expect("a shell");
         processes.extend(descendants(&mut child).await);
+        let _enclosed = match enclosure::spawner().await {
+            Some(spawner) => {
+                let strays = "(setsid env -i sleep 1000 &) ; echo up; exec sleep 1000";
+                let mut child = spawner.spawn(enclosure::enclosed(strays, None)).await.expect("it starts");
+                enclosure::first_line(&mut child).await;
+                processes.extend(enclosure::processes(&child, 2).await);
+                Some(child)
+            }
+            None => None,
+        };
         for pid in processes {
             let _ = writeln!(std::io::stdout(), "{pid}");
         }
@@ -41,7 +52,7 @@ fn family() -> Launch {
         limits: Limits::default(),
         nice: 0,
         descendants: Descendants::Swept,
-        private_tmp: None,
+        enclosure: None,
     }
 }
 

@@ -173,6 +173,7 @@ async fn c22_after_a_timeout_or_an_exit_another_process_finds_the_files_and_serv
     let code = Code {
         python: r#"
 import os, sys, tempfile, threading
+ME = os.urandom(8).hex()
 
 def handler(event, context):
     wish = event["Records"][0]["cf"]["request"]["uri"].strip("/")
@@ -182,18 +183,19 @@ def handler(event, context):
         wishes = file.read()
     if wish == "hang": threading.Event().wait()
     if wish == "exit": sys.exit(7)
-    return {"status": "200", "body": f"{os.getpid()}: {wishes}"}
+    return {"status": "200", "body": f"{ME}: {wishes}"}
 "#
         .to_owned(),
         node: r#"
 const fs = require("node:fs");
+const me = require("node:crypto").randomBytes(8).toString("hex");
 exports.handler = async (event) => {
     const wish = event.Records[0].cf.request.uri.slice(1);
     const file = process.env.TMPDIR + "/wishes";
     fs.appendFileSync(file, wish + " ");
     if (wish === "hang") await new Promise(() => setInterval(() => {}, 1000));
     if (wish === "exit") process.exit(7);
-    return { status: "200", body: `${process.pid}: ${fs.readFileSync(file)}` };
+    return { status: "200", body: `${me}: ${fs.readFileSync(file)}` };
 };
 "#
         .to_owned(),

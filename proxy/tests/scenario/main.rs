@@ -11,6 +11,7 @@ mod caching;
 mod collapsing;
 mod conformance;
 mod connections;
+mod enclosed_lambdas;
 mod error_caching;
 mod examples;
 mod failing_functions;

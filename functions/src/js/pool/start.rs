@@ -94,7 +94,7 @@ impl Talk {
             limits,
             nice: FUNCTION_WORKER_NICE,
             descendants: Descendants::None,
-            private_tmp: None,
+            enclosure: None,
         };
         let mut child = spawner.spawn(launch).await?;
         let last_words = tokio::spawn(listen(child.id(), child.stderr.take()));

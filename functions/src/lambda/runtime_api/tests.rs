@@ -10,7 +10,7 @@ struct Client(TcpStream);
 
 impl Client {
     async fn connect(api: &RuntimeApi) -> Self {
-        Self(TcpStream::connect(api.address()).await.unwrap())
+        Self(TcpStream::connect(api.address).await.unwrap())
     }
 
     async fn send(&mut self, request: &str) {
@@ -50,6 +50,10 @@ impl Client {
     }
 }
 
+async fn open() -> RuntimeApi {
+    RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true))
+}
+
 fn invocation(id: &str) -> Invocation {
     Invocation {
         request_id: id.to_owned(),
@@ -62,7 +66,7 @@ fn invocation(id: &str) -> Invocation {
 
 /// An API with a client that has got event `id`.
 async fn running(id: &str) -> (RuntimeApi, Client, oneshot::Receiver<Answer>) {
-    let api = RuntimeApi::listen().await.unwrap();
+    let api = open().await;
     let mut client = Client::connect(&api).await;
     client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
     api.ready().await.unwrap();
@@ -73,7 +77,7 @@ async fn running(id: &str) -> (RuntimeApi, Client, oneshot::Receiver<Answer>) {
 
 #[tokio::test]
 async fn events_are_handed_over_with_lambdas_headers_and_answers_are_acknowledged() {
-    let api = RuntimeApi::listen().await.unwrap();
+    let api = open().await;
     let mut client = Client::connect(&api).await;
     client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
     api.ready().await.unwrap();
@@ -120,7 +124,7 @@ async fn errors_are_taken_with_their_type_when_it_is_one_of_lambdas() {
 
 #[tokio::test]
 async fn a_failed_start_is_reported() {
-    let api = RuntimeApi::listen().await.unwrap();
+    let api = open().await;
     let mut client = Client::connect(&api).await;
     let header = "Lambda-Runtime-Function-Error-Type: Runtime.ImportModuleError\r\n";
     assert!(client.post("runtime/init/error", header, "{}").await.starts_with("HTTP/1.1 202"));
@@ -236,7 +240,7 @@ async fn garbage_costs_a_client_its_connection_and_nothing_else() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_waits_gets_no_event() {
-    let api = RuntimeApi::listen().await.unwrap();
+    let api = open().await;
     let mut client = Client::connect(&api).await;
     client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
     api.ready().await.unwrap();
@@ -247,7 +251,7 @@ async fn a_client_that_goes_away_while_it_waits_gets_no_event() {
 
 #[tokio::test]
 async fn connections_beyond_the_bound_wait_until_others_end() {
-    let api = RuntimeApi::listen().await.unwrap();
+    let api = open().await;
     let mut idle = Vec::new();
     for _ in 0..LAMBDA_API_CONNECTIONS_MAX {
         let mut client = Client::connect(&api).await;

@@ -1,0 +1,155 @@
+//! Enclosed children: what they see, how they end, and that nothing gets out. Where the system makes no namespaces, these tests
+//! say so and show nothing.
+
+use super::site::{executable, is_dead, until_dead};
+use homefront_functions::process::enclosure::{Enclosure, is_possible};
+use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
+use std::path::Path;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+/// Starts processes that do all they can to be forgotten: a session, a parent and an environment of their own.
+const STRAYS: &str = "(setsid env -i sleep 1000 &) ; (setsid setsid env -i sh -c 'sleep 1000 & wait' &) ; echo up";
+
+pub(crate) fn enclosed(script: &str, tmp: Option<&Path>) -> Launch {
+    Launch {
+        program: "sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        folder: "/".into(),
+        stdin: None,
+        output: None,
+        limits: Limits::default(),
+        nice: 0,
+        descendants: Descendants::Swept,
+        enclosure: Some(Enclosure { executable: executable(), tmp: tmp.map(Path::to_owned) }),
+    }
+}
+
+/// `None` = not here.
+pub(crate) async fn spawner() -> Option<Spawner> {
+    let spawner = Spawner::start(None).expect("a thread");
+    let folder = tempfile::tempdir().expect("a folder");
+    let possible = is_possible(&spawner, &executable(), folder.path()).await;
+    if !possible {
+        super::report("      (this system lets nobody make namespaces)");
+    }
+    possible.then_some(spawner)
+}
+
+pub(crate) async fn first_line(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stdout.as_mut().expect("a pipe")).lines();
+    lines.next_line().await.expect("a pipe").expect("a line")
+}
+
+/// All its processes, when so many of them have come to sleep: shells that started them may still be ending before.
+pub(crate) async fn processes(child: &Child, sleepers: usize) -> Vec<u32> {
+    let name = |process: &u32| std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    loop {
+        let processes = child.processes();
+        let names: Vec<_> = processes.iter().map(name).collect();
+        if names.iter().filter(|name| *name == "sleep\n").count() == sleepers && !names.contains(&String::new()) {
+            return processes;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn output(spawner: &Spawner, launch: Launch) -> String {
+    let mut child = spawner.spawn(launch).await.expect("it starts");
+    let mut text = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut text).await.expect("text");
+    let exit = child.wait().await;
+    assert!(exit.success(), "{exit}: {text}");
+    text
+}
+
+fn state(process: u32) -> u8 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    stat.rsplit(") ").next().expect("a state").as_bytes()[0]
+}
+
+pub(crate) async fn it_ends_as_its_program_does() {
+    let Some(spawner) = spawner().await else { return };
+    for (script, told) in [
+        ("exit 0", "exit status 0"),
+        ("exit 7", "exit status 7"),
+        ("kill -KILL $$", "signal: killed"),
+        ("kill -TERM $$", "signal: terminated"),
+        ("kill -ABRT $$", "signal: aborted"),
+        ("setsid sleep 1000 & exit 3", "exit status 3"),
+    ] {
+        let child = spawner.spawn(enclosed(script, None)).await.expect("it starts");
+        assert_eq!(child.wait().await.to_string(), told, "{script}");
+    }
+    let missing = Launch { program: "/nowhere/at/all".into(), ..enclosed("", None) };
+    assert_eq!(spawner.spawn(missing).await.expect_err("nothing to run").kind(), std::io::ErrorKind::NotFound);
+}
+
+pub(crate) async fn nothing_it_started_outlives_it() {
+    let Some(spawner) = spawner().await else { return };
+    for (end, killed) in [("exit 1", false), ("kill -KILL $$", false), ("exec sleep 1000", true)] {
+        let script = format!("{STRAYS}; {end}");
+        let mut child = spawner.spawn(enclosed(&script, None)).await.expect("it starts");
+        assert_eq!(first_line(&mut child).await, "up");
+        let found = child.processes();
+        if killed {
+            let found = processes(&child, 3).await;
+            child.kill();
+            child.wait().await;
+            assert!(found.iter().all(|process| is_dead(*process)), "{end}");
+        } else {
+            // Not all of them may have been started when it ended; none is left in any case.
+            child.wait().await;
+            assert!(found.iter().chain(&child.processes()).all(|process| is_dead(*process)), "{end}");
+        }
+    }
+}
+
+pub(crate) async fn it_sees_no_process_but_its_own() {
+    let Some(spawner) = spawner().await else { return };
+    // The node's own number means nobody in there.
+    let node = std::process::id();
+    let script = format!("kill -KILL {node} 2>/dev/null; kill -KILL $PPID 2>/dev/null; echo $$ $PPID");
+    assert_eq!(output(&spawner, enclosed(&script, None)).await, "2 1\n");
+}
+
+pub(crate) async fn its_folder_lies_over_tmp_for_it_alone() {
+    let Some(spawner) = spawner().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = format!("homefront-test-{}", std::process::id());
+    let script = format!("ls -A /tmp; echo x > /tmp/{name}; ls /tmp");
+    assert_eq!(output(&spawner, enclosed(&script, Some(folder.path()))).await, format!("{name}\n"));
+    assert!(folder.path().join(&name).exists() && !Path::new("/tmp").join(&name).exists());
+}
+
+pub(crate) async fn all_of_it_stops_and_goes_on() {
+    let Some(spawner) = spawner().await else { return };
+    let mut child = spawner.spawn(enclosed(&format!("{STRAYS}; exec sleep 1000"), None)).await.expect("it starts");
+    assert_eq!(first_line(&mut child).await, "up");
+    let found = processes(&child, 3).await;
+    assert!(found.contains(&child.program()), "{found:?}");
+    let until = async |stopped: bool| {
+        while !found.iter().all(|process| (state(*process) == b'T') == stopped) {
+            tokio::task::yield_now().await;
+        }
+    };
+    child.suspend();
+    until(true).await;
+    child.resume();
+    until(false).await;
+    child.suspend();
+    child.kill();
+    assert_eq!(child.wait().await.to_string(), "signal: killed");
+    until_dead(&found).await;
+}
+
+pub(crate) async fn the_memory_of_a_program_that_ended_is_known() {
+    let Some(spawner) = spawner().await else { return };
+    let script = "head -c 50000000 /dev/zero | tail -c 40000000 > /dev/null";
+    let small = spawner.spawn(enclosed("true", None)).await.expect("it starts");
+    let large = spawner.spawn(enclosed(&format!("exec sh -c '{script}'"), None)).await.expect("it starts");
+    assert!(small.wait().await.success() && large.wait().await.success());
+    let (small, large) = (small.memory_used_bytes_max(), large.memory_used_bytes_max());
+    assert!(small.is_some_and(|bytes| (1..20 << 20).contains(&bytes)), "{small:?}");
+    assert!(large.is_some_and(|bytes| bytes >= 40_000_000), "what it waited for counts: {large:?}");
+}
