@@ -190,7 +190,7 @@ fn launch(start: RawFd, end: OwnedFd, command: Command) -> io::Result<ExitCode> 
     let (lives, mut launcher) = io::pipe()?;
     let Some(init) = fork()? else {
         drop((ended, launcher, end));
-        be_init(start, tell_end, lives, command);
+        return Ok(be_init(start, tell_end, lives, command));
     };
     drop((tell_end, lives));
     write_to(start, &init.as_raw_nonzero().get().to_le_bytes());
@@ -215,11 +215,11 @@ fn launch(start: RawFd, end: OwnedFd, command: Command) -> io::Result<ExitCode> 
 }
 
 /// Process 1: starts the program, buries whoever ends in here, and ends with the program.
-fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader, mut command: Command) -> ! {
+fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader, mut command: Command) -> ExitCode {
     let dies_with_the_launcher = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     // It may have died before that.
     if dies_with_the_launcher.is_err() || lives.read_exact(&mut [0]).is_err() {
-        std::process::exit(1);
+        return ExitCode::FAILURE;
     }
     // Not everywhere: some systems hide parts of /proc, and let nobody see the whole of a new one. Then it shows the machine's.
     let _ = mount(None, c"/proc", Some(c"proc"), libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC);
@@ -229,22 +229,22 @@ fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader
             // A session of its own: what it sends to its group must not reach the launcher.
             let error = rustix::process::setsid().map_or_else(io::Error::from, |_| command.exec());
             tell_failure(start, 1, &error);
-            std::process::exit(127);
+            return ExitCode::FAILURE;
         }
         Err(error) => {
             tell_failure(start, 1, &error);
-            std::process::exit(1);
+            return ExitCode::FAILURE;
         }
     };
     close(start);
     let _ = let_go_of_output();
     loop {
-        let Some((pid, status, memory_kib)) = wait_for_any() else { std::process::exit(1) };
+        let Some((pid, status, memory_kib)) = wait_for_any() else { return ExitCode::FAILURE };
         if pid == program.as_raw_nonzero().get() {
             let mut report = status.to_le_bytes().to_vec();
             report.extend(memory_kib.to_le_bytes());
             let _ = tell_end.write_all(&report);
-            std::process::exit(0);
+            return ExitCode::SUCCESS;
         }
     }
 }

@@ -92,16 +92,13 @@ impl Spawner {
 }
 
 fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
-    let (mut command, told, reports) = match &launch.enclosure {
-        Some(enclosure) => {
-            let (command, told, reports) = enclosure::command(enclosure, &launch)?;
-            (command, Some(told), Some(reports))
-        }
-        None => {
-            let mut command = Command::new(&launch.program);
-            command.args(&launch.arguments);
-            (command, None, None)
-        }
+    let (mut command, told, reports) = if let Some(enclosure) = &launch.enclosure {
+        let (command, told, reports) = enclosure::command(enclosure, &launch)?;
+        (command, Some(told), Some(reports))
+    } else {
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.arguments);
+        (command, None, None)
     };
     command.env_clear().current_dir(&launch.folder);
     command.envs(launch.environment);

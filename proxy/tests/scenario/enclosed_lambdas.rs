@@ -8,7 +8,7 @@ use std::process::Command;
 /// Starts what does all it can to be forgotten, and says when it runs.
 const STRAY: &str = r#"import subprocess, os
     hold = request["uri"] == "/hold"
-    code = "import time; kept = bytearray(os.urandom(1 << 20)) * 100; print('up', flush=True); time.sleep(1000)" if hold else "print('up', flush=True)\nwhile True: pass"
+    code = "import threading; kept = bytearray(os.urandom(1 << 20)) * 100; print('up', flush=True); threading.Event().wait()" if hold else "print('up', flush=True)\nwhile True: pass"
     stray = subprocess.Popen([sys.executable, "-c", "import os\n" + code], start_new_session=True, env={}, stdout=subprocess.PIPE)
     stray.stdout.readline()
     if request["uri"] == "/exit": os._exit(1)
