@@ -47,8 +47,16 @@ impl Client {
 
     /// Waits for an event, for as long as it takes.
     pub(crate) fn next(&mut self) -> io::Result<Next> {
-        let head = format!("GET {PATH}/invocation/next HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
-        self.stream.write_all(head.as_bytes())?;
+        let question = self.ask_for_next();
+        self.stream.write_all(question.as_bytes())?;
+        self.next_event()
+    }
+
+    fn ask_for_next(&self) -> String {
+        format!("GET {PATH}/invocation/next HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)
+    }
+
+    fn next_event(&mut self) -> io::Result<Next> {
         let mut reply = self.reply()?;
         if reply.status != 200 {
             return Err(other(format!("Failed to get next: HTTP status {}", reply.status)));
@@ -63,19 +71,33 @@ impl Client {
         })
     }
 
-    pub(crate) fn post_response(&mut self, id: &str, content_type: &str, body: &[u8]) -> io::Result<()> {
-        self.post(&format!("/invocation/{id}/response"), &format!("Content-Type: {content_type}\r\n"), body)
+    /// Posts a result and waits for the next event.
+    pub(crate) fn post_response(&mut self, id: &str, content_type: &str, body: &[u8]) -> io::Result<Next> {
+        let headers = format!("Content-Type: {content_type}\r\n");
+        self.post_and_next(&format!("/invocation/{id}/response"), &headers, body)
     }
 
-    pub(crate) fn post_error(&mut self, id: &str, error_type: &str, body: &[u8]) -> io::Result<()> {
-        self.post(&format!("/invocation/{id}/error"), &error_headers(error_type), body)
+    /// Posts an error object and waits for the next event.
+    pub(crate) fn post_error(&mut self, id: &str, error_type: &str, body: &[u8]) -> io::Result<Next> {
+        self.post_and_next(&format!("/invocation/{id}/error"), &error_headers(error_type), body)
     }
 
     pub(crate) fn post_init_error(&mut self, error_type: &str, body: &[u8]) -> io::Result<()> {
-        self.post("/init/error", &error_headers(error_type), body)
+        self.post("/init/error", &error_headers(error_type), body, "")
     }
 
-    fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> io::Result<()> {
+    /// A small answer and the question for the next event go out together: one way to the node instead of two.
+    fn post_and_next(&mut self, path: &str, headers: &str, body: &[u8]) -> io::Result<Next> {
+        if body.len() > JOINED_BYTES_MAX {
+            self.post(path, headers, body, "")?;
+            return self.next();
+        }
+        let question = self.ask_for_next();
+        self.post(path, headers, body, &question)?;
+        self.next_event()
+    }
+
+    fn post(&mut self, path: &str, headers: &str, body: &[u8], question: &str) -> io::Result<()> {
         let mut request = format!(
             "POST {PATH}{path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n",
             self.address,
@@ -84,6 +106,7 @@ impl Client {
         .into_bytes();
         let sent = if body.len() <= JOINED_BYTES_MAX {
             request.extend_from_slice(body);
+            request.extend_from_slice(question.as_bytes());
             self.stream.write_all(&request)
         } else {
             self.stream.write_all(&request).and_then(|()| self.stream.write_all(body))

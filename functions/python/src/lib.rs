@@ -38,11 +38,11 @@ fn run(py: Python<'_>) -> PyResult<()> {
         Err(error) if error.is_instance_of::<PyException>(py) => return init_failed(py, &runtime, &mut client, &error),
         Err(error) => return Err(error),
     };
+    let mut next = py.detach(|| client.next())?;
     loop {
-        let next = py.detach(|| client.next())?;
         let id = next.request_id.clone();
         let answer = answer(py, &runtime, &handler, next)?;
-        py.detach(|| match &answer {
+        next = py.detach(|| match &answer {
             Answer::Result(body) => client.post_response(&id, "application/json", body),
             Answer::Raw(body) => client.post_response(&id, "application/unknown", body),
             Answer::Error { error_type, body } => client.post_error(&id, error_type, body),

@@ -16,8 +16,10 @@ use homefront_config::Lambda;
 use homefront_config::limits::{
     LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
 };
+use std::fs::File;
 use std::io;
 use std::net::SocketAddrV4;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,8 @@ use tokio::time::timeout;
 /// Where both want a core, the node goes first; more than a little would make events wait on a busy machine.
 const NICE: i32 = 1;
 const MIB: u64 = 1_048_576;
+/// Of the kernel's page about a process, which grows with the number of cores: the line we look for stands among the first.
+const STATUS_BYTES: usize = 1_536;
 /// How often a program that is open for writing is tried again, and how long after.
 const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
@@ -73,6 +77,8 @@ pub(super) struct Environment {
     /// How long it took to start, until a REPORT line has told it.
     init: Option<Duration>,
     frozen: bool,
+    /// The kernel's page about the program, kept open: it is read after each call.
+    status: Option<File>,
     memory_used_mb_max: u64,
 }
 
@@ -165,7 +171,8 @@ impl Environment {
         let time_max = phase.time_max(plan);
         let end = match timeout(time_max, ready).await {
             Ok(Ok(())) => {
-                let memory_used_mb_max = memory_used_mb_max(&child);
+                let status = File::open(format!("/proc/{}/status", child.program())).ok();
+                let memory_used_mb_max = memory_used_mb_max(&child, status.as_ref());
                 return Ok(Box::new(Self {
                     child,
                     generation,
@@ -176,6 +183,7 @@ impl Environment {
                     output,
                     init: Some(begun.elapsed()),
                     frozen: false,
+                    status,
                     memory_used_mb_max,
                 }));
             }
@@ -323,7 +331,7 @@ impl Environment {
 
     /// Looks at its memory; a process that is gone cannot be asked any more.
     pub(super) fn measure(&mut self) {
-        self.memory_used_mb_max = self.memory_used_mb_max.max(memory_used_mb_max(&self.child));
+        self.memory_used_mb_max = self.memory_used_mb_max.max(memory_used_mb_max(&self.child, self.status.as_ref()));
     }
 
     /// Writes the lines that end a call.
@@ -473,12 +481,14 @@ impl InitEnd {
 }
 
 /// The high-water mark of resident memory. 0 when the process is gone, and nobody can say any more.
-fn memory_used_mb_max(child: &Child) -> u64 {
+fn memory_used_mb_max(child: &Child, status: Option<&File>) -> u64 {
     if let Some(bytes) = child.memory_used_bytes_max() {
         return bytes.div_ceil(MIB);
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.program())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let mut page = [0; STATUS_BYTES];
+    let length = status.and_then(|status| status.read_at(&mut page, 0).ok()).unwrap_or(0);
+    let page = String::from_utf8_lossy(&page[..length]);
+    let line = page.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
     kib.div_ceil(1_024)
 }

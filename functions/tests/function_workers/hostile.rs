@@ -2,6 +2,7 @@
 
 use super::site::{
     HEALTHY, LOOPS, Script, Site, assert_ok, context, failure, resume, script, signal, suspend, until_dead,
+    until_one_computes,
 };
 use homefront_config::limits::{
     FUNCTION_DEATHS_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX,
@@ -204,6 +205,8 @@ pub(crate) async fn a_worker_that_is_killed_costs_the_call_it_was_in() {
         let site = site.clone();
         async move { failure(site.request("loops").await) }
     });
+    // Killed before the call has reached it, a worker would cost nothing.
+    until_one_computes(&workers[..2]).await;
     // Whichever worker it is in, the other is killed while idle and costs nobody anything.
     for pid in &workers[..2] {
         signal(*pid, Signal::KILL);

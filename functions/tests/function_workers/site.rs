@@ -195,6 +195,19 @@ pub(crate) fn is_dead(pid: u32) -> bool {
     }
 }
 
+/// Returns when one has computed for longer than it takes to be woken and to look around.
+pub(crate) async fn until_one_computes(pids: &[u32]) {
+    let ticks = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let time = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(11)?.parse::<u64>().ok());
+        time.unwrap_or_default()
+    };
+    let before: Vec<_> = pids.iter().map(ticks).collect();
+    while !pids.iter().zip(&before).any(|(pid, before)| ticks(pid) > before + 2) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Returns when all are dead.
 pub(crate) async fn until_dead(pids: &[u32]) {
     while !pids.iter().all(|pid| is_dead(*pid)) {
