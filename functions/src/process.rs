@@ -47,6 +47,24 @@ pub struct Launch {
     pub enclosure: Option<Enclosure>,
 }
 
+impl Launch {
+    /// With no environment, in `/`, with pipes for its outputs and the node's own limits; it may start no processes.
+    pub fn new(program: impl Into<PathBuf>, arguments: Vec<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments,
+            environment: Vec::new(),
+            folder: "/".into(),
+            stdin: None,
+            output: None,
+            limits: Limits::default(),
+            nice: 0,
+            descendants: Descendants::None,
+            enclosure: None,
+        }
+    }
+}
+
 /// Resource limits of one child; soft and hard alike. `None` leaves the node's own. Core dumps are always off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {

@@ -2,7 +2,7 @@
 
 use super::log::Output;
 use crate::function_log::FunctionLog;
-use crate::process::{Descendants, Launch, Limits, Spawner};
+use crate::process::{Launch, Spawner};
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::path::Path;
@@ -24,16 +24,10 @@ pub(super) async fn ask(spawner: &Spawner, interpreter: &Path, arguments: Vec<Os
     let (output, writer) = Output::new(log).map_err(|error| error.to_string())?;
     let environment = INHERITED.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
     let launch = Launch {
-        program: interpreter.into(),
-        arguments,
         environment,
         folder: std::env::current_dir().unwrap_or_else(|_| "/".into()),
-        stdin: None,
         output: Some(writer),
-        limits: Limits::default(),
-        nice: 0,
-        descendants: Descendants::None,
-        enclosure: None,
+        ..Launch::new(interpreter, arguments)
     };
     let child = spawner.spawn(launch).await.map_err(|error| error.to_string())?;
     let both = async { tokio::join!(child.wait(), output.clone().pump()).0 };

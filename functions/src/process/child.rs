@@ -283,16 +283,9 @@ mod tests {
 
     fn shell(script: &str) -> Launch {
         Launch {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("GREETING".into(), "hello".into())],
-            folder: "/".into(),
-            stdin: None,
-            output: None,
-            limits: Limits::default(),
-            nice: 0,
             descendants: Descendants::Swept,
-            enclosure: None,
+            ..Launch::new("/bin/sh", vec!["-c".into(), script.into()])
         }
     }
 

@@ -9,7 +9,7 @@
 //! It needs no root where the system lets users make namespaces of their own; some do not (containers, AppArmor), so it is tried
 //! before anybody relies on it.
 
-use super::{Descendants, Launch, Limits, Spawner};
+use super::{Descendants, Launch, Spawner};
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -38,16 +38,10 @@ pub struct Enclosure {
 /// Whether a child can be enclosed here. Needs a tokio runtime. `folder` is any.
 pub async fn is_possible(spawner: &Spawner, executable: &Path, folder: &Path) -> bool {
     let launch = Launch {
-        program: "true".into(),
-        arguments: Vec::new(),
         environment: std::env::var_os("PATH").map(|path| ("PATH".into(), path)).into_iter().collect(),
-        folder: "/".into(),
-        stdin: None,
-        output: None,
-        limits: Limits::default(),
-        nice: 0,
         descendants: Descendants::Swept,
         enclosure: Some(Enclosure { executable: executable.to_owned(), tmp: Some(folder.to_owned()) }),
+        ..Launch::new("true", Vec::new())
     };
     match spawner.spawn(launch).await {
         Ok(child) => child.wait().await.success(),
@@ -131,7 +125,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match enclose(&tmp).and_then(|()| launch(start, end, command)) {
         Ok(code) => code,
         Err(error) => {
-            tell_failure(start, 0, &error);
+            // In the place of the init's number.
+            write_to(start, &[0; 4]);
+            tell_failure(start, &error);
             ExitCode::FAILURE
         }
     }
@@ -228,11 +224,11 @@ fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader
         Ok(None) => {
             // A session of its own: what it sends to its group must not reach the launcher.
             let error = rustix::process::setsid().map_or_else(io::Error::from, |_| command.exec());
-            tell_failure(start, 1, &error);
+            tell_failure(start, &error);
             return ExitCode::FAILURE;
         }
         Err(error) => {
-            tell_failure(start, 1, &error);
+            tell_failure(start, &error);
             return ExitCode::FAILURE;
         }
     };
@@ -331,13 +327,9 @@ fn end_by(signal: libc::c_int) -> ExitCode {
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
-/// Says over the start pipe why the program does not run. Whoever tells it first is `teller` 0: no init's number stands before it.
-fn tell_failure(start: RawFd, teller: u8, error: &io::Error) {
-    let code = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
-    if teller == 0 {
-        write_to(start, &[0; 4]);
-    }
-    write_to(start, &code);
+/// Says over the start pipe, after the init's number, why the program does not run.
+fn tell_failure(start: RawFd, error: &io::Error) {
+    write_to(start, &error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
 }
 
 fn write_to(pipe: RawFd, bytes: &[u8]) {

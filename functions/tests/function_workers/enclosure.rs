@@ -3,25 +3,22 @@
 
 use super::site::{executable, is_dead, until_dead};
 use homefront_functions::process::enclosure::{Enclosure, is_possible};
-use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
+use homefront_functions::process::{Child, Descendants, Launch, Spawner};
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 /// Starts processes that do all they can to be forgotten: a session, a parent and an environment of their own.
 const STRAYS: &str = "(setsid env -i sleep 1000 &) ; (setsid setsid env -i sh -c 'sleep 1000 & wait' &) ; echo up";
 
+/// What is there once a program has started them and become a sleeper itself.
+const FOUND: [&str; 4] = ["sh", "sleep", "sleep", "sleep"];
+
 pub(crate) fn enclosed(script: &str, tmp: Option<&Path>) -> Launch {
     Launch {
-        program: "sh".into(),
-        arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        folder: "/".into(),
-        stdin: None,
-        output: None,
-        limits: Limits::default(),
-        nice: 0,
         descendants: Descendants::Swept,
         enclosure: Some(Enclosure { executable: executable(), tmp: tmp.map(Path::to_owned) }),
+        ..Launch::new("sh", vec!["-c".into(), script.into()])
     }
 }
 
@@ -41,13 +38,14 @@ pub(crate) async fn first_line(child: &mut Child) -> String {
     lines.next_line().await.expect("a pipe").expect("a line")
 }
 
-/// All its processes, when so many of them have come to sleep: shells that started them may still be ending before.
-pub(crate) async fn processes(child: &Child, sleepers: usize) -> Vec<u32> {
+/// All its processes, when they have these names and no others: shells that started them may still be ending before.
+pub(crate) async fn processes(child: &Child, names: &[&str]) -> Vec<u32> {
     let name = |process: &u32| std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
     loop {
         let processes = child.processes();
-        let names: Vec<_> = processes.iter().map(name).collect();
-        if names.iter().filter(|name| *name == "sleep\n").count() == sleepers && !names.contains(&String::new()) {
+        let mut found: Vec<_> = processes.iter().map(name).collect();
+        found.sort_unstable();
+        if found.iter().map(|name| name.trim_end()).eq(names.iter().copied()) {
             return processes;
         }
         tokio::task::yield_now().await;
@@ -93,7 +91,7 @@ pub(crate) async fn nothing_it_started_outlives_it() {
         assert_eq!(first_line(&mut child).await, "up");
         let found = child.processes();
         if killed {
-            let found = processes(&child, 3).await;
+            let found = processes(&child, &FOUND).await;
             child.kill();
             child.wait().await;
             assert!(found.iter().all(|process| is_dead(*process)), "{end}");
@@ -126,7 +124,7 @@ pub(crate) async fn all_of_it_stops_and_goes_on() {
     let Some(spawner) = spawner().await else { return };
     let mut child = spawner.spawn(enclosed(&format!("{STRAYS}; exec sleep 1000"), None)).await.expect("it starts");
     assert_eq!(first_line(&mut child).await, "up");
-    let found = processes(&child, 3).await;
+    let found = processes(&child, &FOUND).await;
     assert!(found.contains(&child.program()), "{found:?}");
     let until = async |stopped: bool| {
         while !found.iter().all(|process| (state(*process) == b'T') == stopped) {

@@ -2,7 +2,7 @@
 
 use super::enclosure;
 use super::site::{HEALTHY, LOOPS, Site, executable, script};
-use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
+use homefront_functions::process::{Child, Descendants, Launch, Spawner};
 use std::io::Write as _;
 use std::process::{ExitCode, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -24,7 +24,7 @@ pub(crate) fn run() -> ExitCode {
                 let strays = "(setsid env -i sleep 1000 &) ; echo up; exec sleep 1000";
                 let mut child = spawner.spawn(enclosure::enclosed(strays, None)).await.expect("it starts");
                 enclosure::first_line(&mut child).await;
-                processes.extend(enclosure::processes(&child, 2).await);
+                processes.extend(enclosure::processes(&child, &["sleep", "sleep"]).await);
                 Some(child)
             }
             None => None,
@@ -43,16 +43,9 @@ pub(crate) fn run() -> ExitCode {
 fn family() -> Launch {
     let script = "sleep 1000 & echo $!; setsid sh -c 'echo $$; sleep 1000 & wait' & echo $$; wait";
     Launch {
-        program: "/bin/sh".into(),
-        arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        folder: "/".into(),
-        stdin: None,
-        output: None,
-        limits: Limits::default(),
-        nice: 0,
         descendants: Descendants::Swept,
-        enclosure: None,
+        ..Launch::new("/bin/sh", vec!["-c".into(), script.into()])
     }
 }
 

@@ -7,7 +7,7 @@ use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
 use crate::js::ring::{self, NodeEnds, Reader};
 use crate::js::worker;
-use crate::process::{Child, Descendants, Launch, Limits, Spawner};
+use crate::process::{Child, Launch, Limits, Spawner};
 use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOAD_MS_MAX, FUNCTION_WORKER_NICE, FUNCTION_WORKER_STDERR_LINE_BYTES_MAX,
     FUNCTION_WORKER_STDERR_LINES_MAX,
@@ -85,16 +85,11 @@ impl Talk {
         ours.set_nonblocking(true)?;
         let limits = Limits { open_files_max: Some(16), file_bytes_max: Some(0), ..Limits::default() };
         let launch = Launch {
-            program: executable.to_owned(),
-            arguments: vec![worker::SUBCOMMAND.into()],
             environment: ALLOCATOR.map(|(name, value)| (name.into(), value.into())).into(),
-            folder: "/".into(),
             stdin: Some(theirs.into()),
-            output: None,
             limits,
             nice: FUNCTION_WORKER_NICE,
-            descendants: Descendants::None,
-            enclosure: None,
+            ..Launch::new(executable, vec![worker::SUBCOMMAND.into()])
         };
         let mut child = spawner.spawn(launch).await?;
         let last_words = tokio::spawn(listen(child.id(), child.stderr.take()));
