@@ -4,6 +4,7 @@
 //! A hook takes a message and answers [`Verdict::Continue`] with what it changed, [`Verdict::Respond`] with a response of
 //! its own, or [`Verdict::Fail`] with CloudFront's reason. This crate does not know the proxy it runs in.
 
+mod aside;
 pub mod edge_code;
 pub mod edge_location;
 pub mod event;

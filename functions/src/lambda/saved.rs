@@ -6,6 +6,7 @@
 
 use super::pool::Pool;
 use super::{Lambdas, Packages, Plan, Program};
+use crate::aside::aside;
 use crate::js::functions::Reloaded;
 use homefront_config::lambda::LambdaRuntime;
 use homefront_config::limits::{LAMBDA_LOOK_MS, LAMBDA_LOOK_SHARE, LAMBDA_PACKAGE_ENTRIES_MAX};
@@ -157,12 +158,4 @@ fn is_log(file: &Path, logs: &[PathBuf]) -> bool {
         file.parent() == log.parent()
             && matches!((name(file), name(log)), (Some(name), Some(log)) if name.starts_with(&log))
     })
-}
-
-/// Runs it on a thread of its own; where the node stops, nobody waits for it any more.
-async fn aside<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(look).await {
-        Ok(seen) => seen,
-        Err(_) => std::future::pending().await,
-    }
 }

@@ -3,6 +3,7 @@
 use super::distribution::{self, DistributionFunctions};
 use super::pace::Pace;
 use super::{Functions, LoadedStore, read_code};
+use crate::aside::aside;
 use crate::js::kvs::{self, ImportError, Snapshot};
 use crate::js::pool::Judgement;
 use crate::watch::Watch;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 /// Pause after the machine, not the code, was the reason that a version does not serve.
 const RETRY: Duration = Duration::from_secs(1);
@@ -186,7 +187,7 @@ impl CodeFile {
 
     async fn read(&self) -> Result<String, String> {
         let function = self.function.clone();
-        read_aside(move || read_code(&function))
+        aside(move || read_code(&function))
             .await
             .map_err(|error| error.to_string())
             .and_then(|code| self.not_empty(code))
@@ -316,41 +317,7 @@ async fn keep_store(
 /// Reads a store anew; it was created when it was.
 async fn load(config: &Arc<KeyValueStore>, older: &Arc<Snapshot>) -> Result<Snapshot, ImportError> {
     let (config, created) = (config.clone(), older.about.created.clone());
-    let mut loaded = read_aside(move || kvs::load(&config)).await?;
+    let mut loaded = aside(move || kvs::load(&config)).await?;
     loaded.about.created = created;
     Ok(loaded)
-}
-
-/// Reads on a thread of its own. A node that stops reads nothing more: its tasks, this one with them, are dropped where they wait.
-async fn read_aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(read).await.map_err(JoinError::try_into_panic) {
-        Ok(read) => read,
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        Err(Err(_stopped)) => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::read_aside;
-    use std::sync::mpsc::channel;
-
-    #[test]
-    fn a_node_that_stops_while_it_looks_at_its_files_ends_without_a_panic() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let (looks, is_looking) = channel();
-        let (stopped, is_stopped) = channel();
-        let look = runtime.spawn(async move {
-            looks.send(()).unwrap();
-            is_stopped.recv().unwrap();
-            read_aside(|| "code").await
-        });
-        is_looking.recv().unwrap();
-        runtime.shutdown_background();
-        stopped.send(()).unwrap();
-
-        let waits = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert!(waits.block_on(look).unwrap_err().is_cancelled());
-    }
 }

@@ -1,0 +1,37 @@
+//! What would keep a thread of tokio's waiting: reading files, unpacking.
+
+use tokio::task::JoinError;
+
+/// Runs it on a thread of its own. A node that stops begins nothing more: its tasks, this one with them, are dropped where they wait.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_stopped)) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::aside;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_node_that_stops_while_it_looks_at_its_files_ends_without_a_panic() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (looks, is_looking) = channel();
+        let (stopped, is_stopped) = channel();
+        let look = runtime.spawn(async move {
+            looks.send(()).unwrap();
+            is_stopped.recv().unwrap();
+            aside(|| "code").await
+        });
+        is_looking.recv().unwrap();
+        runtime.shutdown_background();
+        stopped.send(()).unwrap();
+
+        let waits = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(waits.block_on(look).unwrap_err().is_cancelled());
+    }
+}
