@@ -16,7 +16,7 @@ use homefront_config::association::ViewerCode;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
 use homefront_functions::{EventContext, Headers, OriginEdit, Request, ResponseEdit, Verdict};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
@@ -104,17 +104,17 @@ pub(crate) async fn viewer_response(
     request: &RequestHeader,
     response: &mut ResponseHeader,
 ) -> Result<Option<Bytes>, Failure> {
-    let behavior = exchange.route()?.behavior.clone();
-    let Some(code) = &behavior.associations.viewer_response else { return Ok(None) };
     let origin_failed = exchange.fetch.origin_status.unwrap_or(response.status.as_u16()) >= 400;
+    let Some(code) = &exchange.route()?.behavior.associations.viewer_response else { return Ok(None) };
     if origin_failed {
         return Ok(None);
     }
+    let code = code.clone();
     // What every response ends with is there already when functions see it, and they may not drop it.
     response.insert_header("Via", node.name.via()).map_err(|error| Failure::Internal(error.to_string()))?;
     let (context, request) = (context(exchange)?, head::neutral_request(request, &exchange.asked.host));
     let shown = head::neutral_response(response);
-    let verdict = match code {
+    let verdict = match &code {
         ViewerCode::Function(function) => {
             let called = node.edge_code.function_viewer_response(function, &context, &request, &shown).await;
             exchange.log_data.viewer_response = called.log_data;
@@ -159,13 +159,16 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
 
 /// A header that CloudFront lets functions write and this node writes itself is told of when it would say something else.
 fn tell_what_is_not_sent(response: &ResponseHeader, edit: &ResponseEdit, name: &str) {
-    let length = match &edit.body {
-        Some(body) => Some(body.len().to_string().into_bytes()),
-        None => response.headers.get(header::CONTENT_LENGTH).map(|length| length.as_bytes().to_vec()),
+    let is_length = |values: &[Bytes]| {
+        let sent = response.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
+        match &edit.body {
+            Some(body) => values.iter().eq([body.len().to_string().as_bytes()]),
+            None => values.iter().eq(sent),
+        }
     };
     for line in &edit.headers {
         let is = |header: header::HeaderName| line.name.eq_ignore_ascii_case(header.as_str());
-        let why = if is(header::CONTENT_LENGTH) && line.values.iter().ne(&length) || is(header::TRANSFER_ENCODING) {
+        let why = if is(header::CONTENT_LENGTH) && !is_length(&line.values) || is(header::TRANSFER_ENCODING) {
             "the node writes what frames the body"
         } else if is(header::DATE) && line.values.iter().map(Bytes::len).ne([DATE_BYTES]) {
             "one date in the form of \"Sun, 06 Nov 1994 08:49:37 GMT\" would be"
