@@ -141,15 +141,26 @@ impl Builder<'_, '_> {
             let known = functions.iter().map(|function| function.name.as_str());
             unknown("function", &name, known, self.reading);
         }
-        let event = match (case.event.take(), case.request.take()) {
-            (Some(event), None) => {
-                self.refuse("response", case.response.as_ref(), "the `event` has its own");
-                self.event(event).map(Event::Object)
-            }
-            (None, Some(request)) => {
+        let event = match self.given(&mut case, span) {
+            Some(Given::Event(event)) => self.event(event).map(Event::Object),
+            Some(Given::Request(request)) => {
                 let response = case.response.take().map(|response| self.response(response.value));
                 self.request(request, Asks::Function).map(|request| Event::Of { request, response })
             }
+            None => None,
+        };
+        let expect = self.function_expect(case.expect, span, expect::Runs::Function);
+        Some(Trial::Function { function: function?, event: event?, expect: expect? })
+    }
+
+    /// What a function is called with: one of both.
+    fn given(&mut self, case: &mut raw::Case, span: &Range<usize>) -> Option<Given> {
+        match (case.event.take(), case.request.take()) {
+            (Some(event), None) => {
+                self.refuse("response", case.response.as_ref(), "the `event` has its own");
+                Some(Given::Event(event))
+            }
+            (None, Some(request)) => Some(Given::Request(request)),
             (Some(_), Some(request)) => {
                 self.reading.error(request.span, "a function gets an `event` or a `request`, not both");
                 None
@@ -158,9 +169,7 @@ impl Builder<'_, '_> {
                 self.missing(span, "the function needs an `event`, or a `request` that one is made of");
                 None
             }
-        };
-        let expect = self.function_expect(case.expect, span, expect::Runs::Function);
-        Some(Trial::Function { function: function?, event: event?, expect: expect? })
+        }
     }
 
     fn function_expect(
@@ -359,6 +368,12 @@ impl Builder<'_, '_> {
             self.reading.error(span.clone(), message);
         }
     }
+}
+
+/// What a case calls its function with.
+enum Given {
+    Event(At<raw::Event>),
+    Request(At<raw::Request>),
 }
 
 /// Who gets a request.

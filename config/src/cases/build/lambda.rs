@@ -1,6 +1,6 @@
 //! Cases that run a Lambda@Edge function: the event that is given, or that one is made of messages.
 
-use super::{Asks, Builder, text};
+use super::{Asks, Builder, Given, text};
 use crate::association::ViewerCode;
 use crate::behavior::{Behavior, TargetOrigin};
 use crate::build::unknown;
@@ -30,24 +30,16 @@ impl Builder<'_, '_> {
         if lambda.is_none() {
             unknown("lambda", &name, lambdas.iter().map(|lambda| lambda.name.as_str()), self.reading);
         }
-        let event = match (case.event.take(), case.request.take()) {
-            (Some(event), None) => {
-                self.refuse("response", case.response.as_ref(), "the `event` has its own");
+        let event = match self.given(&mut case, span) {
+            Some(Given::Event(event)) => {
                 self.refuse("event_type", case.event_type.as_ref(), "the `event` has its own");
                 self.event(event).map(LambdaEvent::Object)
             }
-            (None, Some(request)) => {
+            Some(Given::Request(request)) => {
                 let (response, on) = (case.response.take(), case.event_type.take());
                 lambda.as_ref().and_then(|lambda| self.messages(lambda, request, response, on, span))
             }
-            (Some(_), Some(request)) => {
-                self.reading.error(request.span, "a function gets an `event` or a `request`, not both");
-                None
-            }
-            (None, None) => {
-                self.missing(span, "the function needs an `event`, or a `request` that one is made of");
-                None
-            }
+            None => None,
         };
         let expect = self.function_expect(case.expect, span, expect::Runs::Lambda);
         Some(Trial::Lambda { lambda: lambda?, event: event?, expect: expect? })
