@@ -155,7 +155,10 @@ pub(crate) fn generated(response: Response, result: ResultType) -> Answer {
 /// What a broken exchange with an origin, or with the viewer, is in CloudFront's terms.
 pub(crate) fn origin_failure(origin: &str, error: &Error) -> Failure {
     use pingora::ErrorSource::{Downstream, Upstream};
-    let (origin, reason) = (origin.to_owned(), error.to_string());
+    let (origin, mut reason) = (origin.to_owned(), error.to_string());
+    if *error.etype() == ErrorType::ConnectRefused {
+        reason.push_str("; nothing listens there: start the origin, or correct its domain_name and port");
+    }
     match (error.esource(), error.etype()) {
         (Downstream, _) => Failure::ViewerLeft,
         (
