@@ -13,6 +13,8 @@ const BODY_BYTES_MAX: usize = 8 * 1_048_576;
 /// Up to this size a request is written in one piece, head and body.
 const JOINED_BYTES_MAX: usize = 64 * 1_024;
 /// The answer was too large. The node has told the caller already, and the loop goes on.
+const BAD_REQUEST: u16 = 400;
+const FORBIDDEN: u16 = 403;
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
 /// A connection to the node.
@@ -122,6 +124,9 @@ impl Client {
                 *self = Self::connect(&self.address)?;
                 Ok(())
             }
+            // The handler had answered by itself, so this answer comes second. The next event may be on its way already: an
+            // end now would take it along.
+            BAD_REQUEST | FORBIDDEN => Ok(()),
             status => Err(other(format!("Failed to post invocation response: HTTP status {status}"))),
         }
     }

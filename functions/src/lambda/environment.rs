@@ -5,6 +5,7 @@ use super::context::{Identity, now, timestamp, unix_ms};
 use super::folder::Folder;
 use super::log::{Output, Status, init_report_line};
 use super::package::Package;
+use super::peak::Peak;
 use super::runtime::Program;
 use super::runtime_api::{Admits, Answer, Invocation, Port, RESPONSE_SIZE_ERROR, RuntimeApi};
 use super::usage::{Excess, exceeded};
@@ -16,10 +17,8 @@ use homefront_config::Lambda;
 use homefront_config::limits::{
     LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
 };
-use std::fs::File;
 use std::io;
 use std::net::SocketAddrV4;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +29,6 @@ use tokio::time::timeout;
 /// Where both want a core, the node goes first; more than a little would make events wait on a busy machine.
 const NICE: i32 = 1;
 const MIB: u64 = 1_048_576;
-/// Of the kernel's page about a process, which grows with the number of cores: the line we look for stands among the first.
-const STATUS_BYTES: usize = 1_536;
 /// How often a program that is open for writing is tried again, and how long after.
 const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
@@ -77,8 +74,7 @@ pub(super) struct Environment {
     /// How long it took to start, until a REPORT line has told it.
     init: Option<Duration>,
     frozen: bool,
-    /// The kernel's page about the program, kept open: it is read after each call.
-    status: Option<File>,
+    peak: Peak,
     memory_used_mb_max: u64,
 }
 
@@ -160,19 +156,19 @@ impl Environment {
         };
         started(&child);
         tokio::spawn(output.clone().pump());
+        let (peak, bytes_max) = (Peak::of(&child), memory_bytes_max(&plan.lambda));
         let ready = async {
             tokio::select! {
                 biased;
-                ready = api.ready() => ready.map_err(InitEnd::Reported),
+                ready = api.ready() => ready.map_err(|answer| InitEnd::reported(answer, peak.is_above(bytes_max))),
                 exit = child.wait() => Err(InitEnd::Exited(exit)),
-                excess = exceeded(&child, memory_bytes_max(&plan.lambda), Some(&folder)) => Err(InitEnd::Exceeded(excess)),
+                excess = exceeded(&child, bytes_max, Some(&folder)) => Err(InitEnd::Exceeded(excess)),
             }
         };
         let time_max = phase.time_max(plan);
         let end = match timeout(time_max, ready).await {
             Ok(Ok(())) => {
-                let status = File::open(format!("/proc/{}/status", child.program())).ok();
-                let memory_used_mb_max = memory_used_mb_max(&child, status.as_ref());
+                let memory_used_mb_max = peak.resident_mib(&child);
                 return Ok(Box::new(Self {
                     child,
                     generation,
@@ -183,7 +179,7 @@ impl Environment {
                     output,
                     init: Some(begun.elapsed()),
                     frozen: false,
-                    status,
+                    peak,
                     memory_used_mb_max,
                 }));
             }
@@ -299,13 +295,28 @@ impl Environment {
     ) -> Outcome {
         let outcome = tokio::select! {
             biased;
-            Ok(answer) = &mut *reply => return answer.into(),
+            Ok(answer) = &mut *reply => return self.ended_with(answer, memory_bytes_max),
             exit = self.child.wait() => Outcome::Exited(exit),
             () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
             excess = exceeded(&self.child, memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
         };
         // It may have answered in its last moment.
-        reply.try_recv().map_or(outcome, Outcome::from)
+        reply.try_recv().map_or(outcome, |answer| self.ended_with(answer, memory_bytes_max))
+    }
+
+    /// What is out of memory between two looks learns of it from its runtime, and may tell that as an error of its own.
+    fn ended_with(&self, answer: Answer, memory_bytes_max: u64) -> Outcome {
+        match answer {
+            Answer::Error { .. } if self.has_grown() && self.peak.is_above(memory_bytes_max) => {
+                Outcome::Exceeded(Excess::Memory)
+            }
+            answer => answer.into(),
+        }
+    }
+
+    /// Whether it holds, or held in this call, more than ever before.
+    fn has_grown(&self) -> bool {
+        self.peak.resident_mib(&self.child) > self.memory_used_mb_max
     }
 
     /// Waits until the runtime asks for the next event; `false` = it does not.
@@ -331,7 +342,7 @@ impl Environment {
 
     /// Looks at its memory; a process that is gone cannot be asked any more.
     pub(super) fn measure(&mut self) {
-        self.memory_used_mb_max = self.memory_used_mb_max.max(memory_used_mb_max(&self.child, self.status.as_ref()));
+        self.memory_used_mb_max = self.memory_used_mb_max.max(self.peak.resident_mib(&self.child));
     }
 
     /// Writes the lines that end a call.
@@ -458,6 +469,11 @@ impl InitStatus {
 }
 
 impl InitEnd {
+    /// An error to start, of a program that held too much before it told of it, or not.
+    fn reported(answer: Answer, held_too_much: bool) -> Self {
+        if held_too_much { Self::Exceeded(Excess::Memory) } else { Self::Reported(answer) }
+    }
+
     fn describe(self, plan: &Plan, time_max: Duration) -> (InitStatus, String) {
         match self {
             Self::Reported(Answer::Error { error_type, payload }) => {
@@ -478,17 +494,4 @@ impl InitEnd {
             }
         }
     }
-}
-
-/// The high-water mark of resident memory. 0 when the process is gone, and nobody can say any more.
-fn memory_used_mb_max(child: &Child, status: Option<&File>) -> u64 {
-    if let Some(bytes) = child.memory_used_bytes_max() {
-        return bytes.div_ceil(MIB);
-    }
-    let mut page = [0; STATUS_BYTES];
-    let length = status.and_then(|status| status.read_at(&mut page, 0).ok()).unwrap_or(0);
-    let page = String::from_utf8_lossy(&page[..length]);
-    let line = page.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
-    kib.div_ceil(1_024)
 }

@@ -12,6 +12,7 @@ mod interpreter;
 mod log;
 mod node;
 mod package;
+mod peak;
 mod pool;
 mod python;
 mod runtime;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 in_every_language! {
     an_environment_that_exhausts_its_memory_costs_that_call_only,
+    an_error_that_tells_of_exhausted_memory_is_exhausted_memory,
     what_a_function_starts_counts_too,
     an_environment_that_fills_its_folder_costs_that_call_only,
     memory_up_to_the_limit_is_the_functions_to_use,
@@ -65,6 +66,31 @@ async fn an_environment_that_exhausts_its_memory_costs_that_call_only(language: 
         REPORT RequestId: <id><tab>Duration: <n> ms<tab>Billed Duration: <n> ms<tab>Memory Size: 128 MB<tab>Max Memory Used: <n> MB<tab>Status: error<tab>Error Type: Runtime.OutOfMemory
         ");
     }
+}
+
+/// Nobody looks within so few milliseconds.
+async fn an_error_that_tells_of_exhausted_memory_is_exhausted_memory(language: Language) {
+    let takes = source(
+        "
+import os
+def handler(event, context):
+    if event == 'fails': raise ValueError('not for memory')
+    kept = bytearray(os.urandom(16)) * (65536 * event)
+    if event: raise MemoryError",
+        "
+exports.handler = async (event) => {
+    if (event === 'fails') throw new Error('not for memory');
+    const kept = Buffer.alloc(event << 20, 1);
+    if (event) throw new RangeError('Array buffer allocation failed');
+};",
+    );
+    let memory_mb = if language == Language::Node { 60 } else { 30 };
+    let fixture = Fixture::of(language, &takes, |plan, _| plan.lambda.memory_mb = memory_mb);
+    fixture.result(json!(0)).await;
+    assert_eq!(fixture.call(json!(memory_mb + 10)).await.unwrap(), Outcome::Exceeded(Excess::Memory));
+    fixture.result(json!(0)).await;
+    assert!(matches!(fixture.call(json!("fails")).await.unwrap(), Outcome::Error { .. }));
+    fixture.stop().await;
 }
 
 async fn memory_up_to_the_limit_is_the_functions_to_use(language: Language) {

@@ -22,7 +22,7 @@ import os, signal, sys, tempfile, threading
 
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
-    wish = request["uri"].strip("/")
+    wish = request["uri"].split("/")[-1]
     if wish == "raise": raise ValueError("boom")
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
     if wish == "hang": threading.Event().wait()
@@ -58,7 +58,7 @@ const never = () => new Promise(() => setInterval(() => {}, 1000));
 const handler = async (event, context) => {
     const { request } = event.Records[0].cf;
     const kept = [];
-    switch (request.uri.slice(1)) {
+    switch (request.uri.split("/").pop()) {
         case "raise": throw new TypeError("boom");
         case "kill": process.kill(process.pid, "SIGKILL");
         case "hang": await never();
@@ -89,15 +89,27 @@ exports.handler = handler;
     }
 }
 
-/// A node whose default behavior has such a function, and whose behavior `/other/*` has none.
+/// A node whose default behavior has such a function, whose behavior `/brief/*` has one that may take two seconds, and whose
+/// behavior `/other/*` has none.
 async fn node(language: Language, settings: &str) -> Running {
-    let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
-    Edge::before(behavior, |asked| Reply::ok(asked.target)).lambda(language, "l", &wishes(), settings).start().await
+    let behaviors = r#"origin_request = { lambda = "l" }
+[[distribution.behavior]]
+path_pattern = "/brief/*"
+target_origin = "app"
+origin_request = { lambda = "brief" }
+[[distribution.behavior]]
+path_pattern = "/other/*"
+target_origin = "app""#;
+    Edge::before(behaviors, |asked| Reply::ok(asked.target))
+        .lambda(language, "l", &wishes(), settings)
+        .lambda(language, "brief", &wishes(), "timeout_s = 2\nconcurrency_max = 1")
+        .start()
+        .await
 }
 
 async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works(language: Language) {
-    let edge = node(language, "timeout_s = 2\nconcurrency_max = 1").await;
-    let wishes = ["raise", "kill", "hang", "spin", "exit", "hard-exit", "memory", "files"];
+    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
+    let wishes = ["raise", "kill", "brief/hang", "brief/spin", "exit", "hard-exit", "memory", "files"];
     for wish in wishes {
         let (path, other) = (format!("/{wish}"), format!("/other/{wish}"));
         let (failing, beside) = tokio::join!(edge.get(&path), edge.get(&other));
@@ -107,8 +119,9 @@ async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_work
             "{wish}"
         );
         assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {wish}");
-        let next = edge.get(&format!("/after-{wish}")).await;
-        assert_eq!((next.status, next.text()), (200, format!("/after-{wish}").as_str()));
+        let after = format!("{path}-after");
+        let next = edge.get(&after).await;
+        assert_eq!((next.status, next.text()), (200, after.as_str()));
     }
     assert_eq!(edge.asked_times("app"), 2 * wishes.len());
     let log = edge.stop_and_read("functions.log").await;
@@ -123,7 +136,7 @@ async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_work
 }
 
 async fn a_function_that_returns_nonsense_costs_its_own_request_a_502(language: Language) {
-    let edge = node(language, "timeout_s = 5\nconcurrency_max = 1").await;
+    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
     for wish in ["none", "number", "text", "status", "headers", "large", "read-only", "uri"] {
         let answer = edge.get(&format!("/{wish}")).await;
         assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
@@ -133,7 +146,7 @@ async fn a_function_that_returns_nonsense_costs_its_own_request_a_502(language: 
 }
 
 async fn a_function_that_prints_megabytes_or_recurses_harms_nobody(language: Language) {
-    let edge = node(language, "timeout_s = 10\nconcurrency_max = 1\nmemory_mb = 256").await;
+    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1\nmemory_mb = 256").await;
     assert_eq!(edge.get("/print").await.text(), "/print");
     assert_eq!(edge.get("/recurse").await.status, 503);
     assert_eq!(edge.get("/fork").await.text(), "/fork");
@@ -151,7 +164,7 @@ async fn a_function_that_cannot_be_loaded_is_a_503(language: Language) {
     for (python, node) in codes {
         let code = Code { python: python.to_owned(), node: node.to_owned() };
         let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello"))
-            .lambda(language, "l", &code, "timeout_s = 5")
+            .lambda(language, "l", &code, "timeout_s = 30")
             .start()
             .await;
         let answer = edge.get("/x").await;
@@ -161,7 +174,7 @@ async fn a_function_that_cannot_be_loaded_is_a_503(language: Language) {
 }
 
 async fn one_request_too_many_for_a_function_waits_and_is_served(language: Language) {
-    let edge = node(language, "timeout_s = 5\nconcurrency_max = 1").await;
+    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
     let (one, two) = tokio::join!(edge.get("/one"), edge.get("/two"));
     assert_eq!((one.text(), two.text()), ("/one", "/two"), "concurrency_max = 1: one after the other");
     edge.stop().await;

@@ -16,8 +16,8 @@ const FAULTS: [(&str, &[u16]); 12] = [
     ("print", &[200]),
     ("fork", &[200]),
     ("kill", &[503]),
-    ("hang", &[503]),
-    ("late", &[503]),
+    ("brief/hang", &[503]),
+    ("brief/late", &[503]),
     ("files", &[503]),
     ("memory", &[503]),
     ("exit", &[503]),
@@ -32,7 +32,7 @@ api = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
-    wish = request["uri"].strip("/")
+    wish = request["uri"].split("/")[-1]
     if wish == "garbage":
         host, port = api.split(":")
         for garbage in [b"\0" * 9000, b"GET", b"NONSENSE / HTTP/9\r\n\r\n", b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]:
@@ -74,7 +74,7 @@ const send = (garbage) => new Promise((sent) => {
 });
 exports.handler = async (event, context) => {
     const { request } = event.Records[0].cf;
-    const wish = request.uri.slice(1);
+    const wish = request.uri.split("/").pop();
     switch (wish) {
         case "garbage":
             await send("\0".repeat(9000)); await send("GET"); await send("NONSENSE / HTTP/9\r\n\r\n");
@@ -112,26 +112,41 @@ exports.handler = async (event, context) => {
     Code { python: format!("{}{}", Gate::PYTHON, at(python)), node: format!("{}{}", Gate::NODE, at(node)) }
 }
 
-/// A node whose default behavior has such a function, and whose behavior `/other/*` has none.
+/// A node whose default behavior has such a function, whose behavior `/brief/*` has one that may take two seconds, and whose
+/// behavior `/other/*` has none.
 fn edge(language: Language, code: &Code, settings: &str) -> Edge {
-    let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
+    let behaviors = r#"origin_request = { lambda = "l" }
+[[distribution.behavior]]
+path_pattern = "/brief/*"
+target_origin = "app"
+origin_request = { lambda = "brief" }
+[[distribution.behavior]]
+path_pattern = "/other/*"
+target_origin = "app""#;
     let toml =
-        format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behavior));
-    Edge::with(toml).origin("app", |asked| Reply::ok(asked.target)).lambda(language, "l", code, settings)
+        format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behaviors));
+    Edge::with(toml).origin("app", |asked| Reply::ok(asked.target)).lambda(language, "l", code, settings).lambda(
+        language,
+        "brief",
+        code,
+        "timeout_s = 2\nconcurrency_max = 1",
+    )
 }
 
 async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing(
     language: Language,
 ) {
     let gate = Gate::new().await;
-    let program = Program::start(edge(language, &hostile(&gate), "timeout_s = 2\nconcurrency_max = 1")).await;
+    let program = Program::start(edge(language, &hostile(&gate), "timeout_s = 30\nconcurrency_max = 1")).await;
     assert_eq!(program.get("/before").await.text(), "before");
+    assert_eq!(program.get("/brief/before").await.text(), "before");
     assert_eq!(program.get("/other/before").await.text(), "/other/before");
     let before = program.held();
     for (fault, statuses) in FAULTS {
         let (path, other) = (format!("/{fault}"), format!("/other/{fault}"));
+        let wish = fault.trim_start_matches("brief/");
         let (answer, late) = tokio::join!(program.get(&path), async {
-            let late = if fault == "late" { Some(gate.arrival().await) } else { None };
+            let late = if fault == "brief/late" { Some(gate.arrival().await) } else { None };
             let beside = program.get(&other).await;
             assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {fault}");
             late
@@ -141,13 +156,13 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
         assert!(statuses.contains(&answer.status), "{fault}: {answer:?}");
         match answer.status {
             200 => {
-                let expected = if fault == "twice" { "first" } else { fault };
+                let expected = if fault == "twice" { "first" } else { wish };
                 assert_eq!(answer.text(), expected);
             }
             _ => assert_eq!(answer.x_cache(), "LambdaExecutionError", "{fault}"),
         }
-        let next = program.get(&format!("/after-{fault}")).await;
-        assert_eq!((next.status, next.text()), (200, format!("after-{fault}").as_str()));
+        let next = program.get(&format!("{path}-after")).await;
+        assert_eq!((next.status, next.text()), (200, format!("{wish}-after").as_str()));
     }
     program.holds_no_more_than(&before).await;
     let log = program.stop_and_read("functions.log").await;

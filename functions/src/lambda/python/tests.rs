@@ -319,3 +319,22 @@ async fn modules_of_the_deployment_package_are_found_and_handlers_may_lie_in_fol
     assert_eq!(fixture.result(json!({})).await, 8);
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn a_handler_that_answers_by_itself_has_answered_and_its_process_goes_on() {
+    let source = "
+import http.client, os
+def handler(event, context):
+    if event == 'answers':
+        client = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
+        client.request('POST', f'/2018-06-01/runtime/invocation/{context.aws_request_id}/response', '\"first\"')
+        assert client.getresponse().status == 202
+    return os.getpid()";
+    let fixture = Fixture::with(source, |plan, _| plan.lambda.concurrency_max = 1);
+    let process = fixture.result(json!(null)).await;
+    for _ in 0..3 {
+        assert_eq!(fixture.result(json!("answers")).await, "first");
+        assert_eq!(fixture.result(json!(null)).await, process, "what comes second costs no other event");
+    }
+    fixture.stop().await;
+}
