@@ -258,6 +258,9 @@ pub const LAMBDA_QUEUE_WAIT_MS_MAX: u64 = LAMBDA_INIT_MS_MAX + 2_000;
 pub const LAMBDA_IDLE_S_MAX: u64 = 300;
 /// Milliseconds after its last event until an environment is frozen. Lambda: at once; a burst of events need not pay for it.
 pub const LAMBDA_FREEZE_AFTER_MS: u64 = 100;
+/// Bytes of what stands before an event, a result or an error between the node and a runtime of ours: ids and names. Lambda: header
+/// lines of HTTP.
+pub const LAMBDA_CHANNEL_HEAD_BYTES_MAX: usize = 4_096;
 /// Bytes of a result over the Runtime API. Lambda: 6 MiB and 100 bytes.
 pub const LAMBDA_PAYLOAD_BYTES_MAX: usize = 6 * 1_048_576 + 100;
 /// Connections one environment may have open to its Runtime API. Lambda publishes none; a runtime needs one or two.

@@ -1,11 +1,10 @@
-// The Node.js runtime of Homefront: drives a function's handler through the Lambda Runtime API as Lambda's own runtime does.
+// The Node.js runtime of Homefront: drives a function's handler as Lambda's own runtime does.
 //
 // Run as `node -e`: it needs no file of its own. Two profiles: up to Node.js 22 with callbacks, and from 24 on without. Which
 // one, the runtime's name says (AWS_EXECUTION_ENV), whatever `node` it is.
 "use strict";
 (() => {
   const fs = require("node:fs");
-  const { connect } = require("node:net");
   const path = require("node:path");
   const { Writable } = require("node:stream");
   const { pathToFileURL } = require("node:url");
@@ -88,172 +87,93 @@
     }
   };
 
-  // --- The Runtime API. ---
+  // --- The channel to the node. ---
 
-  const [host, port] = (env.AWS_LAMBDA_RUNTIME_API ?? "").split(":");
-
-  // A kept connection. Node's own HTTP client takes longer than most functions do. What waits for an answer keeps the process alive,
-  // what waits for a request does not: the event loop may empty while a function runs.
-  class Connection {
-    static idle = [];
-
-    constructor() {
-      this.questions = [];
-      this.pieces = [];
-      this.length = 0;
-      this.head = undefined;
-      this.isReused = false;
-      this.socket = connect(Number(port), host).setNoDelay(true);
-      this.socket.on("data", (piece) => this.receive(piece));
-      this.socket.on("error", (error) => this.lose(error));
-      this.socket.on("close", () => this.lose(new Error("the connection was closed")));
-    }
-
-    send(...questions) {
-      this.questions.push(...questions);
-      this.socket.ref();
-      if (questions.every(({ body }) => typeof body === "string")) {
-        this.socket.write(questions.map(({ head, body }) => head + body).join(""));
-        return;
-      }
-      this.socket.cork();
-      for (const { head, body } of questions) {
-        this.socket.write(head);
-        this.socket.write(body);
-      }
-      this.socket.uncork();
-    }
-
-    receive(piece) {
-      this.pieces.push(piece);
-      this.length += piece.length;
-      while (this.questions.length > 0) {
-        this.head ??= this.readHead();
-        if (!this.head || this.length < this.head.end + this.head.length) return;
-        const bytes = this.joined();
-        const { status, headers, end, length } = this.head;
-        const rest = bytes.subarray(end + length);
-        this.pieces = rest.length > 0 ? [rest] : [];
-        this.length = rest.length;
-        this.head = undefined;
-        this.isReused = true;
-        const question = this.questions.shift();
-        if (status === 413 || headers.connection === "close") {
-          this.end();
-        } else if (this.questions.length === 0) {
-          this.socket.unref();
-          Connection.idle.push(this);
-        }
-        const text = bytes.toString("utf8", end, end + length);
-        // Too large is the caller's to know, and it does. An answer that is refused comes second: the function may have posted one
-        // itself. Anything else means that the two do not understand each other.
-        const isSecond = status === 400 && question.isPost;
-        if (status < 300 || status === 413 || isSecond) question.resolve({ headers, text });
-        else question.reject(new Error(`${question.what}: ${status} ${text.trim()}`));
-      }
-    }
-
-    joined() {
-      if (this.pieces.length > 1) this.pieces = [Buffer.concat(this.pieces)];
-      return this.pieces[0];
-    }
-
-    readHead() {
-      if (this.length === 0) return undefined;
-      const bytes = this.joined();
-      const end = bytes.indexOf("\r\n\r\n");
-      if (end < 0) return undefined;
-      const [first, ...lines] = bytes.latin1Slice(0, end).split("\r\n");
-      const headers = {};
-      for (const line of lines) {
-        const colon = line.indexOf(":");
-        headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
-      }
-      return { status: Number(first.slice(9, 12)), headers, end: end + 4, length: Number(headers["content-length"] ?? 0) };
-    }
-
-    // No more comes of it; what it still owes is asked of another.
-    end() {
-      const owed = this.questions;
-      this.questions = [];
-      this.socket.destroy();
-      if (owed.length > 0) new Connection().send(...owed);
-    }
-
-    lose(error) {
-      const place = Connection.idle.indexOf(this);
-      if (place >= 0) Connection.idle.splice(place, 1);
-      // A connection that was kept may be closed by the time it is used again: the node closes it when it refuses an answer. An
-      // event may be asked for once more then, an answer not be posted.
-      const mayAskAgain = this.isReused || this.questions.some(({ isPost }) => isPost);
-      const [again, lost] = [[], []];
-      for (const question of this.questions) (mayAskAgain && !question.isPost ? again : lost).push(question);
-      this.questions = again;
-      this.end();
-      for (const question of lost) question.reject(error);
-    }
-  }
-
-  const question = (method, what, headers, body) => {
-    const head = `${method} /2018-06-01/runtime/${what} HTTP/1.1\r\nHost: ${host}:${port}\r\n${headers}\r\n`;
-    const asked = { head, body, what: `${method} ${what}`, isPost: method === "POST" };
-    const answer = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
-    return { asked, answer };
-  };
-
-  const send = (...questions) => (Connection.idle.pop() ?? new Connection()).send(...questions);
-
-  const askForNext = () => question("GET", "invocation/next", "", "");
-
-  // Of the posts so far; a process that must end lets them arrive.
-  let posted = Promise.resolve();
-
-  // The next event, where it was asked for together with the post of the last answer: one way instead of two.
-  let coming;
-
-  const post = (what, body, errorType, alsoNext = false) => {
-    const length = Buffer.byteLength(body);
-    let headers = `Content-Type: application/json\r\nContent-Length: ${length}\r\n`;
-    // A class's name may hold anything, a header may not.
-    if (/^[\w.]+$/.test(errorType ?? "")) headers += `Lambda-Runtime-Function-Error-Type: ${errorType}\r\n`;
-    const { asked, answer } = question("POST", what, headers, body);
-    if (alsoNext && coming === undefined) {
-      const next = askForNext();
-      coming = next.answer;
-      // Whoever takes it learns of it.
-      coming.catch(() => {});
-      send(asked, next.asked);
-    } else {
-      send(asked);
-    }
-    posted = answer.catch((error) => {
-      // The node refuses what is too large before it has read it, and has told the caller.
-      if (length < 6 * 1024 * 1024) throw error;
-    });
-    return posted;
-  };
-
-  const postError = (what, error) => {
-    const object = errorObject(error);
-    return post(what, JSON.stringify(object), object.errorType);
-  };
+  // A socket that the process has inherited. A frame is the lengths of its head and its body, 4 bytes each, little-endian, the head, and
+  // the body; a head is text, one field a line. Reads and writes block: between events nothing of a function runs, as on Lambda.
+  const CHANNEL = 3;
+  const LENGTHS_BYTES = 8;
 
   const lost = (error) => {
-    process.stderr.write(`homefront: the Lambda Runtime API is gone: ${error.message}\n`);
+    process.stderr.write(`homefront: the node is gone: ${error.message}\n`);
     process.exit(1);
   };
 
+  const frame = (head, body) => {
+    const start = Buffer.alloc(LENGTHS_BYTES);
+    const [headBytes, bodyBytes] = [Buffer.from(head), Buffer.from(body)];
+    start.writeUInt32LE(headBytes.length, 0);
+    start.writeUInt32LE(bodyBytes.length, 4);
+    return Buffer.concat([start, headBytes, bodyBytes]);
+  };
+
+  const NEXT = frame("next", "");
+
+  const send = (...frames) => {
+    try {
+      const bytes = frames.length === 1 ? frames[0] : Buffer.concat(frames);
+      for (let sent = 0; sent < bytes.length; ) sent += fs.writeSync(CHANNEL, bytes, sent, bytes.length - sent);
+    } catch (error) {
+      lost(error);
+    }
+  };
+
+  // Bytes that were read and not used yet: `received` from 0 to `length`.
+  let received = Buffer.allocUnsafe(64 * 1024);
+  let length = 0;
+
+  const fill = (bytes) => {
+    if (bytes > received.length) {
+      const larger = Buffer.allocUnsafe(bytes);
+      received.copy(larger, 0, 0, length);
+      received = larger;
+    }
+    while (length < bytes) {
+      const read = fs.readSync(CHANNEL, received, length, received.length - length, null);
+      if (read === 0) throw new Error("its end of the channel is closed");
+      length += read;
+    }
+  };
+
+  const receive = () => {
+    try {
+      fill(LENGTHS_BYTES);
+      const headEnd = LENGTHS_BYTES + received.readUInt32LE(0);
+      const end = headEnd + received.readUInt32LE(4);
+      fill(end);
+      const [id, deadline, arn, trace] = received.utf8Slice(LENGTHS_BYTES, headEnd).split("\n");
+      const text = received.utf8Slice(headEnd, end);
+      received.copyWithin(0, end, length);
+      length -= end;
+      return { id, deadline: Number(deadline), arn, trace, text };
+    } catch (error) {
+      return lost(error);
+    }
+  };
+
+  // Whether the node has been asked for the next event already, together with the last answer: one way instead of two.
+  let isAsked = false;
+
+  const answer = (head, body) => {
+    isAsked = true;
+    send(frame(head, body), NEXT);
+  };
+
+  // A class's name may hold anything.
+  const plain = (errorType) => (/^[\w.]{1,256}$/.test(errorType ?? "") ? errorType : "");
+
   // --- The ways a process ends. ---
 
-  // Where an error that nobody caught is reported; `undefined` = nobody waits for an answer.
-  let inFlight = "init/error";
+  // As what an error that nobody caught is reported; `undefined` = nobody waits for an answer.
+  let inFlight = "init-error";
 
   const endWith = (what, error, code) => {
     logError(what, error);
-    const place = inFlight;
-    inFlight = undefined;
-    const told = place ? postError(place, error) : posted;
-    told.catch(() => {}).then(() => process.exit(code));
+    if (inFlight) {
+      const object = errorObject(error);
+      send(frame(`${inFlight}\n${plain(object.errorType)}`, JSON.stringify(object)));
+    }
+    process.exit(code);
   };
 
   if (hasCallbacks) {
@@ -353,51 +273,39 @@
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
   });
 
-  const ofTheCall = (headers) => {
-    const deadline = Number(headers["lambda-runtime-deadline-ms"]);
-    const json = (name) => (headers[name] === undefined ? undefined : JSON.parse(headers[name]));
-    const trace = hasCallbacks ? {} : { xRayTraceId: headers["lambda-runtime-trace-id"] };
-    return {
-      clientContext: json("lambda-runtime-client-context"),
-      identity: json("lambda-runtime-cognito-identity"),
-      invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
-      awsRequestId: headers["lambda-runtime-aws-request-id"],
-      tenantId: headers["lambda-runtime-aws-tenant-id"],
-      ...trace,
-      getRemainingTimeInMillis: () => deadline - Date.now(),
-    };
-  };
+  const ofTheCall = ({ id, deadline, arn, trace }) => ({
+    clientContext: undefined,
+    identity: undefined,
+    invokedFunctionArn: arn,
+    awsRequestId: id,
+    tenantId: undefined,
+    ...(hasCallbacks ? {} : { xRayTraceId: trace }),
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  });
 
   // --- One event. ---
 
-  const next = async () => {
-    let answer = coming;
-    coming = undefined;
-    if (answer === undefined) {
-      const next = askForNext();
-      send(next.asked);
-      ({ answer } = next);
-    }
-    const { headers, text } = await answer;
-    const id = headers["lambda-runtime-aws-request-id"];
-    globalThis[REQUEST_ID] = id;
-    const trace = headers["lambda-runtime-trace-id"];
-    if (trace) env._X_AMZN_TRACE_ID = trace;
-    else delete env._X_AMZN_TRACE_ID;
-    inFlight = `invocation/${id}/error`;
-    return { headers, text, id };
+  const next = () => {
+    if (!isAsked) send(NEXT);
+    isAsked = false;
+    const event = receive();
+    globalThis[REQUEST_ID] = event.id;
+    env._X_AMZN_TRACE_ID = event.trace;
+    inFlight = `error\n${event.id}`;
+    return event;
   };
 
   const succeed = (id, result) => {
     const body = result instanceof Raw ? result.bytes : serialise(result);
     inFlight = undefined;
-    return post(`invocation/${id}/response`, body, undefined, true);
+    answer(`response\n${id}`, body);
   };
 
   const fail = (id, error) => {
     logError("Invoke Error", error);
     inFlight = undefined;
-    return postError(`invocation/${id}/error`, error);
+    const object = errorObject(error);
+    answer(`error\n${id}\n${plain(object.errorType)}`, JSON.stringify(object));
   };
 
   // What a streaming handler wrote: Lambda@Edge takes it in one piece.
@@ -436,11 +344,18 @@
 
   // --- Up to Node.js 22: the callback, `context.done` and promises; an answer may wait for the event loop to empty. ---
 
-  const soon = (handler) => setImmediate(() => once(handler).catch(lost));
+  // Between two events the event loop turns once: what earlier ones left behind goes on.
+  const soon = (handler) => setImmediate(() => once(handler));
 
-  const once = async (handler) => {
-    const { headers, text, id } = await next();
-    const goOn = () => soon(handler);
+  const once = (handler) => {
+    const called = next();
+    const { id } = called;
+    // A callback that is kept may be called when another event is on its way.
+    let hasGoneOn = false;
+    const goOn = () => {
+      if (!hasGoneOn) soon(handler);
+      hasGoneOn = true;
+    };
     let waits = true;
     let isComplete = false;
     const complete = (result) => {
@@ -449,9 +364,13 @@
         return;
       }
       isComplete = true;
-      succeed(id, result).then(goOn, lost);
+      succeed(id, result);
+      goOn();
     };
-    const refuse = (error) => void fail(id, error).then(goOn, lost);
+    const refuse = (error) => {
+      fail(id, error);
+      goOn();
+    };
     const isError = (error) => error !== undefined && error !== null;
     const done = (error, result) => {
       if (!isComplete) whenEmpty = () => {};
@@ -472,7 +391,7 @@
       wrapped(...values);
       isAnswered = true;
     };
-    const answer = first(callback);
+    const callBack = first(callback);
     const context = {
       get callbackWaitsForEmptyEventLoop() {
         return waits;
@@ -489,12 +408,12 @@
       complete(null);
     };
     try {
-      Object.assign(context, ofTheFunction(), ofTheCall(headers));
-      const event = JSON.parse(text);
-      const result = handler[STREAMING] ? streamed(handler, event, context) : handler(event, context, answer);
+      Object.assign(context, ofTheFunction(), ofTheCall(called));
+      const event = JSON.parse(called.text);
+      const result = handler[STREAMING] ? streamed(handler, event, context) : handler(event, context, callBack);
       if (typeof result?.then === "function") result.then(context.succeed, context.fail).catch(context.fail);
     } catch (error) {
-      answer(error);
+      callBack(error);
     }
   };
 
@@ -502,14 +421,16 @@
 
   const forEver = async (handler) => {
     for (;;) {
-      const { headers, text, id } = await next().catch(lost);
+      // Between two events the event loop turns once: what earlier ones left behind goes on.
+      await new Promise((turned) => setImmediate(turned));
+      const called = next();
       try {
-        const context = { ...ofTheCall(headers), ...ordered(ofTheFunction()) };
-        const event = JSON.parse(text);
+        const context = { ...ofTheCall(called), ...ordered(ofTheFunction()) };
+        const event = JSON.parse(called.text);
         const result = await (handler[STREAMING] ? streamed(handler, event, context) : handler(event, context));
-        await succeed(id, result).catch(lost);
+        succeed(called.id, result);
       } catch (error) {
-        await fail(id, error).catch(lost);
+        fail(called.id, error);
       }
     }
   };
@@ -525,9 +446,7 @@
     },
     (error) => {
       if (hasCallbacks) return endWith("Uncaught Exception", error, 129);
-      logError("Init Error", error);
-      const end = () => process.exit(1);
-      postError("init/error", error).then(end, end);
+      endWith("Init Error", error, 1);
     },
   );
 })();

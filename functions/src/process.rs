@@ -17,11 +17,14 @@ pub use exit::Exit;
 pub use spawner::Spawner;
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
-/// What to start. The child leads a session of its own, sees only [`Launch::environment`], stdin, stdout and stderr, and
-/// can gain no privileges.
+/// The number of the file descriptor under which a program finds its [`Launch::channel`].
+pub const CHANNEL: RawFd = 3;
+
+/// What to start. The child leads a session of its own, sees only [`Launch::environment`], stdin, stdout, stderr and
+/// [`Launch::channel`], and can gain no privileges.
 #[derive(Debug)]
 pub struct Launch {
     /// A path, or a name that is looked up on the `PATH` of [`Launch::environment`].
@@ -37,6 +40,8 @@ pub struct Launch {
     /// File descriptors 1 and 2 of the child, one for both so that what it writes keeps its order; `None` = a pipe for each,
     /// which [`Child::stdout`] and [`Child::stderr`] read.
     pub output: Option<OwnedFd>,
+    /// File descriptor [`CHANNEL`] of the child.
+    pub channel: Option<OwnedFd>,
     /// Resource limits.
     pub limits: Limits,
     /// Added to the node's nice value: 0 to 19.
@@ -57,6 +62,7 @@ impl Launch {
             folder: "/".into(),
             stdin: None,
             output: None,
+            channel: None,
             limits: Limits::default(),
             nice: 0,
             descendants: Descendants::None,

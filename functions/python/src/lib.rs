@@ -1,14 +1,14 @@
-//! The Python worker of Homefront: the loop of the Lambda Runtime API as an extension module for whichever `python3` loads it.
+//! The Python worker of Homefront: the loop of a Lambda runtime as an extension module for whichever `python3` loads it.
 //!
 //! The interpreter imports it from its file and calls `run()`. Events become Python objects straight from the bytes on the
 //! wire and results become bytes the same way, so that a call costs little more than the handler itself.
 
-mod http;
+mod channel;
 mod read;
 mod write;
 
-use http::{Client, Next};
-use pyo3::exceptions::{PyException, PyRuntimeError};
+use channel::{Channel, Next};
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
@@ -24,7 +24,7 @@ mod homefront_python {
 /// Imports the handler and answers events until the node goes away or the process is told to end.
 #[pyfunction]
 fn run(py: Python<'_>) -> PyResult<()> {
-    let address = variable("AWS_LAMBDA_RUNTIME_API")?;
+    let mut channel = Channel::inherited()?;
     let runtime = PyModule::from_code(
         py,
         const { c_str(concat!(include_str!("runtime.py"), "\0")) },
@@ -32,32 +32,27 @@ fn run(py: Python<'_>) -> PyResult<()> {
         c"homefront_runtime",
     )?;
     runtime.setattr("__file__", "<homefront>")?;
-    let mut client = py.detach(|| Client::connect(&address))?;
-    let handler = match runtime.call_method1("load", (variable("_HANDLER").unwrap_or_default(),)) {
+    let handler = match runtime.call_method1("load", (env::var("_HANDLER").unwrap_or_default(),)) {
         Ok(handler) => handler,
-        Err(error) if error.is_instance_of::<PyException>(py) => return init_failed(py, &runtime, &mut client, &error),
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            return init_failed(py, &runtime, &mut channel, &error);
+        }
         Err(error) => return Err(error),
     };
-    let mut next = py.detach(|| client.next())?;
+    let mut next = py.detach(|| channel.next())?;
     loop {
         let id = next.request_id.clone();
         let answer = answer(py, &runtime, &handler, next)?;
         next = py.detach(|| match &answer {
-            Answer::Result(body) => client.post_response(&id, "application/json", body),
-            Answer::Raw(body) => client.post_response(&id, "application/unknown", body),
-            Answer::Error { error_type, body } => client.post_error(&id, error_type, body),
+            Answer::Result(body) => channel.answer(&id, body),
+            Answer::Error { error_type, body } => channel.answer_with_error(&id, error_type, body),
         })?;
     }
 }
 
 enum Answer {
     Result(Vec<u8>),
-    /// A handler that returns `bytes` posts them as they are.
-    Raw(Vec<u8>),
-    Error {
-        error_type: String,
-        body: Vec<u8>,
-    },
+    Error { error_type: String, body: Vec<u8> },
 }
 
 /// Calls the handler. `Err` is what must end the process: `SystemExit` and its like.
@@ -72,7 +67,8 @@ fn answer(py: Python<'_>, runtime: &Bound<'_, PyModule>, handler: &Bound<'_, PyA
         });
     let result = called.and_then(|result| {
         if let Ok(bytes) = result.cast::<PyBytes>() {
-            return Ok(Answer::Raw(bytes.as_bytes().to_vec()));
+            // They are posted as they are.
+            return Ok(Answer::Result(bytes.as_bytes().to_vec()));
         }
         write::bytes(&result).map(Answer::Result).map_err(|error| {
             let message = format!("Unable to marshal response: {}", error.value(py));
@@ -89,9 +85,9 @@ fn answer(py: Python<'_>, runtime: &Bound<'_, PyModule>, handler: &Bound<'_, PyA
     }
 }
 
-fn init_failed(py: Python<'_>, runtime: &Bound<'_, PyModule>, client: &mut Client, error: &PyErr) -> PyResult<()> {
+fn init_failed(py: Python<'_>, runtime: &Bound<'_, PyModule>, channel: &mut Channel, error: &PyErr) -> PyResult<()> {
     let (error_type, body) = describe(runtime, "init_error_object", error)?;
-    py.detach(|| client.post_init_error(&error_type, &body))?;
+    py.detach(|| channel.report_failed_start(&error_type, &body))?;
     Err(pyo3::exceptions::PySystemExit::new_err(1))
 }
 
@@ -110,10 +106,6 @@ fn fault(runtime: &Bound<'_, PyModule>, error_type: &str, message: &str) -> PyEr
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }
-}
-
-fn variable(name: &str) -> PyResult<String> {
-    env::var(name).map_err(|error| PyRuntimeError::new_err(format!("{name}: {error}")))
 }
 
 const fn c_str(text: &str) -> &std::ffi::CStr {

@@ -46,11 +46,17 @@ impl Call {
         self.duration
     }
 
-    /// What comes of it. May be cancelled and asked again.
-    pub(super) async fn outcome(&mut self) -> Outcome {
+    /// What comes of it; `None`: nothing, the process was killed before it read its event. May be cancelled and asked again.
+    pub(super) async fn outcome(&mut self) -> Option<Outcome> {
         let outcome = self.environment.outcome(&mut self.reply, self.deadline, self.memory_bytes_max).await;
         self.duration = self.started.elapsed();
         outcome
+    }
+
+    /// Ends a call of which nothing came; gives the environment, which is of no use any more.
+    pub(super) fn abandon(self) -> Box<Environment> {
+        self.environment.report_untouched(&self.request_id);
+        self.environment
     }
 
     /// Writes the lines that end the call. `Err` is an environment that is of no use any more; it is killed.

@@ -7,7 +7,7 @@ use super::log::{Output, Status, init_report_line};
 use super::package::Package;
 use super::peak::Peak;
 use super::runtime::Program;
-use super::runtime_api::{Admits, Answer, Invocation, Port, RESPONSE_SIZE_ERROR, RuntimeApi};
+use super::runtime_api::{Admits, Answer, Channel, Invocation, Port, RESPONSE_SIZE_ERROR, RuntimeApi};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -32,6 +32,8 @@ const MIB: u64 = 1_048_576;
 /// How often a program that is open for writing is tried again, and how long after.
 const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
+/// How long after the end of a process the end of its channel, and what still comes over it, is waited for.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// How to start the environments of one function.
 #[derive(Debug, Clone)]
@@ -220,6 +222,9 @@ impl Environment {
             executable: executable.clone(),
             tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
         });
+        // Who brings a runtime of its own knows the Runtime API only.
+        let channel = plan.program.runtime.as_ref().map(|_| Channel::new()).transpose()?;
+        let (channel, other_end) = channel.unzip();
         let covered = enclosure.as_ref().is_some_and(|enclosure| enclosure.tmp.is_some());
         let tmp = if covered { Path::new(TMP) } else { folder.path() };
         let launch = Launch {
@@ -229,6 +234,7 @@ impl Environment {
             folder: plan.package.path().to_owned(),
             stdin: None,
             output: Some(writer),
+            channel: other_end,
             limits: Limits {
                 // Not RLIMIT_AS: runtimes reserve far more address space than they use, and that bound would hit the
                 // reservation. Private writable memory is what a function fills.
@@ -243,7 +249,7 @@ impl Environment {
         };
         let address = port.address();
         let child = Arc::new(plan.spawner.spawn(launch).await?);
-        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()));
+        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()), channel);
         Ok((api, output, child))
     }
 
@@ -286,32 +292,44 @@ impl Environment {
         Err(self)
     }
 
-    /// Waits for the answer, the end of the process or the deadline, whichever comes first.
+    /// Waits for the answer, the end of the process or the deadline, whichever comes first. `None`: it ended before it had read
+    /// its event.
     pub(super) async fn outcome(
         &self,
         reply: &mut oneshot::Receiver<Answer>,
         deadline: Instant,
         memory_bytes_max: u64,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
+        // Closed already, where this is asked again.
+        let is_open = !reply.is_terminated();
         let outcome = tokio::select! {
             biased;
-            Ok(answer) = &mut *reply => return self.ended_with(answer, memory_bytes_max),
+            Ok(answer) = &mut *reply, if is_open => return self.ended_with(answer, memory_bytes_max),
             exit = self.child.wait() => Outcome::Exited(exit),
             () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
             excess = exceeded(&self.child, memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
         };
         // It may have answered in its last moment.
-        reply.try_recv().map_or(outcome, |answer| self.ended_with(answer, memory_bytes_max))
+        let last = match outcome {
+            _ if reply.is_terminated() => None,
+            Outcome::Exited(_) if self.api.tells_what_was_read() => {
+                timeout(PARTING, reply).await.ok().and_then(Result::ok)
+            }
+            _ => reply.try_recv().ok(),
+        };
+        last.map_or(Some(outcome), |answer| self.ended_with(answer, memory_bytes_max))
     }
 
     /// What is out of memory between two looks learns of it from its runtime, and may tell that as an error of its own.
-    fn ended_with(&self, answer: Answer, memory_bytes_max: u64) -> Outcome {
-        match answer {
+    fn ended_with(&self, answer: Answer, memory_bytes_max: u64) -> Option<Outcome> {
+        Some(match answer {
+            Answer::Untouched => return None,
             Answer::Error { .. } if self.has_grown() && self.peak.is_above(memory_bytes_max) => {
                 Outcome::Exceeded(Excess::Memory)
             }
-            answer => answer.into(),
-        }
+            Answer::Response(result) => Outcome::Response(result),
+            Answer::Error { error_type, payload } => Outcome::Error { error_type, payload },
+        })
     }
 
     /// Whether it holds, or held in this call, more than ever before.
@@ -343,6 +361,12 @@ impl Environment {
     /// Looks at its memory; a process that is gone cannot be asked any more.
     pub(super) fn measure(&mut self) {
         self.memory_used_mb_max = self.memory_used_mb_max.max(self.peak.resident_mib(&self.child));
+    }
+
+    /// Writes the lines that end a call which nobody has seen.
+    pub(super) fn report_untouched(&self, request_id: &str) {
+        let what = "the process was killed before it read the event; another environment gets it";
+        self.output.end(&[platform_line(what), super::log::end_line(request_id)]);
     }
 
     /// Writes the lines that end a call.
@@ -436,15 +460,6 @@ pub(super) fn memory_bytes_max(lambda: &Lambda) -> u64 {
     u64::from(lambda.memory_mb) * MIB
 }
 
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Response(result) => Self::Response(result),
-            Answer::Error { error_type, payload } => Self::Error { error_type, payload },
-        }
-    }
-}
-
 /// Why a start ended early.
 enum InitEnd {
     Reported(Answer),
@@ -480,7 +495,9 @@ impl InitEnd {
                 let reason = super::call::error_summary(&payload);
                 (InitStatus::Error(error_type), reason)
             }
-            Self::Reported(Answer::Response(_)) => (InitStatus::Error(EXIT_ERROR.to_owned()), String::new()),
+            Self::Reported(Answer::Response(_) | Answer::Untouched) => {
+                (InitStatus::Error(EXIT_ERROR.to_owned()), String::new())
+            }
             Self::Exited(exit) => {
                 (InitStatus::Error(EXIT_ERROR.to_owned()), format!("the process ended while it started: {exit}"))
             }

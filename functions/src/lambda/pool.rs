@@ -129,7 +129,7 @@ impl Drop for Running {
         if let Some(mut call) = self.call.take() {
             let pool = self.pool.clone();
             self.pool.0.runtime.spawn(async move {
-                let outcome = call.outcome().await;
+                let Some(outcome) = call.outcome().await else { return pool.bury(&mut call.abandon()) };
                 pool.0.state.lock().coming += 1;
                 pool.finish(call, &outcome).await;
             });
@@ -173,12 +173,8 @@ impl Pool {
 
     /// Runs one event; gives the request id and what came of it.
     pub(super) async fn call(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
-        let mut running = Running { pool: self.clone(), call: Some(self.begin(event).await?) };
-        let Some(call) = &mut running.call else { return Err(self.stopping()) };
-        let outcome = call.outcome().await;
-        let Some(call) = running.call.take() else { return Err(self.stopping()) };
+        let (call, outcome) = self.run(event).await?;
         let request_id = call.request_id().to_owned();
-        self.0.state.lock().coming += 1;
         // The caller need not wait for log lines and the runtime's next breath.
         let (pool, ended_as) = (self.clone(), outcome.clone());
         self.0.runtime.spawn(async move { pool.finish(call, &ended_as).await });
@@ -187,12 +183,31 @@ impl Pool {
 
     /// Like [`Pool::call`], but returns only when the REPORT line is written.
     pub(super) async fn call_to_end(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
-        let mut call = self.begin(event).await?;
-        let outcome = call.outcome().await;
+        let (call, outcome) = self.run(event).await?;
         let request_id = call.request_id().to_owned();
-        self.0.state.lock().coming += 1;
         self.finish(call, &outcome).await;
         Ok((request_id, outcome))
+    }
+
+    /// Hands an event over until an environment has seen it; what came of it is for [`Pool::finish`].
+    async fn run(&self, event: &Bytes) -> Result<(Call, Outcome), Failure> {
+        for _ in 0..OFFERS_MAX {
+            let mut running = Running { pool: self.clone(), call: Some(self.begin(event).await?) };
+            let Some(call) = &mut running.call else { break };
+            let outcome = call.outcome().await;
+            let Some(call) = running.call.take() else { break };
+            if let Some(outcome) = outcome {
+                self.0.state.lock().coming += 1;
+                return Ok((call, outcome));
+            }
+            self.bury(&mut call.abandon());
+        }
+        Err(self.untaken())
+    }
+
+    fn untaken(&self) -> Failure {
+        let what = format!("{OFFERS_MAX} environments ended before they took the event");
+        execution_failure(&self.0.plan.lambda, &what)
     }
 
     async fn begin(&self, event: &Bytes) -> Result<Call, Failure> {
@@ -204,8 +219,7 @@ impl Pool {
                 Err(mut dead) => self.bury(&mut dead),
             }
         }
-        let what = format!("{OFFERS_MAX} environments ended before they took the event");
-        Err(execution_failure(&self.0.plan.lambda, &what))
+        Err(self.untaken())
     }
 
     async fn acquire(&self) -> Result<Lease, Failure> {

@@ -1,9 +1,13 @@
-//! The Lambda Runtime API, version 2018-06-01, for one execution environment: how any Lambda runtime gets its events.
+//! The Lambda Runtime API, version 2018-06-01, for one execution environment: how any Lambda runtime gets its events. The runtimes of
+//! ours get theirs over a [`Channel`], and find this API beside it.
 //!
 //! Each environment has a listener of its own on the loopback interface. The API knows no credentials, so the kernel is asked who
 //! connects: only that environment's own processes are let in. Whatever they send can only spoil the call that they were given.
 
+mod channel;
 mod service;
+
+pub(super) use channel::Channel;
 
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_API_CONNECTIONS_MAX;
@@ -47,6 +51,8 @@ pub(super) enum Answer {
         /// As it was sent.
         payload: Bytes,
     },
+    /// The runtime ended before it had read its event: nobody has seen that, and another environment may have it.
+    Untouched,
 }
 
 /// Who is let in, by the address of its side of the connection.
@@ -65,7 +71,8 @@ pub(super) struct RuntimeApi {
     #[cfg(test)]
     address: SocketAddrV4,
     shared: Arc<Shared>,
-    server: tokio::task::JoinHandle<()>,
+    channel: Option<Arc<Channel>>,
+    servers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -83,11 +90,20 @@ enum State {
     /// It reported that it cannot start.
     InitError(Answer),
     /// It waits for an event.
-    Ready(oneshot::Sender<Invocation>),
+    Ready(Waiting),
     /// It has one.
-    Running { request_id: String, reply: oneshot::Sender<Answer> },
+    Running { request_id: String, reply: oneshot::Sender<Answer>, on_channel: bool },
     /// It answered that one.
     Answered { request_id: String, with_error: bool },
+}
+
+/// Where a runtime waits for its event.
+#[derive(Debug)]
+enum Waiting {
+    /// With a `GET next`.
+    Http(oneshot::Sender<Invocation>),
+    /// At its end of the channel.
+    Channel,
 }
 
 impl Port {
@@ -107,15 +123,24 @@ impl Port {
 }
 
 impl RuntimeApi {
-    /// Serves whom `admits` lets in. Needs a tokio runtime.
-    pub(super) fn serve(port: Port, admits: Admits) -> Self {
+    /// Serves whom `admits` lets in, and who has the other end of the channel. Needs a tokio runtime.
+    pub(super) fn serve(port: Port, admits: Admits, channel: Option<Channel>) -> Self {
         let shared = Arc::new(Shared { state: Mutex::new(State::Started), changed: Notify::new() });
+        let channel = channel.map(Arc::new);
+        let mut servers = vec![tokio::spawn(accept(port.listener, shared.clone(), admits))];
+        servers.extend(channel.clone().map(|channel| tokio::spawn(channel.serve(shared.clone()))));
         Self {
             #[cfg(test)]
             address: port.address,
-            server: tokio::spawn(accept(port.listener, shared.clone(), admits)),
+            servers,
+            channel,
             shared,
         }
+    }
+
+    /// Whether it is known, once the process has ended, that it had not read its event: [`Answer::Untouched`], or no answer any more.
+    pub(super) fn tells_what_was_read(&self) -> bool {
+        self.channel.is_some()
     }
 
     /// Returns when the runtime waits for an event. `Err` is what it posted to `init/error`.
@@ -133,19 +158,28 @@ impl RuntimeApi {
 
     /// Whether a runtime waits for an event now.
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(&*self.shared.state.lock(), State::Ready(waiting) if !waiting.is_closed())
+        match &*self.shared.state.lock() {
+            State::Ready(Waiting::Http(waiting)) => !waiting.is_closed(),
+            State::Ready(Waiting::Channel) => true,
+            _ => false,
+        }
     }
 
     /// Hands an event to the waiting runtime; the receiver gets its answer. `None` = nobody waits there.
     pub(super) fn invoke(&self, invocation: Invocation) -> Option<oneshot::Receiver<Answer>> {
         let mut state = self.shared.state.lock();
-        let State::Ready(_) = &*state else { return None };
+        let State::Ready(waiting) = &*state else { return None };
+        let on_channel = matches!(waiting, Waiting::Channel);
         let request_id = invocation.request_id.clone();
         let (reply, answer) = oneshot::channel();
-        let State::Ready(waiting) = std::mem::replace(&mut *state, State::Running { request_id, reply }) else {
-            return None;
+        let running = State::Running { request_id, reply, on_channel };
+        let State::Ready(waiting) = std::mem::replace(&mut *state, running) else { return None };
+        let is_sent = match (waiting, &self.channel) {
+            (Waiting::Http(waiting), _) => waiting.send(invocation).is_ok(),
+            (Waiting::Channel, Some(channel)) => channel.send(&invocation),
+            (Waiting::Channel, None) => false,
         };
-        if waiting.send(invocation).is_err() {
+        if !is_sent {
             *state = State::Started;
             return None;
         }
@@ -155,7 +189,9 @@ impl RuntimeApi {
 
 impl Drop for RuntimeApi {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            server.abort();
+        }
     }
 }
 
@@ -169,10 +205,35 @@ impl Shared {
             State::Started | State::Ready(_) | State::Answered { .. } => {}
         }
         let (sender, receiver) = oneshot::channel();
-        *state = State::Ready(sender);
+        *state = State::Ready(Waiting::Http(sender));
         drop(state);
         self.changed.notify_one();
         Ok(receiver)
+    }
+
+    /// `next` on the channel. What still owes an answer gets no event.
+    fn wait_on_channel(&self) {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Running { .. } | State::InitError(_) => return,
+            State::Started | State::Ready(_) | State::Answered { .. } => *state = State::Ready(Waiting::Channel),
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Nothing comes over the channel any more. `is_untouched`: what was sent last was never read to its end.
+    fn channel_ended(&self, is_untouched: bool) {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Started) {
+            State::Ready(Waiting::Channel) => {}
+            State::Running { reply, on_channel: true, .. } => {
+                if is_untouched {
+                    let _ = reply.send(Answer::Untouched);
+                }
+            }
+            other => *state = other,
+        }
     }
 
     /// Whether an answer to `id` would be taken now.

@@ -9,9 +9,10 @@
 //! It needs no root where the system lets users make namespaces of their own; some do not (containers, AppArmor), so it is tried
 //! before anybody relies on it.
 
-use super::{Descendants, Launch, Spawner};
+use super::spawner::hand_over;
+use super::{CHANNEL, Descendants, Launch, Spawner};
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::ffi::{CString, OsString};
 use std::io::{self, Read, Write};
@@ -81,6 +82,7 @@ pub(super) fn command(enclosure: &Enclosure, launch: &Launch) -> io::Result<(Com
     let told = Told { start: start_writer, end: end_writer };
     let mut command = Command::new(&enclosure.executable);
     command.arg(SUBCOMMAND).arg(told.start.as_raw_fd().to_string()).arg(told.end.as_raw_fd().to_string());
+    command.arg(launch.channel.as_ref().map(|channel| channel.as_raw_fd().to_string()).unwrap_or_default());
     command.arg(enclosure.tmp.as_deref().unwrap_or_else(|| Path::new(""))).arg(&launch.program).args(&launch.arguments);
     Ok((command, told, Reports { start, end }))
 }
@@ -117,12 +119,12 @@ impl Enclosed {
     }
 }
 
-/// `homefront process-enclosure START END TMP PROGRAM ARGUMENT…`: encloses PROGRAM and ends as it does.
+/// `homefront process-enclosure START END CHANNEL TMP PROGRAM ARGUMENT…`: encloses PROGRAM and ends as it does.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let Some(Task { start, end, tmp, command }) = Task::read(arguments) else { return ExitCode::FAILURE };
+    let Some(Task { start, end, channel, tmp, command }) = Task::read(arguments) else { return ExitCode::FAILURE };
     // Shared with the processes that are forked below, which close their own copies.
     let start = start.into_raw_fd();
-    match enclose(&tmp).and_then(|()| launch(start, end, command)) {
+    match enclose(&tmp).and_then(|()| launch(start, end, channel, command)) {
         Ok(code) => code,
         Err(error) => {
             // In the place of the init's number.
@@ -136,6 +138,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 struct Task {
     start: OwnedFd,
     end: OwnedFd,
+    channel: Option<OwnedFd>,
     /// Empty = none.
     tmp: OsString,
     command: Command,
@@ -145,21 +148,26 @@ impl Task {
     fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let mut pipe = || inherited(arguments.next()?.to_str()?.parse().ok()?);
         let (start, end) = (pipe()?, pipe()?);
+        let channel = match arguments.next()? {
+            none if none.is_empty() => None,
+            number => Some(inherited(number.to_str()?.parse().ok()?)?),
+        };
         let (tmp, program) = (arguments.next()?, arguments.next()?);
         let mut command = Command::new(program);
         command.args(arguments);
-        Some(Self { start, end, tmp, command })
+        Some(Self { start, end, channel, tmp, command })
     }
 }
 
+/// Under another number, as one of them is the program's channel.
 fn inherited(number: RawFd) -> Option<OwnedFd> {
     if number <= libc::STDERR_FILENO {
         return None;
     }
     #[allow(unsafe_code, reason = "a number on the command line is how a descriptor is handed over")]
     // SAFETY: this process has just begun and owns what it inherited; the node names each descriptor once.
-    let (borrowed, pipe) = unsafe { (BorrowedFd::borrow_raw(number), OwnedFd::from_raw_fd(number)) };
-    fcntl_setfd(borrowed, FdFlags::CLOEXEC).is_ok().then_some(pipe)
+    let file = unsafe { OwnedFd::from_raw_fd(number) };
+    fcntl_dupfd_cloexec(&file, CHANNEL + 1).ok()
 }
 
 /// The launcher, before it has any child.
@@ -181,14 +189,14 @@ fn enclose(tmp: &OsString) -> io::Result<()> {
 }
 
 /// Starts the init, and ends as the program did.
-fn launch(start: RawFd, end: OwnedFd, command: Command) -> io::Result<ExitCode> {
+fn launch(start: RawFd, end: OwnedFd, channel: Option<OwnedFd>, command: Command) -> io::Result<ExitCode> {
     let (mut ended, tell_end) = io::pipe()?;
     let (lives, mut launcher) = io::pipe()?;
     let Some(init) = fork()? else {
         drop((ended, launcher, end));
-        return Ok(be_init(start, tell_end, lives, command));
+        return Ok(be_init(start, tell_end, lives, channel, command));
     };
-    drop((tell_end, lives));
+    drop((tell_end, lives, channel));
     write_to(start, &init.as_raw_nonzero().get().to_le_bytes());
     close(start);
     // Where the init is gone already, its report will not come.
@@ -211,7 +219,13 @@ fn launch(start: RawFd, end: OwnedFd, command: Command) -> io::Result<ExitCode> 
 }
 
 /// Process 1: starts the program, buries whoever ends in here, and ends with the program.
-fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader, mut command: Command) -> ExitCode {
+fn be_init(
+    start: RawFd,
+    mut tell_end: io::PipeWriter,
+    mut lives: io::PipeReader,
+    channel: Option<OwnedFd>,
+    mut command: Command,
+) -> ExitCode {
     let dies_with_the_launcher = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     // It may have died before that.
     if dies_with_the_launcher.is_err() || lives.read_exact(&mut [0]).is_err() {
@@ -223,7 +237,9 @@ fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader
         Ok(Some(program)) => program,
         Ok(None) => {
             // A session of its own: what it sends to its group must not reach the launcher.
-            let error = rustix::process::setsid().map_or_else(io::Error::from, |_| command.exec());
+            let ready = rustix::process::setsid().map_err(io::Error::from);
+            let ready = ready.and_then(|_| channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL)));
+            let error = ready.map_or_else(|error| error, |()| command.exec());
             tell_failure(start, &error);
             return ExitCode::FAILURE;
         }
@@ -233,6 +249,7 @@ fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader
         }
     };
     close(start);
+    drop(channel);
     let _ = let_go_of_output();
     loop {
         let Some((pid, status, memory_kib)) = wait_for_any() else { return ExitCode::FAILURE };
@@ -245,7 +262,7 @@ fn be_init(start: RawFd, mut tell_end: io::PipeWriter, mut lives: io::PipeReader
     }
 }
 
-/// The output is the program's alone: whoever reads it learns when the program has closed it.
+/// Output and channel are the program's alone: whoever reads them learns when the program has closed them.
 fn let_go_of_output() -> io::Result<()> {
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&nothing)?;

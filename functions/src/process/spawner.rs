@@ -5,9 +5,11 @@
 
 use super::enclosure::{self, Enclosed, Told};
 use super::sweeper::{self, Mark};
-use super::{Child, Descendants, Launch, Limits};
+use super::{CHANNEL, Child, Descendants, Launch, Limits};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -110,13 +112,22 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
         Some(output) => command.stdout(output.try_clone()?).stderr(output),
         None => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
     };
+    // A launcher finds it where it is.
+    let number = launch.channel.as_ref().filter(|_| launch.enclosure.is_some()).map_or(CHANNEL, AsRawFd::as_raw_fd);
+    let channel = launch.channel.map(|channel| (channel, number));
+    // In the child this number is the channel's, so it must not be that of the pipe over which a failed exec is reported.
+    let _taken = channel.as_ref().map(|(channel, _)| fcntl_dupfd_cloexec(channel, CHANNEL)).transpose()?;
     let node = rustix::process::getpid();
     let (limits, nice) = (launch.limits, launch.nice);
     #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
     // SAFETY: `confine` makes system calls only; it neither allocates nor takes locks, as a child forked from a process with
     // threads must not.
     unsafe {
-        command.pre_exec(move || confine(node, told.as_ref(), limits, nice));
+        command.pre_exec(move || {
+            confine(node, limits, nice)?;
+            told.as_ref().map_or(Ok(()), Told::inherit)?;
+            channel.as_ref().map_or(Ok(()), |(channel, number)| hand_over(channel, *number))
+        });
     }
     let mut process = command.spawn()?;
     // With it go our copies of the pipes' other ends.
@@ -129,7 +140,7 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
 }
 
 /// Runs in the child, between fork and exec.
-fn confine(node: Pid, told: Option<&Told>, limits: Limits, nice: i32) -> io::Result<()> {
+fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() != Some(node) {
@@ -147,7 +158,18 @@ fn confine(node: Pid, told: Option<&Told>, limits: Limits, nice: i32) -> io::Res
         rustix::process::nice(nice)?;
     }
     close_other_files();
-    told.map_or(Ok(()), Told::inherit)
+    Ok(())
+}
+
+/// Lets a file pass to the program that is executed next, under this number. Runs in a forked child: system calls only.
+pub(super) fn hand_over(file: &OwnedFd, number: RawFd) -> io::Result<()> {
+    if file.as_raw_fd() == number {
+        return Ok(fcntl_setfd(file, FdFlags::empty())?);
+    }
+    #[allow(unsafe_code, reason = "the new number is owned by nobody here, which no safe type can say")]
+    // SAFETY: what had the number in this child is of no use to the program that follows.
+    let done = unsafe { libc::dup2(file.as_raw_fd(), number) };
+    if done == number { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {

@@ -5,7 +5,7 @@ use super::site::{executable, is_dead, until_dead};
 use homefront_functions::process::enclosure::{Enclosure, is_possible};
 use homefront_functions::process::{Child, Descendants, Launch, Spawner};
 use std::path::Path;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// Starts processes that do all they can to be forgotten: a session, a parent and an environment of their own.
 const STRAYS: &str = "(setsid env -i sleep 1000 &) ; (setsid setsid env -i sh -c 'sleep 1000 & wait' &) ; echo up";
@@ -150,4 +150,24 @@ pub(crate) async fn the_memory_of_a_program_that_ended_is_known() {
     let (small, large) = (small.memory_used_bytes_max(), large.memory_used_bytes_max());
     assert!(small.is_some_and(|bytes| (1..20 << 20).contains(&bytes)), "{small:?}");
     assert!(large.is_some_and(|bytes| bytes >= 40_000_000), "what it waited for counts: {large:?}");
+}
+
+pub(crate) async fn its_channel_is_the_programs_alone() {
+    let Some(spawner) = spawner().await else { return };
+    for is_enclosed in [true, false] {
+        let (mut ours, theirs) = tokio::net::UnixStream::pair().expect("a socket");
+        let theirs = theirs.into_std().expect("its descriptor");
+        theirs.set_nonblocking(false).expect("a mode");
+        let launch = enclosed("echo hello >&3; read line <&3; echo \"$line\" >&3; exec 3>&-; exec sleep 1000", None);
+        let enclosure = launch.enclosure.filter(|_| is_enclosed);
+        let launch = Launch { channel: Some(theirs.into()), enclosure, ..launch };
+        let child = spawner.spawn(launch).await.expect("it starts");
+        ours.write_all(b"and back\n").await.expect("it reads");
+        let mut told = String::new();
+        // To its end: nobody else has the other end, not even the processes around the program.
+        ours.read_to_string(&mut told).await.expect("text");
+        assert_eq!(told, "hello\nand back\n");
+        child.kill();
+        child.wait().await;
+    }
 }

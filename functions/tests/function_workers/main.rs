@@ -87,6 +87,7 @@ const TESTS: &[Test] = tests! {
         nothing_it_started_outlives_it
         it_sees_no_process_but_its_own
         its_folder_lies_over_tmp_for_it_alone
+        its_channel_is_the_programs_alone
         all_of_it_stops_and_goes_on
         the_memory_of_a_program_that_ended_is_known;
     invoke:

@@ -392,6 +392,36 @@ async fn an_environment_that_closes_its_sockets_costs_that_call_only() {
     }
 }
 
+#[tokio::test]
+async fn an_environment_killed_before_it_read_its_event_costs_nothing() {
+    // What a runtime that brings its own client of the Runtime API has read, nobody knows.
+    for language in [Language::Python, Language::Node] {
+        let fixture = Fixture::of(language, &process_id(), |_, bounds| bounds.freeze_after = LONG);
+        let first = fixture.result(json!({})).await.as_u64().unwrap();
+        fixture.pool.settle().await;
+        let process = rustix::process::Pid::from_raw(i32::try_from(first).unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
+        let calls = || fixture.log().iter().filter(|line| line.starts_with("START")).count();
+        let (second, ()) = tokio::join!(fixture.result(json!({})), async {
+            until(|| calls() == 2).await;
+            rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+        });
+        assert_ne!(second, first, "another process answers");
+        fixture.pool.settle().await;
+        let log = fixture.masked_log();
+        let told = log.lines().skip(3).take(4).collect::<Vec<_>>().join("\n");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told, @"
+            START RequestId: <id> Version: 1
+            homefront: the process was killed before it read the event; another environment gets it
+            END RequestId: <id>
+            START RequestId: <id> Version: 1
+            ");
+        }
+        fixture.stop().await;
+    }
+}
+
 async fn provisioned_environments_are_there_before_any_event_and_stay(language: Language) {
     let fixture = Fixture::of(language, &process_id(), |plan, bounds| {
         plan.lambda.provisioned_concurrency = 2;

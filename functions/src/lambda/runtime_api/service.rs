@@ -126,7 +126,7 @@ async fn read(body: Incoming) -> Result<Bytes, ReadError> {
 }
 
 /// What the caller gets instead of a result that is too large.
-fn too_large(id: &str) -> Answer {
+pub(super) fn too_large(id: &str) -> Answer {
     let message = format!(
         "RequestId: {id} Error: Response payload size exceeded maximum allowed payload size ({LAMBDA_PAYLOAD_BYTES_MAX} bytes)."
     );
@@ -134,9 +134,12 @@ fn too_large(id: &str) -> Answer {
     Answer::Error { error_type: RESPONSE_SIZE_ERROR.to_owned(), payload }
 }
 
-/// One of Lambda's names, or what the platform records for any other.
 fn error_type(headers: &HeaderMap) -> String {
-    let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    known_error_type(headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default())
+}
+
+/// One of Lambda's names, or what the platform records for any other.
+pub(super) fn known_error_type(given: &str) -> String {
     let (family, name) = given.split_once('.').unwrap_or_default();
     let known = matches!(family, "Runtime" | "Function")
         && name.len() > 1

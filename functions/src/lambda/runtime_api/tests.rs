@@ -51,7 +51,7 @@ impl Client {
 }
 
 async fn open() -> RuntimeApi {
-    RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true))
+    RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), None)
 }
 
 fn invocation(id: &str) -> Invocation {
