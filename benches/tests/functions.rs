@@ -27,6 +27,6 @@ fn every_function_is_timed_in_the_engine_and_beside_the_yardstick() {
 #[test]
 fn every_case_is_called_in_workers_and_inline() {
     let lines = measured(env!("CARGO_BIN_EXE_boundary"), &["--seconds", "0.2", "--in-flight", "4"]);
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 8);
     assert!(lines.iter().all(|line| line["calls"].as_u64().unwrap() > 0), "{lines:?}");
 }

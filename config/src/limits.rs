@@ -195,6 +195,20 @@ pub const FUNCTION_RING_BYTES: u32 = 65_536;
 /// Microseconds an answer may lie in a function worker before the node is woken for it, while more calls are there to be done
 /// and are expected to take less.
 pub const FUNCTION_ANSWER_DELAY_US_MAX: u64 = 100;
+/// Microseconds a call that is alone in its function worker looks for its answer before it sleeps: some calls are shorter
+/// than waking whoever sleeps. The thread that looks does nothing else meanwhile.
+pub const FUNCTION_CALL_POLL_US_MAX: u64 = 50;
+/// Microseconds a function worker looks for its next call before it sleeps.
+pub const FUNCTION_WORKER_POLL_US_MAX: u64 = 20;
+/// Times in a row that looking may be in vain before it is left out for a while.
+pub const FUNCTION_POLLS_IN_VAIN_MAX: u32 = 4;
+/// Milliseconds of that while: at first.
+pub const FUNCTION_POLL_PAUSE_MS_MIN: u64 = 1;
+/// Milliseconds of that while: after it has doubled again and again.
+pub const FUNCTION_POLL_PAUSE_MS_MAX: u64 = 32;
+/// Cores for each call of the node that may look at the same time: one for it, one for its worker. A node with one core
+/// never looks.
+pub const FUNCTION_POLL_CORES: usize = 2;
 /// Calls that wait in the functions' pool of one distribution; one more is throttled.
 pub const FUNCTION_QUEUE_CALLS_MAX: usize = 4_096;
 /// Calls given to one worker ahead of their turn, so that it and the node need not wake one another for each.
@@ -209,6 +223,8 @@ pub const FUNCTION_DEATHS_MAX: usize = 10;
 pub const FUNCTION_DEATHS_WINDOW_MS: u64 = 10_000;
 /// Milliseconds a function that kills its workers is throttled. CloudFront: minutes.
 pub const FUNCTION_THROTTLE_MS: u64 = 30_000;
+/// Seconds between two lines of the node's log about the same matter of the same function, where each of its calls could cause one.
+pub const FUNCTION_WARNING_INTERVAL_S: u64 = 60;
 /// Bytes of one line a worker prints on stderr that reach the node's log.
 pub const FUNCTION_WORKER_STDERR_LINE_BYTES_MAX: usize = 1_024;
 /// Lines a worker prints on stderr that reach the node's log; a worker prints when it dies, and then few.

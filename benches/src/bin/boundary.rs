@@ -40,6 +40,9 @@ struct Arguments {
     /// Calls at the same time in the cases with many.
     #[arg(long, default_value_t = 32)]
     in_flight: usize,
+    /// Milliseconds between calls in the cases with few.
+    #[arg(long, default_value_t = 3)]
+    apart_ms: u64,
     /// Keep the cores awake with work that gives way to any other (`chrt --idle`): waking a core that sleeps, above all one of
     /// a virtual machine, takes longer than a call.
     #[arg(long)]
@@ -59,13 +62,28 @@ struct Case {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Crowd {
+    /// One call after the other, without a pause.
     One,
+    /// One call after the other, [`Arguments::apart_ms`] apart.
+    Few,
     Many,
 }
 
-const CASES: [Case; 6] = [
+impl Crowd {
+    fn word(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Few => "few",
+            Self::Many => "many",
+        }
+    }
+}
+
+const CASES: [Case; 8] = [
     Case { function: "uri", isolation: "inline", crowd: Crowd::One },
     Case { function: "uri", isolation: "process", crowd: Crowd::One },
+    Case { function: "uri", isolation: "inline", crowd: Crowd::Few },
+    Case { function: "uri", isolation: "process", crowd: Crowd::Few },
     Case { function: "uri", isolation: "inline", crowd: Crowd::Many },
     Case { function: "uri", isolation: "process", crowd: Crowd::Many },
     Case { function: "ab", isolation: "inline", crowd: Crowd::Many },
@@ -175,7 +193,7 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     };
     let volume = json!({
         "seconds": arguments.seconds, "rounds": arguments.rounds, "workers": arguments.workers, "in_flight": arguments.in_flight,
-        "awake": arguments.awake,
+        "apart_ms": arguments.apart_ms, "awake": arguments.awake,
     });
     let machine = machine::describe(&executable, false);
     writeln!(lines, "{}", json!({ "machine": machine, "volume": volume }))?;
@@ -210,13 +228,14 @@ async fn call_for(
     awake: Option<&Awake>,
 ) -> io::Result<Figures> {
     let time = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
-    let callers = if case.crowd == Crowd::One { 1 } else { arguments.in_flight };
+    let callers = if case.crowd == Crowd::Many { arguments.in_flight } else { 1 };
+    let apart = (case.crowd == Crowd::Few).then_some(Duration::from_millis(arguments.apart_ms));
     let function = named(config, case);
     // Warm: contexts prepared, workers awake.
-    call_until(functions, &function, callers, time / 5).await?;
+    call_until(functions, &function, callers, apart, time / 5).await?;
     let cpu_before = cpu_time(awake)?;
     let began = Instant::now();
-    let mut latencies = call_until(functions, &function, callers, time).await?;
+    let mut latencies = call_until(functions, &function, callers, apart, time).await?;
     let elapsed = began.elapsed();
     let cpu = cpu_time(awake)?.saturating_sub(cpu_before);
     latencies.sort_unstable();
@@ -234,6 +253,7 @@ async fn call_until(
     functions: &Arc<Functions>,
     function: &Arc<Function>,
     callers: usize,
+    apart: Option<Duration>,
     time: Duration,
 ) -> io::Result<Vec<Duration>> {
     let over = Arc::new(AtomicBool::new(false));
@@ -260,7 +280,10 @@ async fn call_until(
                         other => return Err(io::Error::other(format!("{}: {other:?}", function.name))),
                     }
                     // An inline call never waits; the others want their turn, and the clock its own.
-                    tokio::task::yield_now().await;
+                    match apart {
+                        Some(apart) => tokio::time::sleep(apart).await,
+                        None => tokio::task::yield_now().await,
+                    }
                 }
                 Ok(latencies)
             })
@@ -278,7 +301,7 @@ async fn call_until(
 fn describe(case: Case, round: usize, figures: &Figures) -> Value {
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     json!({
-        "function": case.function, "isolation": case.isolation, "many": case.crowd == Crowd::Many, "round": round,
+        "function": case.function, "isolation": case.isolation, "calls_at_once": case.crowd.word(), "round": round,
         "calls": figures.calls, "p50_us": rounded(figures.p50_us), "p99_us": rounded(figures.p99_us),
         "cpu_us_per_call": rounded(figures.cpu_us), "cores_busy": rounded(figures.cores_busy),
     })
@@ -286,10 +309,9 @@ fn describe(case: Case, round: usize, figures: &Figures) -> Value {
 
 fn print(all: &[Vec<Figures>]) -> io::Result<()> {
     let mut out = io::stdout();
-    let crowd = |case: &Case| if case.crowd == Crowd::Many { "many" } else { "one" };
     writeln!(
         out,
-        "| function | isolation | in flight | p50 µs | p99 µs | CPU µs/call | cores busy |\n|---|---|---|---|---|---|---|"
+        "| function | isolation | calls at once | p50 µs | p99 µs | CPU µs/call | cores busy |\n|---|---|---|---|---|---|---|"
     )?;
     for (case, rounds) in CASES.iter().zip(all) {
         let of = |figure: fn(&Figures) -> f64| spread(rounds.iter().map(figure)).median;
@@ -298,7 +320,7 @@ fn print(all: &[Vec<Figures>]) -> io::Result<()> {
             "| {} | {} | {} | {:.1} | {:.1} | {:.2} | {:.2} |",
             case.function,
             case.isolation,
-            crowd(case),
+            case.crowd.word(),
             of(|f| f.p50_us),
             of(|f| f.p99_us),
             of(|f| f.cpu_us),
@@ -307,14 +329,14 @@ fn print(all: &[Vec<Figures>]) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\n| function | in flight | a worker adds: p50 µs | CPU µs/call (medians of the rounds' differences) |\n|---|---|---|---|"
+        "\n| function | calls at once | a worker adds: p50 µs | CPU µs/call (medians of the rounds' differences) |\n|---|---|---|---|"
     )?;
     for (pair, rounds) in CASES.chunks(2).zip(all.chunks(2)) {
         let of = |figure: fn(&Figures) -> f64| {
             spread(rounds[1].iter().zip(&rounds[0]).map(|(process, inline)| figure(process) - figure(inline))).median
         };
         let (latency, cpu) = (of(|f| f.p50_us), of(|f| f.cpu_us));
-        writeln!(out, "| {} | {} | {latency:.1} | {cpu:.2} |", pair[0].function, crowd(&pair[0]))?;
+        writeln!(out, "| {} | {} | {latency:.1} | {cpu:.2} |", pair[0].function, pair[0].crowd.word())?;
     }
     Ok(())
 }

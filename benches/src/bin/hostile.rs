@@ -3,6 +3,7 @@
 
 use clap::Parser;
 use homefront_benches::load::machine;
+use homefront_benches::load::report::{Spread, spread};
 use homefront_benches::site::{self, Script, Site, call, context, percentile};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -25,10 +26,11 @@ struct Arguments {
     #[arg(long, default_value_t = 30)]
     kills: usize,
     /// How long latency is measured in a round, once alone and once beside loops.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 4.0)]
     seconds: f64,
-    /// Rounds; alone and beside loops take turns.
-    #[arg(long, default_value_t = 3)]
+    /// Rounds. Within each, alone and beside loops take turns with the same workers; which of them comes first changes from
+    /// round to round.
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Function workers of each distribution.
     #[arg(long, default_value_t = 2)]
@@ -78,28 +80,41 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     let line = json!({ "replaced_after_kill": { "median_ms": median, "p99_ms": p99, "max_ms": max }, "max_ms": 5 });
     writeln!(out, "{line}")?;
     rows.push(format!("| a killed worker is replaced, ms | {median:.2} | {p99:.2} | {max:.2} |"));
+    let mut ratios = Vec::new();
+    let site = beside(arguments).await?;
     for round in 1..=arguments.rounds {
-        let alone = latencies(arguments, false).await?;
-        let beside = latencies(arguments, true).await?;
-        let us = |round: &Round, share| percentile(&round.latencies, share).as_secs_f64() * 1e6;
-        for (name, of) in [("alone", &alone), ("beside loops", &beside)] {
-            let (p50, p99, p999) = (us(of, 0.5), us(of, 0.99), us(of, 0.999));
-            let calls = of.latencies.len();
+        let mut by_case = [0.0; 2];
+        for turn in 0..2 {
+            let with_loops = (round + turn).is_multiple_of(2);
+            let of = latencies(arguments, &site, with_loops).await?;
+            let us = |share| percentile(&of.latencies, share).as_secs_f64() * 1e6;
+            let (name, calls, killed) =
+                (if with_loops { "beside loops" } else { "alone" }, of.latencies.len(), of.killed);
+            let (p50, p90, p99, p999, max) = (us(0.5), us(0.9), us(0.99), us(0.999), us(1.0));
             let line = json!({
-                "case": name, "round": round, "calls": calls, "p50_us": p50, "p99_us": p99, "p999_us": p999,
-                "workers_killed": of.killed,
+                "case": name, "round": round, "calls": calls, "p50_us": p50, "p90_us": p90, "p99_us": p99, "p999_us": p999,
+                "max_us": max, "workers_killed": killed,
             });
             writeln!(out, "{line}")?;
             rows.push(format!(
-                "| {name}, round {round}, {} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |",
-                of.killed
+                "| {name}, round {round}, {killed} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |"
             ));
+            by_case[usize::from(with_loops)] = p99;
         }
-        let ratio = us(&beside, 0.99) / us(&alone, 0.99);
-        writeln!(out, "{}", json!({ "round": round, "p99_ratio": ratio, "max": 2 }))?;
-        rows.push(format!("| p99 beside loops over alone, round {round} | | {ratio:.2} | |"));
+        ratios.push(by_case[1] / by_case[0]);
     }
-    writeln!(out, "\n| | p50 | p99 | p99.9 or max |\n|---|---|---|---|\n{}", rows.join("\n"))
+    site.stop().await;
+    let Spread { least, median, most } = spread(ratios.iter().copied());
+    writeln!(out, "{}", json!({ "p99_ratios": ratios, "median": median, "least": least, "most": most, "max": 2 }))?;
+    writeln!(out, "\n| | p50 | p99 | p99.9 or max |\n|---|---|---|---|\n{}", rows.join("\n"))?;
+    writeln!(out, "\np99 beside loops over alone, in a round: {median:.2} ({least:.2} to {most:.2})")
+}
+
+/// Two distributions: one whose latency is measured, and one whose functions loop.
+async fn beside(arguments: &Arguments) -> io::Result<Site> {
+    let mut scripts = vec![script(0, "uri", URI, 10_000)];
+    scripts.extend((0..LOOPERS).map(|number| script(1, &format!("loops{number}"), LOOPS, 50)));
+    Site::start(&scripts, arguments.workers, "", &[]).await
 }
 
 /// From the kill of the only worker that takes calls, in mid-call, until the answer to a call that waited behind that one.
@@ -149,15 +164,13 @@ struct Round {
 }
 
 /// Latencies of calls at a steady rate. Each counts from when it was due, so that none hides behind another.
-async fn latencies(arguments: &Arguments, with_loops: bool) -> io::Result<Round> {
+async fn latencies(arguments: &Arguments, site: &Site, with_loops: bool) -> io::Result<Round> {
     let time = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
-    let mut scripts = vec![script(0, "uri", URI, 10_000)];
-    scripts.extend((0..LOOPERS).map(|number| script(1, &format!("loops{number}"), LOOPS, 50)));
-    let site = Site::start(&scripts, arguments.workers, "", &[]).await?;
+    // Whoever looped in the turn before has been replaced.
     site.staffed(2 * (arguments.workers + 1)).await?;
     let over = Arc::new(AtomicBool::new(false));
     let loops = with_loops.then(|| {
-        tokio::spawn(keep_looping(site.functions.clone(), loopers(&site), arguments.loops_per_s, over.clone()))
+        tokio::spawn(keep_looping(site.functions.clone(), loopers(site), arguments.loops_per_s, over.clone()))
     });
     let (function, context) = (site.function("uri")?, Arc::new(context(0)));
     let mut tick = tokio::time::interval(Duration::from_secs(1) / arguments.calls_per_s.max(1));
@@ -189,7 +202,6 @@ async fn latencies(arguments: &Arguments, with_loops: bool) -> io::Result<Round>
         Some(loops) => loops.await.map_err(io::Error::other)?,
         None => 0,
     };
-    site.stop().await;
     latencies.sort_unstable();
     Ok(Round { latencies, killed })
 }

@@ -7,6 +7,7 @@ mod reload;
 pub use reload::Reloaded;
 
 use super::kvs::{self, ImportError, Snapshot};
+use super::polling::Places;
 use super::pool::{Figures, fail};
 use super::{Call, CallResult};
 use crate::function_log::FunctionLog;
@@ -66,6 +67,8 @@ struct Hiring {
     workers: usize,
     /// How many may be starting at a time.
     starts: Arc<Semaphore>,
+    /// How many calls may look for their answers at a time.
+    places: Arc<Places>,
 }
 
 impl Functions {
@@ -77,8 +80,9 @@ impl Functions {
         workers: usize,
         log: FunctionLog,
     ) -> Result<Self, FunctionsError> {
-        let starts = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)));
-        let hiring = Hiring { spawner: spawner.clone(), executable, workers, starts };
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        let (starts, places) = (Arc::new(Semaphore::new(cores)), Arc::new(Places::on(cores)));
+        let hiring = Hiring { spawner: spawner.clone(), executable, workers, starts, places };
         let mut stores = Stores::default();
         let mut distributions = HashMap::new();
         for distribution in &config.distributions {

@@ -26,6 +26,7 @@ pub mod kvs;
 pub mod lint;
 mod modules;
 mod outcome;
+pub mod polling;
 pub mod pool;
 mod querystring;
 mod realm;

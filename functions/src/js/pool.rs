@@ -5,9 +5,11 @@
 //! were behind it run elsewhere.
 
 mod counters;
+mod ear;
 mod link;
 mod renew;
 mod roster;
+mod sent;
 pub(in crate::js) mod start;
 mod stores;
 mod tend;
@@ -19,15 +21,16 @@ pub use renew::{Judgement, Renewed};
 use super::frame::{Order, OrderedLoad};
 use super::kvs::Snapshot;
 use super::lint::Finding;
+use super::polling::{Experience, Place, Places};
 use super::{Call, CallResult, EventType, LoadError, Outcome, Proof};
 use crate::process::Spawner;
 use crate::{Failure, FailureKind, RequestEdit, ResponseEdit, Verdict};
 use homefront_config::Function;
 use homefront_config::function::Isolation;
 use homefront_config::limits::FUNCTION_QUEUE_WAIT_MS_MAX;
-use link::Link;
 use parking_lot::Mutex;
 use roster::{Handed, Job, Roster};
+use sent::{Alone, Sent};
 use start::{StartFailure, Started, TalkError};
 use std::io;
 use std::path::PathBuf;
@@ -65,6 +68,8 @@ pub struct PoolOptions {
     pub workers: usize,
     /// How many workers may be starting at a time, in all pools that share it: starting is work that calls wait for.
     pub starts: Arc<Semaphore>,
+    /// How many calls may look for their answers at a time, in all pools that share it.
+    pub places: Arc<Places>,
     /// All functions of the distribution. Those that run inline are compiled here too, once, because a parser that aborts
     /// should not take the node with it.
     pub functions: Vec<Source>,
@@ -89,6 +94,7 @@ struct Shared {
     /// Workers to have, the spare included; 0 when no function needs any.
     workers: usize,
     starts: Arc<Semaphore>,
+    places: Arc<Places>,
     next_id: AtomicU64,
     /// A worker has gone, or the pool closes.
     changed: Notify,
@@ -109,6 +115,8 @@ struct PooledFunction {
     /// Whether it ever killed a worker; only then is the lock below worth taking.
     deadly: AtomicBool,
     throttle: Mutex<Throttle>,
+    /// What came of looking for its answers.
+    polling: Mutex<Experience>,
     counters: Arc<Counters>,
 }
 
@@ -116,7 +124,7 @@ impl Pool {
     /// Starts workers; returns when the first has compiled every function, and goes on starting the others. A function that
     /// does not compile is no error: see [`Pool::fault`].
     pub async fn start(options: PoolOptions) -> io::Result<Self> {
-        let PoolOptions { spawner, executable, workers, starts, functions, stores } = options;
+        let PoolOptions { spawner, executable, workers, starts, places, functions, stores } = options;
         let in_process = functions.iter().any(|source| source.function.isolation == Isolation::Process);
         let functions: Vec<_> = functions.into_iter().map(|source| Arc::new(PooledFunction::from(source))).collect();
         let shared = Arc::new(Shared {
@@ -127,6 +135,7 @@ impl Pool {
             stores: Arc::new(Stores::new(stores)),
             workers: if in_process { workers.max(1) + 1 } else { 0 },
             starts,
+            places,
             next_id: AtomicU64::new(0),
             changed: Notify::new(),
             arrived: Notify::new(),
@@ -237,14 +246,10 @@ impl PooledFunction {
     fn is_proven(&self) -> bool {
         self.proof.get().is_some()
     }
-}
 
-/// Orders whose worker has yet to be woken; it is, whatever becomes of the caller.
-struct Pushed(Arc<Link>);
-
-impl Drop for Pushed {
-    fn drop(&mut self) {
-        self.0.flush();
+    /// Where a call that begins now may look for its answer, if that is worth it.
+    fn place_to_look<'a>(&self, places: &'a Places, now: Instant) -> Option<Place<'a>> {
+        if self.polling.lock().advises(now) { places.take() } else { None }
     }
 }
 
@@ -355,16 +360,27 @@ impl Shared {
         if !Order::put_call(&mut frame, id, index as u32, call) {
             return Err(execution_failure(name, "the event is larger than a worker takes"));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let job = Job { id, function: index as u32, budget: function.function.budget, frame, reply };
-        let handed = self.roster.lock().hand_in(job, now);
+        let place = function.place_to_look(&self.places, now);
+        let handed = self.roster.lock().hand_in(job, place.is_some(), now);
         let answer = match handed {
             Handed::Sent(link) => {
-                // What else is ready to run may have calls too: the worker is woken once for all of them.
-                let pushed = Pushed(link);
+                drop(place);
+                let sent = Sent { shared: &self, link };
                 tokio::task::yield_now().await;
-                drop(pushed);
+                drop(sent);
                 answer.await
+            }
+            Handed::Alone(link) => {
+                let mut alone = Alone::new(&self, link);
+                tokio::task::yield_now().await;
+                let found = alone.look(function, &mut answer);
+                drop((alone, place));
+                match found {
+                    Some(answer) => Ok(answer),
+                    None => answer.await,
+                }
             }
             Handed::Waits => {
                 // Its own time counts from when a worker turns to it, so this bounds the wait and little more.

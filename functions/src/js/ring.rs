@@ -360,6 +360,17 @@ impl Reader {
         Ok(empty)
     }
 
+    /// Whether there are bytes.
+    pub fn has_bytes(&self) -> Result<bool, Broken> {
+        Ok(self.unread()? > 0)
+    }
+
+    /// Takes back what [`Reader::await_bytes`] said: this side looks by itself now, and whoever writes need not wake it. It
+    /// must say so again before it relies on being woken.
+    pub fn looks_itself(&self) {
+        take_wish(self.word(Word::ReaderWaits));
+    }
+
     /// Sleeps after [`Reader::await_bytes`] until the writer wakes it, at most for `time`. Whether it was woken.
     pub fn wait(&self, time: Duration) -> bool {
         wait(self.word(Word::ReaderWaits), time)

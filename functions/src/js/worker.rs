@@ -73,13 +73,14 @@ enum WorkerError {
 fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     // Made before the sandbox closes, in case an allocator or the engine wants to look at the machine.
     let mut worker = Worker::default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ends = ring::receive_memory(socket)?;
     let mut out = Vec::new();
     Answer::Ready(sandbox::close()).put(&mut out);
     way::send(socket, &mut out)?;
     match way::prepare(socket, &mut worker)? {
         Prepared::HungUp => Ok(()),
-        Prepared::ForCalls => Calls::new(socket, ends).take(&mut worker),
+        Prepared::ForCalls => Calls::new(socket, ends, cores).take(&mut worker),
     }
 }
 

@@ -44,6 +44,7 @@ const TESTS: &[Test] = tests! {
         a_function_that_nobody_associated_fails
         stores_are_read_and_replaced
         many_calls_at_once_all_get_their_own_answer
+        calls_one_after_the_other_are_answered_whoever_looks_for_their_answers
         figures_count_what_happened;
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices

@@ -186,6 +186,31 @@ pub(crate) async fn many_calls_at_once_all_get_their_own_answer() {
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
+pub(crate) async fn calls_one_after_the_other_are_answered_whoever_looks_for_their_answers() {
+    let slow = "function handler(event) { for (var i = 0; i < 2000; i++) {} event.request.uri = '/ok'; return event.request; }";
+    let site = Arc::new(Site::start(&[script("healthy", HEALTHY), script("slow", slow)]).await);
+    let sequence = |names: &'static [&'static str]| {
+        let site = site.clone();
+        tokio::spawn(async move {
+            for name in names.iter().cycle().take(1_000) {
+                assert_ok(&site.request(name).await);
+                // Its caller goes away before it looks.
+                tokio::select! {
+                    biased;
+                    () = tokio::task::yield_now() => {}
+                    _ = site.request(name) => {}
+                }
+            }
+        })
+    };
+    // Alone, and beside another.
+    sequence(&["healthy", "slow"]).await.expect("all were answered");
+    let (one, other) = tokio::join!(sequence(&["healthy"]), sequence(&["slow", "healthy"]));
+    one.and(other).expect("all were answered");
+    let site = Arc::into_inner(site).expect("ours alone");
+    site.stop().await;
+}
+
 pub(crate) async fn figures_count_what_happened() {
     let throws = "function handler(event) { throw new Error('boom'); }";
     let invalid =

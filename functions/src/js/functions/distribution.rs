@@ -51,8 +51,8 @@ impl DistributionFunctions {
             sources.push(Source { function: function.clone(), code: read_code(function)?, store });
         }
         let inline = Inline::new(sources.clone(), used.clone());
-        let Hiring { spawner, executable, workers, starts } = hiring.clone();
-        let options = PoolOptions { spawner, executable, workers, starts, functions: sources, stores: used };
+        let Hiring { spawner, executable, workers, starts, places } = hiring.clone();
+        let options = PoolOptions { spawner, executable, workers, starts, places, functions: sources, stores: used };
         let pool = Pool::start(options).await.map_err(StartProblem::Workers)?;
         Ok(Self { functions, stores: names, serving: ArcSwap::from_pointee(Serving { pool, inline }) })
     }

@@ -1,5 +1,6 @@
 //! The node's end of the way to one worker.
 
+use super::ear::Ear;
 use crate::js::files;
 use crate::js::frame::Order;
 use crate::js::kvs::Snapshot;
@@ -7,6 +8,7 @@ use crate::js::ring::{Turned, Writer};
 use crate::process::Child;
 use parking_lot::Mutex;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -16,6 +18,10 @@ pub(super) struct Link {
     pub(super) child: Child,
     /// Wakes the task that tends this worker: there is a deadline to watch, or something that had no room yet.
     pub(super) wake: Notify,
+    /// What it answers. Taken before the pool's roster, never while that is held.
+    pub(super) ear: Mutex<Ear>,
+    /// It does not ring, because a caller looks for its answers.
+    pub(super) unheard: AtomicBool,
     turned: Turned,
     orders: Mutex<Orders>,
     /// Over which the memory of stores goes.
@@ -30,9 +36,19 @@ struct Orders {
 }
 
 impl Link {
-    pub(super) fn new(child: Child, writer: Writer, turned: Turned, socket: OwnedFd) -> Self {
+    pub(super) fn new(child: Child, writer: Writer, ear: Ear, turned: Turned, socket: OwnedFd) -> Self {
         let orders = Mutex::new(Orders { writer, backlog: Vec::new() });
-        Self { child, wake: Notify::new(), turned, orders, socket }
+        let (ear, unheard) = (Mutex::new(ear), AtomicBool::new(false));
+        Self { child, wake: Notify::new(), ear, unheard, turned, orders, socket }
+    }
+
+    /// Tells the worker not to ring for its answers, unless somebody is taking some just now. Who gets `true` looks for them,
+    /// and has it ring again in the end.
+    pub(super) fn hush(&self) -> bool {
+        let Some(ear) = self.ear.try_lock() else { return false };
+        self.unheard.store(true, Ordering::Relaxed);
+        ear.needs_no_bell();
+        true
     }
 
     /// Adds a frame to what the worker reads. Frames arrive in the order of these calls; [`Link::flush`] wakes the worker.

@@ -106,6 +106,7 @@ impl PooledFunction {
             proof: super::OnceLock::new(),
             deadly: super::AtomicBool::new(false),
             throttle: super::Mutex::default(),
+            polling: super::Mutex::default(),
             counters,
         }
     }
@@ -123,6 +124,7 @@ impl Shared {
             roster: super::Mutex::new(roster),
             workers: self.workers,
             starts: self.starts.clone(),
+            places: self.places.clone(),
             next_id: super::AtomicU64::new(0),
             changed: super::Notify::new(),
             arrived: super::Notify::new(),

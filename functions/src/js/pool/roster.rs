@@ -68,6 +68,9 @@ impl Slot {
 pub(super) enum Handed {
     /// A worker has it; flush this link.
     Sent(Arc<Link>),
+    /// A worker that had no other has it and does not ring for the answer. Flush this link, look for the answer, have it ring,
+    /// and wake the task that tends it if the answer did not come.
+    Alone(Arc<Link>),
     /// It waits for a worker.
     Waits,
     /// Too many wait already.
@@ -103,12 +106,18 @@ impl Roster {
         self.open
     }
 
-    /// Gives the call to the worker that has the fewest, or lets it wait.
-    pub(super) fn hand_in(&mut self, job: Job, now: Instant) -> Handed {
+    /// Gives the call to the worker that has the fewest, or lets it wait. [`Handed::Alone`] only where the caller `looks`.
+    pub(super) fn hand_in(&mut self, job: Job, looks: bool, now: Instant) -> Handed {
         let eligible = (0..self.slots.len()).filter(|slot| self.takes(*slot, job.function, now));
         if let Some(slot) = eligible.min_by_key(|slot| self.slots[*slot].jobs.len()) {
+            let link = self.slots[slot].link.clone();
+            // Before the worker has it, or it may ring already.
+            if looks && self.slots[slot].jobs.is_empty() && link.hush() {
+                self.push(slot, job, now);
+                return Handed::Alone(link);
+            }
             self.give(slot, job, now);
-            return Handed::Sent(self.slots[slot].link.clone());
+            return Handed::Sent(link);
         }
         if self.queue.len() >= FUNCTION_QUEUE_CALLS_MAX || !self.open {
             return Handed::Full;
@@ -138,17 +147,27 @@ impl Roster {
     }
 
     fn give(&mut self, slot: usize, job: Job, now: Instant) {
+        let due = now + job.budget;
+        self.push(slot, job, now);
+        let slot = &mut self.slots[slot];
+        if slot.jobs.len() == 1 && slot.watched_until.is_none_or(|until| due < until) {
+            slot.watched_until = Some(due);
+            slot.link.wake.notify_one();
+        }
+    }
+
+    fn push(&mut self, slot: usize, job: Job, now: Instant) {
         let slot = &mut self.slots[slot];
         slot.link.push(&job.frame);
         if slot.jobs.is_empty() {
             slot.since = now;
-            let due = now + job.budget;
-            if slot.watched_until.is_none_or(|until| due < until) {
-                slot.watched_until = Some(due);
-                slot.link.wake.notify_one();
-            }
         }
         slot.jobs.push_back(job);
+    }
+
+    /// Whether a worker has at most one call, and no other waits for any.
+    pub(super) fn is_alone(&self, link: &Arc<Link>) -> bool {
+        self.queue.is_empty() && self.slot(link).is_some_and(|slot| self.slots[slot].jobs.len() <= 1)
     }
 
     /// Gives waiting calls to a worker for as long as it takes them. Flush its link afterwards.

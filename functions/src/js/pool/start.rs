@@ -1,11 +1,12 @@
 //! Starts a worker: the process, what it must know, and the wait until it has compiled every function.
 
+use super::ear::Ear;
 use super::link::Link;
 use super::{PooledFunction, Shared};
 use crate::js::files;
 use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
-use crate::js::ring::{self, NodeEnds, Reader};
+use crate::js::ring::{self, NodeEnds};
 use crate::js::worker;
 use crate::process::{Child, Launch, Limits, Spawner};
 use homefront_config::limits::{
@@ -35,8 +36,6 @@ pub(super) struct Started {
     pub(super) link: Arc<Link>,
     /// The worker rings it when there is something to read, and it ends when the worker does.
     pub(super) bell: UnixStream,
-    pub(super) answers: Reader,
-    pub(super) inbox: Inbox,
     pub(super) last_words: LastWords,
     /// What it was given; newer ones must follow.
     pub(super) stores: Vec<Arc<Snapshot>>,
@@ -167,8 +166,9 @@ pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
     talk.stream.write_all(&frames).await?;
     let NodeEnds { orders, answers, turned } = talk.ends;
     let socket = talk.stream.as_fd().try_clone_to_owned()?;
-    let link = Arc::new(Link::new(talk.child, orders, turned, socket));
-    Ok(Started { link, bell: talk.stream, answers, inbox: talk.inbox, last_words: talk.last_words, stores })
+    let ear = Ear::new(answers, talk.inbox);
+    let link = Arc::new(Link::new(talk.child, orders, ear, turned, socket));
+    Ok(Started { link, bell: talk.stream, last_words: talk.last_words, stores })
 }
 
 fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkError>) -> Result<(), StartFailure> {

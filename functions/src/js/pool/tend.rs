@@ -1,11 +1,11 @@
 //! The life of one worker as the node sees it: answers in, the clock, and the end.
 
+use super::ear::Waits;
 use super::link::Link;
 use super::roster::Watch;
 use super::start::{LastWords, Started};
 use super::{Shared, execution_failure};
-use crate::js::frame::{Answer, FrameError, Inbox};
-use crate::js::ring::Reader;
+use crate::js::frame::FrameError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
@@ -23,28 +23,28 @@ enum End {
 
 /// Tends a worker until it is gone, and hands on what it leaves.
 pub(super) async fn tend(shared: Arc<Shared>, started: Started) {
-    let Started { link, mut bell, answers, inbox, last_words, .. } = started;
-    let mut ear = Ear { answers, inbox };
-    let end = until_end(&shared, &link, &mut bell, &mut ear).await;
+    let Started { link, mut bell, last_words, .. } = started;
+    let end = until_end(&shared, &link, &mut bell).await;
     shared.roster.lock().dismiss(&link);
     link.child.kill();
     let what = describe(&end, &link, last_words).await;
     if !matches!(end, End::Frame(_)) {
         // What it had answered before it died counts.
-        let _ = ear.receive(&shared, &link);
+        let _ = link.ear.lock().receive(&shared, &link);
     }
     shared.mourn(&link, blamed(&end), &what);
 }
 
-async fn until_end(shared: &Shared, link: &Arc<Link>, bell: &mut UnixStream, ear: &mut Ear) -> End {
+async fn until_end(shared: &Shared, link: &Arc<Link>, bell: &mut UnixStream) -> End {
     let alarm = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(alarm);
     loop {
         // Before the clock: an answer that is there must not be taken for one that is late.
-        match ear.receive_or_wait(shared, link) {
+        let heard = link.ear.lock().receive_or_wait(shared, link);
+        match heard {
             Ok(Waits::ForBell) => {}
             Ok(Waits::ForNothing) => continue,
-            Err(end) => return end,
+            Err(lie) => return End::Frame(lie),
         }
         link.catch_up();
         let watch = shared.roster.lock().watch(link, Instant::now());
@@ -61,48 +61,6 @@ async fn until_end(shared: &Shared, link: &Arc<Link>, bell: &mut UnixStream, ear
         }
     }
 }
-
-/// Where a worker's answers arrive.
-struct Ear {
-    answers: Reader,
-    inbox: Inbox,
-}
-
-/// What a worker is waited for.
-enum Waits {
-    /// It rings when there is something.
-    ForBell,
-    /// There is something already.
-    ForNothing,
-}
-
-impl Ear {
-    fn receive_or_wait(&mut self, shared: &Shared, link: &Arc<Link>) -> Result<Waits, End> {
-        self.receive(shared, link)?;
-        let waits = self.answers.await_bytes().map_err(|_| BROKEN)?;
-        Ok(if waits { Waits::ForBell } else { Waits::ForNothing })
-    }
-
-    /// Takes all answers that are there.
-    fn receive(&mut self, shared: &Shared, link: &Arc<Link>) -> Result<(), End> {
-        while self.answers.read(self.inbox.room()).map_err(|_| BROKEN)? > 0 {
-            self.answers.wake_writer();
-            while let Some(frame) = self.inbox.next_frame().map_err(End::Frame)? {
-                let Answer::Called(id, result) = Answer::take(frame).map_err(End::Frame)? else {
-                    return Err(End::Frame(FrameError::Impossible("answer")));
-                };
-                let job = shared.roster.lock().answered(link, id, Instant::now());
-                let job = job.ok_or(End::Frame(FrameError::Impossible("call")))?;
-                // Whoever asked may have gone.
-                let _ = job.reply.send(Ok(result));
-            }
-            link.flush();
-        }
-        Ok(())
-    }
-}
-
-const BROKEN: End = End::Frame(FrameError::Impossible("position"));
 
 /// The call that must be to blame, if it is known.
 fn blamed(end: &End) -> Option<u64> {

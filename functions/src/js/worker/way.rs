@@ -4,9 +4,12 @@ use super::{Worker, WorkerError, put_bounded};
 use crate::js::engine::thread_cpu_us;
 use crate::js::files;
 use crate::js::frame::{Answer, Inbox, Order};
+use crate::js::polling::{Experience, poll};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
-use homefront_config::limits::{FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use homefront_config::limits::{
+    FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX, FUNCTION_POLL_CORES, FUNCTION_WORKER_POLL_US_MAX,
+};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::{retry_on_intr, write};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::BorrowedFd;
@@ -81,10 +84,14 @@ pub(super) struct Calls<'a> {
     unannounced: Option<Instant>,
     /// How long the call before took; the next is expected to take as long.
     last_call: Duration,
+    /// On one core, whoever looks keeps from running what would make it find something.
+    looks: bool,
+    /// What came of looking for the next call.
+    experience: Experience,
 }
 
 impl<'a> Calls<'a> {
-    pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds) -> Self {
+    pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, cores: usize) -> Self {
         let inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
         let WorkerEnds { orders, answers, turned } = ends;
         let others_cpu_us = process_cpu_us().saturating_sub(thread_cpu_us());
@@ -98,20 +105,28 @@ impl<'a> Calls<'a> {
             out: Vec::new(),
             unannounced: None,
             last_call: Duration::ZERO,
+            looks: cores >= FUNCTION_POLL_CORES,
+            experience: Experience::default(),
         }
     }
 
     /// Obeys until the node hangs up.
     pub(super) fn take(mut self, worker: &mut Worker) -> Result<(), WorkerError> {
+        let mut obeyed = false;
         loop {
             if self.orders.read(self.inbox.room())? > 0 {
                 if self.orders.writer_waits() {
                     self.ring()?;
                 }
                 self.obey_all(worker)?;
+                obeyed = true;
                 continue;
             }
             self.announce()?;
+            // Once after it had something to do: when it was woken by the clock, nobody is about to call.
+            if std::mem::take(&mut obeyed) && self.more_comes()? {
+                continue;
+            }
             if self.orders.await_bytes()? {
                 let time = if worker.has_garbage() { IDLE } else { LONELY };
                 if !self.orders.wait(time) {
@@ -125,6 +140,21 @@ impl<'a> Calls<'a> {
                 }
             }
         }
+    }
+
+    /// Looks whether the next call comes at once; `false` where that is not worth it.
+    fn more_comes(&mut self) -> Result<bool, WorkerError> {
+        const TIME: Duration = Duration::from_micros(FUNCTION_WORKER_POLL_US_MAX);
+        if !self.looks || !self.experience.advises(Instant::now()) {
+            return Ok(false);
+        }
+        let Some(came) = poll(TIME, || self.orders.has_bytes().map(|some| some.then_some(())).transpose()) else {
+            self.experience.was_in_vain(Instant::now());
+            return Ok(false);
+        };
+        self.experience.paid();
+        came?;
+        Ok(true)
     }
 
     fn obey_all(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
@@ -191,7 +221,7 @@ impl<'a> Calls<'a> {
 fn hung_up(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     let mut state = [PollFd::new(&socket, PollFlags::IN)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    retry_on_intr(|| poll(&mut state, Some(&at_once)))?;
+    retry_on_intr(|| rustix::event::poll(&mut state, Some(&at_once)))?;
     // Stores may lie there.
     Ok(state[0].revents().contains(PollFlags::HUP))
 }
