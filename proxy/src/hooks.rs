@@ -129,7 +129,7 @@ pub(crate) async fn viewer_response(
     };
     match verdict {
         Verdict::Continue(edit) => {
-            tell_what_is_not_sent(response, &edit, code.name());
+            tell_what_is_not_sent(node, response, &edit, code.name());
             apply(response, edit)
         }
         Verdict::Respond(_) => Err(Failure::Internal("a viewer-response function cannot answer".to_owned())),
@@ -158,7 +158,9 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
 }
 
 /// A header that CloudFront lets functions write and this node writes itself is told of when it would say something else.
-fn tell_what_is_not_sent(response: &ResponseHeader, edit: &ResponseEdit, name: &str) {
+fn tell_what_is_not_sent(node: &Node, response: &ResponseHeader, edit: &ResponseEdit, name: &str) {
+    const FRAMING: &str = "the node writes what frames the body";
+    const DATE: &str = "one date in the form of \"Sun, 06 Nov 1994 08:49:37 GMT\" would be";
     let is_length = |values: &[Bytes]| {
         let sent = response.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
         match &edit.body {
@@ -168,15 +170,19 @@ fn tell_what_is_not_sent(response: &ResponseHeader, edit: &ResponseEdit, name: &
     };
     for line in &edit.headers {
         let is = |header: header::HeaderName| line.name.eq_ignore_ascii_case(header.as_str());
-        let why = if is(header::CONTENT_LENGTH) && !is_length(&line.values) || is(header::TRANSFER_ENCODING) {
-            "the node writes what frames the body"
+        let (header, why) = if is(header::CONTENT_LENGTH) && !is_length(&line.values) {
+            ("content-length", FRAMING)
+        } else if is(header::TRANSFER_ENCODING) {
+            ("transfer-encoding", FRAMING)
         } else if is(header::DATE) && line.values.iter().map(Bytes::len).ne([DATE_BYTES]) {
-            "one date in the form of \"Sun, 06 Nov 1994 08:49:37 GMT\" would be"
+            ("date", DATE)
         } else {
             continue;
         };
-        let header = line.name.to_ascii_lowercase();
-        tracing::warn!("function \"{name}\": response.headers[\"{header}\"] is not sent as it was set: {why}");
+        let Some(left_out) = node.warnings.tell(name, header, node.clock.now()) else { continue };
+        let more =
+            if left_out > 0 { format!(" (and {left_out} times more since this was said)") } else { String::new() };
+        tracing::warn!("function \"{name}\": response.headers[\"{header}\"] is not sent as it was set: {why}{more}");
     }
 }
 

@@ -6,6 +6,7 @@ use crate::guard::{KeyError, Verifiers};
 use crate::include_body::Room;
 use crate::observe::access_log;
 use crate::observe::log_writer::LogWriter;
+use crate::observe::sparing::Sparing;
 use crate::origin::{PreparedOrigin, peer::CaError, remembered::Remembered, resolve::Resolver};
 use crate::request_id::NodeName;
 use crate::route::Routes;
@@ -28,6 +29,7 @@ pub(crate) struct Node {
     pub(crate) cache: Cache,
     pub(crate) included_bodies: Room,
     pub(crate) access_log: Option<AccessLog>,
+    pub(crate) warnings: Sparing,
 }
 
 /// A distribution, and what the node prepared for it.
@@ -138,6 +140,7 @@ impl Node {
             edge_code,
             included_bodies: Room::new(),
             access_log: config.log.access.as_ref().map(open).transpose()?,
+            warnings: Sparing::default(),
         })
     }
 }

@@ -7,3 +7,4 @@ mod log_line;
 mod log_sink;
 pub mod log_writer;
 pub(crate) mod metrics;
+pub(crate) mod sparing;
