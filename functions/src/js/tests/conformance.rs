@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::HeaderEdit;
+use homefront_config::limits::FUNCTION_LOG_BYTES_MAX;
 use std::fmt::Write as _;
 
 #[test]
@@ -368,6 +369,25 @@ fn printed(runtime: FunctionRuntime, expressions: &[&str]) -> Vec<String> {
     let mut function = Function::with(&code, runtime, None);
     let asked = request("/?a=1&a=2", &[("Host", "example.com"), ("Cookie", "b=3")]);
     function.call(&asked, None).logs
+}
+
+/// CloudFront's engine has neither: they print in its style.
+#[test]
+fn maps_and_sets_print_what_they_hold_in_relaxed_fidelity() {
+    let code = "function handler(event) { console.log(new Map([['a', 1], [{b: 2}, [3]]]), new Set(['x', -0, undefined])); \
+                console.log(new Map(), new Set(), {s: new Set([new Set([1])])}); \
+                var own = new Map(); own.set(own, new Set([own])); console.log(own); \
+                var m = new Map([[1, 2]]); m.forEach = m.entries = function () { throw 'asked'; }; console.log(m); \
+                console.log(new Set(Array.from({length: 20000}, function (_, i) { return i; }))); return event.request; }";
+    let logs = Function::relaxed(code).call(&request("/", &[]), None).logs;
+    insta::assert_snapshot!(logs[..4].join("\n"), @r"
+    Map {'a' => 1,{b:2} => [3]} Set {'x',0,undefined}
+    Map {} Set {} {s:Set {Set {1}}}
+    Map {[Circular] => Set {[Circular]}}
+    Map {1 => 2}
+    ");
+    let long = logs[4].len();
+    assert!(logs[4].starts_with("Set {0,1,2,") && long <= FUNCTION_LOG_BYTES_MAX, "{long} bytes");
 }
 
 /// Each as njs 0.7.9 prints it.
