@@ -70,12 +70,25 @@ pub(super) struct CallEvent {
     response_object: Option<JsObject>,
     /// What has been built, by section.
     built: RefCell<[Option<JsValue>; 7]>,
+    /// What its entries were built as.
+    given: RefCell<[Option<Rc<[Given]>>; 7]>,
+}
+
+/// An entry of a section, as the function found it.
+pub(super) struct Given {
+    pub(super) name: JsString,
+    pub(super) object: JsObject,
 }
 
 impl CallEvent {
     /// What a section was built as, if it was read or assigned.
     fn built(&self, section: Section) -> Option<JsValue> {
         self.built.borrow()[section as usize].clone()
+    }
+
+    /// The entries of a section as they were built, in order; none where it was not read.
+    pub(super) fn given(&self, section: Section) -> Rc<[Given]> {
+        self.given.borrow()[section as usize].clone().unwrap_or_default()
     }
 
     fn holder(&self, section: Section) -> Option<&JsObject> {
@@ -110,6 +123,8 @@ pub(super) struct Accessors {
     pairs: Vec<(JsFunction, JsFunction)>,
     raw_query_string: JsFunction,
     names: RefCell<HashMap<Box<str>, JsString>>,
+    /// `{value}`. Kept so that its shape is: objects are told by its address.
+    value_object: JsObject,
 }
 
 impl Accessors {
@@ -128,7 +143,9 @@ impl Accessors {
         let pairs = Section::ALL.into_iter().map(pair).collect();
         let raw = NativeFunction::from_fn_ptr(raw_query_string);
         let raw_query_string = FunctionObjectBuilder::new(&realm, raw).name(js_string!("rawQueryString")).build();
-        Self { pairs, raw_query_string, names: RefCell::default() }
+        let value_object = plain_object(context);
+        data(&value_object, js_string!("value"), JsString::default());
+        Self { pairs, raw_query_string, names: RefCell::default(), value_object }
     }
 
     /// Every function object in here, to be frozen.
@@ -139,6 +156,11 @@ impl Accessors {
     /// Whether `getter` is one of ours, so that what it gives is what an ordinary property would have.
     pub(super) fn has(&self, getter: &JsObject) -> bool {
         self.pairs.iter().any(|(section, _)| **section == *getter)
+    }
+
+    /// Whether an object has a `value` as events give it and nothing else, and inherits what they do.
+    pub(super) fn is_value_object(&self, object: &JsObject) -> bool {
+        object.borrow().shape().to_addr_usize() == self.value_object.borrow().shape().to_addr_usize()
     }
 
     /// Whether `object` still has the untouched accessor of `section`: neither read nor assigned.
@@ -174,6 +196,7 @@ impl Accessors {
             request_object: request,
             response_object: response,
             built: RefCell::default(),
+            given: RefCell::default(),
         }));
         event
     }
@@ -291,10 +314,13 @@ fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue 
                 let prototype = context.intrinsics().constructors().object().prototype();
                 object = JsObject::new_unique(prototype, OrdinaryObject).upcast();
             }
+            let mut given = Vec::with_capacity(entries.len());
             for entry in entries {
-                let value = entry_object(&entry, context);
-                object.insert_property(accessors.name(&entry.name), enumerable(value));
+                let (name, value) = (accessors.name(&entry.name), entry_object(&entry, context));
+                object.insert_property(name.clone(), enumerable(value.clone()));
+                given.push(Given { name, object: value });
             }
+            event.given.borrow_mut()[section as usize] = Some(given.into());
         }
     }
     object.into()

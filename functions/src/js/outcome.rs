@@ -136,7 +136,8 @@ impl Reader<'_> {
             Bytes::from(utf8(&text))
         } else {
             let entries = self.event.entries(Section::RequestQuerystring);
-            let returned = returned::read(&value, &entries, "request.querystring", self.context)?;
+            let given = self.event.given(Section::RequestQuerystring);
+            let returned = returned::read(&value, &entries, &given, "request.querystring", self.context)?;
             if returned.unchanged() {
                 return Ok(None);
             }
@@ -167,7 +168,8 @@ impl Reader<'_> {
         let value = self.member(object, section.key())?;
         let entries = self.event.entries(section);
         let event = event_of(section);
-        let returned = returned::read(&value, &entries, label, self.context)?;
+        let given = self.event.given(section);
+        let returned = returned::read(&value, &entries, &given, label, self.context)?;
         for entry in &returned.removed {
             refuse_read_only(event, label, &entry.name, "deleted")?;
             edits.push(HeaderEdit { name: rules::wire_name(&entry.name), values: Vec::new() });
@@ -191,7 +193,8 @@ impl Reader<'_> {
         }
         let value = self.member(object, js_string!("cookies"))?;
         let entries = self.event.entries(Section::RequestCookies);
-        let returned = returned::read(&value, &entries, "request.cookies", self.context)?;
+        let given = self.event.given(Section::RequestCookies);
+        let returned = returned::read(&value, &entries, &given, "request.cookies", self.context)?;
         if returned.unchanged() && separate.is_empty() {
             return Ok(());
         }
@@ -217,7 +220,8 @@ impl Reader<'_> {
         if !self.accessors.unread(self.event, object, Section::ResponseCookies) || !separate.is_empty() {
             let value = self.member(object, js_string!("cookies"))?;
             let entries = self.event.entries(Section::ResponseCookies);
-            let returned = returned::read(&value, &entries, "response.cookies", self.context)?;
+            let given = self.event.given(Section::ResponseCookies);
+            let returned = returned::read(&value, &entries, &given, "response.cookies", self.context)?;
             if !returned.unchanged() || !separate.is_empty() {
                 refuse_bad_cookies(&returned, "response.cookies")?;
                 let mut values: Vec<Bytes> =
@@ -237,13 +241,13 @@ impl Reader<'_> {
         let status_description = self.status_description(object)?;
         let mut edits = Vec::new();
         let value = self.member(object, js_string!("headers"))?;
-        let returned = returned::read(&value, &[], "response.headers", self.context)?;
+        let returned = returned::read(&value, &[], &[], "response.headers", self.context)?;
         for member in &returned.members {
             let values = header_values(member, Event::FunctionViewerRequest, "response.headers")?;
             edits.push(HeaderEdit { name: rules::wire_name(&member.name), values });
         }
         let value = self.member(object, js_string!("cookies"))?;
-        let returned = returned::read(&value, &[], "response.cookies", self.context)?;
+        let returned = returned::read(&value, &[], &[], "response.cookies", self.context)?;
         refuse_bad_cookies(&returned, "response.cookies")?;
         let cookies = returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
         edits.push(HeaderEdit { name: "Set-Cookie".to_owned(), values: cookies });
@@ -317,7 +321,7 @@ fn refuse_read_only(event: Event, label: &str, name: &str, what: &str) -> Result
 
 /// The lines of a header that was added or changed, checked.
 fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<Bytes>, Fault> {
-    let name = &member.name;
+    let name = member.name.as_ref();
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         let sentence = if label == "response.headers" {
             rules::SENTENCE_RESPONSE_HEADER_NAME_CASE
@@ -345,7 +349,7 @@ fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<B
 
 fn refuse_bad_cookies(cookies: &Returned<'_>, label: &str) -> Result<(), Fault> {
     for member in cookies.members.iter().filter(|member| !member.unchanged) {
-        let name = &member.name;
+        let name = member.name.as_ref();
         // A viewer's may have none.
         let nameless = name.is_empty() && member.original.is_none();
         if nameless || !rules::header_value_valid(name) || name.contains([';', '=']) {

@@ -1,5 +1,6 @@
 //! The sections of what a function returned, read back and compared with what it was given.
 
+use super::event::{Accessors, Given};
 use super::fault::Fault;
 use super::section::{Entry, Value};
 use super::text::{same, utf8};
@@ -7,7 +8,9 @@ use boa_engine::property::PropertyKey;
 use boa_engine::{Context, JsObject, JsString, JsValue, js_string};
 use bytes::Bytes;
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A section as it was returned.
 pub(super) struct Returned<'a> {
@@ -21,8 +24,9 @@ pub(super) struct Returned<'a> {
 
 /// All values of one name, as returned.
 pub(super) struct Member<'a> {
-    pub(super) name: String,
-    pub(super) values: Vec<ReturnedValue>,
+    pub(super) name: Cow<'a, str>,
+    /// Not read from what is as it was given.
+    values: Vec<ReturnedValue>,
     pub(super) original: Option<&'a Entry<'a>>,
     pub(super) unchanged: bool,
 }
@@ -56,6 +60,9 @@ impl Member<'_> {
     /// The bytes of each value: those that arrived where the value is the same, else what `compose` makes of it.
     pub(super) fn pieces(&self, compose: impl Fn(&str, &ReturnedValue) -> String) -> Vec<Bytes> {
         let originals = self.original.map_or(&[][..], |entry| &entry.values);
+        if self.unchanged {
+            return originals.iter().map(|original| Bytes::copy_from_slice(original.raw)).collect();
+        }
         let piece = |value: &ReturnedValue| match originals.iter().find(|original| value.is(original)) {
             Some(original) => Bytes::copy_from_slice(original.raw),
             None => Bytes::from(compose(&self.name, value)),
@@ -64,10 +71,11 @@ impl Member<'_> {
     }
 }
 
-/// Reads a section; `label` is its name in messages, such as `request.headers`.
+/// Reads a section; `label` is its name in messages, such as `request.headers`. `given`: what its `entries` were built as.
 pub(super) fn read<'a>(
     section: &JsValue,
     entries: &'a [Entry<'a>],
+    given: &[Given],
     label: &str,
     context: &mut Context,
 ) -> Result<Returned<'a>, Fault> {
@@ -79,17 +87,30 @@ pub(super) fn read<'a>(
         }
         None => return Err(Fault::invalid(format!("{label} must be an object"))),
     };
-    let mut places = Places { entries, next: 0, index: HashMap::new() };
+    let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
+    let mut places = Places { entries, given, next: 0, index: HashMap::new() };
     let mut order = Vec::with_capacity(entries.len());
     let mut members = Vec::with_capacity(entries.len());
-    for key in own_names(&object, context)? {
+    for key in object.own_property_keys(context).map_err(|error| Fault::thrown(error, context))? {
+        let property = object.borrow().properties().get(&key);
+        let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
+        if !is_enumerable || matches!(key, PropertyKey::Symbol(_)) {
+            continue;
+        }
+        let value = property.as_ref().and_then(|property| property.value());
+        if let Some(place) = value.and_then(|value| places.find_untouched(&key, value, &accessors)) {
+            let (name, original) = (Cow::Borrowed(entries[place].name.as_ref()), Some(&entries[place]));
+            order.push(place);
+            members.push(Member { name, values: Vec::new(), original, unchanged: true });
+            continue;
+        }
         let name = match &key {
             PropertyKey::String(name) => utf8(name),
             key => key.to_string(),
         };
         let place = places.find(&name);
         order.extend(place);
-        let value = member_of(&object, key, context)?;
+        let value = value.map_or_else(|| member_of(&object, key, context), |value| Ok(value.clone()))?;
         members.push(member(name, &value, place.map(|place| &entries[place]), label, context)?);
     }
     let mut seen = vec![false; entries.len()];
@@ -101,19 +122,45 @@ pub(super) fn read<'a>(
     Ok(Returned { members, removed, reordered })
 }
 
+/// Entries that are looked through one by one: an index of so few costs more than it saves.
+const LINEAR_MAX: usize = 24;
+
 /// Finds the entry of a name. Names mostly come back in the order they were given in.
-struct Places<'a> {
+struct Places<'a, 'g> {
     entries: &'a [Entry<'a>],
+    /// What they were built as.
+    given: &'g [Given],
     next: usize,
     /// Made for the first name that is not where it is expected.
     index: HashMap<&'a str, usize>,
 }
 
-impl Places<'_> {
+impl Places<'_, '_> {
+    /// The same where the entry is the object that was given there, and still has the one value it had.
+    fn find_untouched(&mut self, key: &PropertyKey, value: &JsValue, accessors: &Accessors) -> Option<usize> {
+        let (given, entry) = (self.given.get(self.next)?, self.entries.get(self.next)?);
+        let PropertyKey::String(name) = key else { return None };
+        let object = value.as_object().filter(|object| *name == given.name && *object == given.object)?;
+        let [original] = &entry.values[..] else { return None };
+        if original.attributes.is_some() || !accessors.is_value_object(&object) {
+            return None;
+        }
+        let text = object.borrow().properties().get(&PropertyKey::from(js_string!("value")))?.value()?.as_string()?;
+        same(&text, &original.text).then(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+
     fn find(&mut self, name: &str) -> Option<usize> {
         if self.entries.get(self.next).is_some_and(|entry| entry.name == name) {
             self.next += 1;
             return Some(self.next - 1);
+        }
+        if self.entries.len() <= LINEAR_MAX {
+            let place = self.entries.iter().position(|entry| entry.name == name)?;
+            self.next = place + 1;
+            return Some(place);
         }
         if self.index.is_empty() {
             self.index = self.entries.iter().enumerate().map(|(place, entry)| (entry.name.as_ref(), place)).collect();
@@ -138,17 +185,6 @@ fn given_order<'a>(entries: &'a [Entry<'a>]) -> impl Iterator<Item = usize> + 'a
     indices.sort_unstable();
     let others = (0..entries.len()).filter(move |place| numeric(&entries[*place]).is_none());
     indices.into_iter().map(|(_, place)| place).chain(others)
-}
-
-/// The enumerable string keys of an object.
-fn own_names(object: &JsObject, context: &mut Context) -> Result<Vec<PropertyKey>, Fault> {
-    let mut keys = object.own_property_keys(context).map_err(|error| Fault::thrown(error, context))?;
-    let borrowed = object.borrow();
-    keys.retain(|key| {
-        let enumerable = || borrowed.properties().get(key).is_none_or(|property| property.enumerable() != Some(false));
-        !matches!(key, PropertyKey::Symbol(_)) && enumerable()
-    });
-    Ok(keys)
 }
 
 /// A property, straight from the object where it is plain data.
@@ -211,7 +247,7 @@ fn member<'a>(
         (None, None) => return Err(Fault::invalid(format!("{}.value must be a string", path()))),
     };
     let unchanged = original.is_some() && same_as_given(&values);
-    Ok(Member { name, values, original, unchanged })
+    Ok(Member { name: Cow::Owned(name), values, original, unchanged })
 }
 
 fn values_of(list: &JsObject, path: &str, context: &mut Context) -> Result<Vec<ReturnedValue>, Fault> {
