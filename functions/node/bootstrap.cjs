@@ -368,6 +368,7 @@
       goOn();
     };
     const refuse = (error) => {
+      if (hasGoneOn) return;
       fail(id, error);
       goOn();
     };

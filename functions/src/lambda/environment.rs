@@ -163,7 +163,10 @@ impl Environment {
             tokio::select! {
                 biased;
                 ready = api.ready() => ready.map_err(|answer| InitEnd::reported(answer, peak.is_above(bytes_max))),
-                exit = child.wait() => Err(InitEnd::Exited(exit)),
+                exit = child.wait() => Err(match api.last_word(PARTING).await {
+                    Some(answer) => InitEnd::Reported(answer),
+                    None => InitEnd::Exited(exit),
+                }),
                 excess = exceeded(&child, bytes_max, Some(&folder)) => Err(InitEnd::Exceeded(excess)),
             }
         };

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
@@ -78,8 +79,10 @@ pub(super) struct RuntimeApi {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told when a runtime asks for an event or gives up its start.
+    /// Told when a runtime asks for an event, gives up its start, or ends its channel.
     changed: Notify,
+    /// Nothing comes over the channel, any more or at all.
+    is_parted: AtomicBool,
 }
 
 /// Lambda's own names of the states, as its error messages print them.
@@ -125,7 +128,8 @@ impl Port {
 impl RuntimeApi {
     /// Serves whom `admits` lets in, and who has the other end of the channel. Needs a tokio runtime.
     pub(super) fn serve(port: Port, admits: Admits, channel: Option<Channel>) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::new(State::Started), changed: Notify::new() });
+        let (state, changed) = (Mutex::new(State::Started), Notify::new());
+        let shared = Arc::new(Shared { state, changed, is_parted: AtomicBool::new(channel.is_none()) });
         let channel = channel.map(Arc::new);
         let mut servers = vec![tokio::spawn(accept(port.listener, shared.clone(), admits))];
         servers.extend(channel.clone().map(|channel| tokio::spawn(channel.serve(shared.clone()))));
@@ -135,6 +139,20 @@ impl RuntimeApi {
             servers,
             channel,
             shared,
+        }
+    }
+
+    /// What a runtime that has ended posted to `init/error`. What still comes over its channel is waited for, within `patience`.
+    pub(super) async fn last_word(&self, patience: Duration) -> Option<Answer> {
+        let parted = async {
+            while !self.shared.is_parted.load(Ordering::Acquire) {
+                self.shared.changed.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, parted).await;
+        match &*self.shared.state.lock() {
+            State::InitError(answer) => Some(answer.clone()),
+            _ => None,
         }
     }
 
@@ -211,15 +229,16 @@ impl Shared {
         Ok(receiver)
     }
 
-    /// `next` on the channel. What still owes an answer gets no event.
-    fn wait_on_channel(&self) {
+    /// `next` on the channel. `false`: what still owes an answer gets no event.
+    fn wait_on_channel(&self) -> bool {
         let mut state = self.state.lock();
         match &*state {
-            State::Running { .. } | State::InitError(_) => return,
+            State::Running { .. } | State::InitError(_) => return false,
             State::Started | State::Ready(_) | State::Answered { .. } => *state = State::Ready(Waiting::Channel),
         }
         drop(state);
         self.changed.notify_one();
+        true
     }
 
     /// Nothing comes over the channel any more. `is_untouched`: what was sent last was never read to its end.
@@ -234,6 +253,9 @@ impl Shared {
             }
             other => *state = other,
         }
+        drop(state);
+        self.is_parted.store(true, Ordering::Release);
+        self.changed.notify_one();
     }
 
     /// Whether an answer to `id` would be taken now.

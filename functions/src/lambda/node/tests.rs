@@ -468,3 +468,28 @@ async fn a_function_that_closes_all_sockets_is_answered_over_another() {
     }
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_function_starts_does_not_hold_its_channel() {
+    let code = "const { execFileSync } = require('node:child_process');
+    exports.handler = async () => execFileSync('ls', ['-l', '/proc/self/fd']).toString();";
+    let fixture = node22(code);
+    let files = fixture.result(json!({})).await;
+    assert!(!files.as_str().unwrap().contains("socket:"), "{files}");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_callback_that_is_kept_says_nothing_in_a_later_call() {
+    let code = "let kept;
+    exports.handler = (event, context, callback) => {
+        if (event === 'keeps') { kept = callback; return; }
+        if (event === 'calls') kept(new Error('too late'));
+        callback(null, event);
+    };";
+    let fixture = node22(code);
+    assert_eq!(fixture.result(json!("keeps")).await, json!(null), "nothing is left to wait for");
+    assert_eq!(fixture.result(json!("calls")).await, "calls");
+    assert_eq!(fixture.result(json!("after")).await, "after");
+    fixture.stop().await;
+}

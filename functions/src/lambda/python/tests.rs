@@ -338,3 +338,14 @@ def handler(event, context):
     }
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_function_starts_does_not_hold_its_channel() {
+    let code = "import subprocess
+def handler(event, context):
+    return subprocess.run(['ls', '-l', '/proc/self/fd'], close_fds=False, capture_output=True, text=True).stdout";
+    let fixture = Fixture::new(code);
+    let files = fixture.result(json!({})).await;
+    assert!(!files.as_str().unwrap().contains("socket:"), "{files}");
+    fixture.stop().await;
+}

@@ -72,9 +72,13 @@ impl Channel {
         let mut received = BytesMut::with_capacity(READ_BYTES);
         let is_untouched = loop {
             match self.frame(&mut received).await {
-                Ok(Some(frame)) => take(&shared, frame),
+                Ok(Some(frame)) => {
+                    // What makes no sense gets no events.
+                    if !take(&shared, frame) {
+                        break false;
+                    }
+                }
                 Ok(None) => break false,
-                // What says no frames gets no events.
                 Err(error) => break error.kind() == io::ErrorKind::ConnectionReset,
             }
         };
@@ -146,12 +150,12 @@ struct Frame {
     body: Option<Bytes>,
 }
 
-/// An answer that nobody waits for, any more or at all, is dropped: the function may have posted one itself.
-fn take(shared: &Shared, Frame { head, body }: Frame) {
+/// `false`: it makes no sense. An answer that nobody waits for, any more or at all, is dropped: the function may have posted one itself.
+fn take(shared: &Shared, Frame { head, body }: Frame) -> bool {
     let mut fields = head.split('\n');
     let mut field = || fields.next().unwrap_or_default();
     match (field(), body) {
-        ("next", _) => shared.wait_on_channel(),
+        ("next", _) => return shared.wait_on_channel(),
         ("response", Some(payload)) => drop(shared.answer(field(), Answer::Response(payload))),
         ("error", Some(payload)) => {
             let (id, error_type) = (field(), service::known_error_type(field()));
@@ -165,8 +169,9 @@ fn take(shared: &Shared, Frame { head, body }: Frame) {
             let (error_type, payload) = (service::known_error_type(field()), payload.unwrap_or_default());
             let _ = shared.init_failed(Answer::Error { error_type, payload });
         }
-        _ => {}
+        _ => return false,
     }
+    true
 }
 
 #[cfg(test)]
