@@ -475,7 +475,7 @@ async fn what_a_function_starts_does_not_hold_its_channel() {
     exports.handler = async () => execFileSync('ls', ['-l', '/proc/self/fd']).toString();";
     let fixture = node22(code);
     let files = fixture.result(json!({})).await;
-    assert!(!files.as_str().unwrap().contains("socket:"), "{files}");
+    assert!(!files.as_str().unwrap().contains(" 3 -> socket:"), "{files}");
     fixture.stop().await;
 }
 
