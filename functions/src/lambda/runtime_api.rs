@@ -136,9 +136,9 @@ impl RuntimeApi {
         Self {
             #[cfg(test)]
             address: port.address,
-            servers,
-            channel,
             shared,
+            channel,
+            servers,
         }
     }
 
