@@ -132,7 +132,7 @@ fn collection(criterion: &mut Criterion) {
     let call = call(&context, &request);
     let mut engine = Engine::new();
     let id = load(&mut engine, &CASES[2]);
-    criterion.bench_function("collection after 256 calls", |bench| {
+    criterion.bench_function("collection between calls", |bench| {
         bench.iter_custom(|collections| {
             let mut total = Duration::ZERO;
             for _ in 0..collections {

@@ -3,15 +3,13 @@
 use super::text::utf8;
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use boa_engine::object::builtins::{JsArrayBuffer, JsTypedArray, JsUint8Array};
 use boa_engine::{Context, JsError, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue};
 
-const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, FORGIVING);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, FORGIVING.with_encode_padding(false));
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new());
+const URL_SAFE: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::URL_SAFE, GeneralPurposeConfig::new().with_encode_padding(false));
 
 /// The encodings of CloudFront's Buffer and digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,32 +58,58 @@ impl Encoding {
     /// A string as bytes. Hex ends at the first pair that is none; base64 takes both alphabets and ends at the first
     /// character of neither.
     pub(super) fn decode(self, text: &JsString) -> Vec<u8> {
-        let text = utf8(text);
         match self {
-            Self::Utf8 => text.into_bytes(),
+            Self::Utf8 => utf8(text).into_bytes(),
             Self::Hex => {
+                let text = utf8(text);
                 let pairs = text.as_bytes().chunks_exact(2);
                 pairs.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
             }
-            Self::Base64 | Self::Base64Url => decode_base64(&text),
+            Self::Base64 | Self::Base64Url => match text.as_str().as_latin1() {
+                Some(units) => decode_base64(units.iter().copied().map(u16::from), units.len()),
+                None => decode_base64(text.iter(), text.len()),
+            },
         }
     }
 }
 
-fn decode_base64(text: &str) -> Vec<u8> {
-    let mut digits: Vec<u8> = text
-        .bytes()
-        .map_while(|byte| match byte {
-            b'-' => Some(b'+'),
-            b'_' => Some(b'/'),
-            b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Some(byte),
-            _ => None,
-        })
-        .collect();
-    if digits.len() % 4 == 1 {
-        digits.pop();
+/// What a character of either alphabet stands for; `NO_DIGIT` where it is of none.
+const DIGITS: [u8; 128] = {
+    let mut digits = [NO_DIGIT; 128];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < alphabet.len() {
+        digits[alphabet[value] as usize] = value as u8;
+        value += 1;
     }
-    STANDARD.decode(digits).unwrap_or_default()
+    (digits[b'-' as usize], digits[b'_' as usize]) = (digits[b'+' as usize], digits[b'/' as usize]);
+    digits
+};
+
+const NO_DIGIT: u8 = 0xff;
+
+fn decode_base64(units: impl Iterator<Item = u16>, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length.div_ceil(4) * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for unit in units {
+        let digit = DIGITS.get(usize::from(unit)).copied().unwrap_or(NO_DIGIT);
+        if digit == NO_DIGIT {
+            break;
+        }
+        bits = bits << 6 | u32::from(digit);
+        count += 1;
+        if count == 4 {
+            bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+            (bits, count) = (0, 0);
+        }
+    }
+    match count {
+        2 => bytes.push((bits >> 4) as u8),
+        3 => bytes.extend_from_slice(&((bits >> 2) as u16).to_be_bytes()),
+        // One digit alone is less than a byte.
+        _ => {}
+    }
+    bytes
 }
 
 /// The bytes of a Buffer, typed array or ArrayBuffer.
@@ -160,5 +184,8 @@ mod tests {
         assert_eq!(Encoding::Hex.decode(&js_string!("6162zz63")), b"ab");
         assert_eq!(Encoding::Base64.decode(&js_string!("YWI=!!!")), b"ab");
         assert_eq!(Encoding::Base64.decode(&js_string!("YWI-_A")), [b'a', b'b', 0x3e, 0xfc]);
+        assert_eq!(Encoding::Base64.decode(&js_string!("YWJjZ")), b"abc", "one digit is no byte");
+        assert_eq!(Encoding::Base64.decode(&js_string!("YWJj\u{5bb6}ZGVm")), b"abc");
+        assert_eq!(Encoding::Base64.decode(&js_string!("")), b"");
     }
 }

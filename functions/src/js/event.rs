@@ -5,23 +5,23 @@
 //! property by the shape its object has *after* a read, so a getter that redefined its property would be called again in
 //! the place of the value. Only functions that show how a property is made turn them into ordinary properties ([`settle`]).
 
+use super::entries::{self, Built, EntryAccessors};
+use super::fault::Fault;
 use super::host::Host;
+use super::returned::member_of;
 use super::section::{self, Entry, Value};
 use super::text::js_string as text;
 use super::{Call, EventType};
+use crate::message::Headers;
 use crate::{EventContext, Request, Response};
 use boa_engine::builtins::object::OrdinaryObject;
 use boa_engine::object::FunctionObjectBuilder;
-use boa_engine::object::builtins::{JsArray, JsFunction};
+use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
 use homefront_config::function::FunctionRuntime;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
-
-/// A section with more entries gets a shape of its own: no other event will have the same names in the same order.
-const ENTRIES_SHARED_MAX: usize = 32;
 
 /// A part of the event that is built when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +70,8 @@ pub(super) struct CallEvent {
     response_object: Option<JsObject>,
     /// What has been built, by section.
     built: RefCell<[Option<JsValue>; 7]>,
-    /// What its entries were built as.
-    given: RefCell<[Option<Rc<[Given]>>; 7]>,
-}
-
-/// An entry of a section, as the function found it.
-pub(super) struct Given {
-    pub(super) name: JsString,
-    pub(super) object: JsObject,
+    /// What those with entries were built as.
+    given: RefCell<[Option<Rc<Built>>; 7]>,
 }
 
 impl CallEvent {
@@ -86,9 +80,9 @@ impl CallEvent {
         self.built.borrow()[section as usize].clone()
     }
 
-    /// The entries of a section as they were built, in order; none where it was not read.
-    pub(super) fn given(&self, section: Section) -> Rc<[Given]> {
-        self.given.borrow()[section as usize].clone().unwrap_or_default()
+    /// What a section with entries was built as; nothing where it was not read.
+    pub(super) fn given(&self, section: Section) -> Option<Rc<Built>> {
+        self.given.borrow()[section as usize].clone()
     }
 
     fn holder(&self, section: Section) -> Option<&JsObject> {
@@ -105,14 +99,35 @@ impl CallEvent {
         self.response.as_ref().expect("response sections exist in response events only")
     }
 
+    /// The lines that a section of headers is made of, and the name of those that are a section of their own.
+    pub(super) fn lines(&self, section: Section) -> Option<(&Headers, &'static str)> {
+        match section {
+            Section::RequestHeaders => Some((&self.request.headers, "cookie")),
+            Section::ResponseHeaders => Some((&self.response().headers, "set-cookie")),
+            _ => None,
+        }
+    }
+
+    /// The values of the header of a name, which is the one of this place.
+    pub(super) fn header(&self, section: Section, place: usize, key: &PropertyKey) -> Vec<Value<'_>> {
+        let (headers, _) = self.lines(section).expect("only headers are read one by one");
+        if let PropertyKey::String(name) = key
+            && let Some(name) = name.as_str().as_latin1().filter(|name| name.is_ascii())
+        {
+            return section::header_values(headers, name);
+        }
+        self.entries(section).swap_remove(place).values
+    }
+
     /// The entries of a section as they arrived.
     pub(super) fn entries(&self, section: Section) -> Vec<Entry<'_>> {
         match section {
             Section::Context | Section::Viewer => Vec::new(),
-            Section::RequestHeaders => section::headers(&self.request.headers, "cookie"),
+            Section::RequestHeaders | Section::ResponseHeaders => {
+                self.lines(section).map_or_else(Vec::new, |(headers, separate)| section::headers(headers, separate))
+            }
             Section::RequestCookies => section::cookies(&self.request.headers),
             Section::RequestQuerystring => section::query(self.request.querystring.as_deref().unwrap_or_default()),
-            Section::ResponseHeaders => section::headers(&self.response().headers, "set-cookie"),
             Section::ResponseCookies => section::set_cookies(&self.response().headers),
         }
     }
@@ -121,10 +136,11 @@ impl CallEvent {
 /// The accessors of a context's events, made once.
 pub(super) struct Accessors {
     pairs: Vec<(JsFunction, JsFunction)>,
+    /// The property of each section.
+    sections: Vec<(PropertyKey, PropertyDescriptor)>,
+    version: (PropertyKey, PropertyDescriptor),
     raw_query_string: JsFunction,
-    names: RefCell<HashMap<Box<str>, JsString>>,
-    /// `{value}`. Kept so that its shape is: objects are told by its address.
-    value_object: JsObject,
+    pub(super) entries: EntryAccessors,
 }
 
 impl Accessors {
@@ -140,12 +156,21 @@ impl Accessors {
             let setter = FunctionObjectBuilder::new(&realm, setter).name(section.key()).length(1).build();
             (getter, setter)
         };
-        let pairs = Section::ALL.into_iter().map(pair).collect();
+        let pairs: Vec<(JsFunction, JsFunction)> = Section::ALL.into_iter().map(pair).collect();
+        let sections = Section::ALL.into_iter().zip(&pairs).map(|(section, (getter, setter))| {
+            let accessor = PropertyDescriptor::builder().get(getter.clone()).set(setter.clone());
+            (PropertyKey::from(section.key()), accessor.enumerable(true).configurable(true).build())
+        });
+        let sections = sections.collect();
+        let version = (PropertyKey::from(js_string!("version")), enumerable(js_string!("1.0")));
         let raw = NativeFunction::from_fn_ptr(raw_query_string);
         let raw_query_string = FunctionObjectBuilder::new(&realm, raw).name(js_string!("rawQueryString")).build();
-        let value_object = plain_object(context);
-        data(&value_object, js_string!("value"), JsString::default());
-        Self { pairs, raw_query_string, names: RefCell::default(), value_object }
+        Self { pairs, sections, version, raw_query_string, entries: EntryAccessors::new(context) }
+    }
+
+    /// Those of a context.
+    pub(super) fn of(context: &Context) -> Rc<Self> {
+        context.get_data::<Rc<Self>>().expect("every context is made with accessors").clone()
     }
 
     /// Every function object in here, to be frozen.
@@ -155,23 +180,27 @@ impl Accessors {
 
     /// Whether `getter` is one of ours, so that what it gives is what an ordinary property would have.
     pub(super) fn has(&self, getter: &JsObject) -> bool {
-        self.pairs.iter().any(|(section, _)| **section == *getter)
+        self.pairs.iter().any(|(section, _)| **section == *getter) || self.entries.has(getter)
     }
 
-    /// Whether an object has a `value` as events give it and nothing else, and inherits what they do.
-    pub(super) fn is_value_object(&self, object: &JsObject) -> bool {
-        object.borrow().shape().to_addr_usize() == self.value_object.borrow().shape().to_addr_usize()
-    }
-
-    /// Whether `object` still has the untouched accessor of `section`: neither read nor assigned.
-    pub(super) fn unread(&self, event: &CallEvent, object: &JsObject, section: Section) -> bool {
-        self.stands(object, section) && event.built(section).is_none()
+    /// What `section` of the object is; nothing where it has the accessor and that was neither called nor assigned to.
+    pub(super) fn section(
+        &self,
+        event: &CallEvent,
+        object: &JsObject,
+        section: Section,
+        context: &mut Context,
+    ) -> Result<Option<JsValue>, Fault> {
+        if self.stands(object, section) {
+            return Ok(event.built(section));
+        }
+        member_of(object, self.sections[section as usize].0.clone(), context).map(Some)
     }
 
     /// Whether `object` still has the accessor of `section`.
     fn stands(&self, object: &JsObject, section: Section) -> bool {
-        let property = object.borrow().properties().get(&PropertyKey::from(section.key()));
-        let getter = property.and_then(|property| property.get()?.as_object());
+        let property = object.borrow().properties().get(&self.sections[section as usize].0);
+        let getter = property.as_ref().and_then(|property| property.get()?.as_object());
         getter.is_some_and(|getter| getter == *self.pairs[section as usize].0)
     }
 
@@ -180,7 +209,7 @@ impl Accessors {
         let event = plain_object(context);
         let request = self.request(call.request, host, context);
         let response = call.response.map(|response| self.response(response, context));
-        data(&event, js_string!("version"), js_string!("1.0"));
+        event.insert_property(self.version.0.clone(), self.version.1.clone());
         self.lazy(&event, Section::Context);
         self.lazy(&event, Section::Viewer);
         data(&event, js_string!("request"), request.clone());
@@ -226,22 +255,8 @@ impl Accessors {
     }
 
     fn lazy(&self, object: &JsObject, section: Section) {
-        let (getter, setter) = &self.pairs[section as usize];
-        let accessor = PropertyDescriptor::builder().get(getter.clone()).set(setter.clone());
-        object.insert_property(section.key(), accessor.enumerable(true).configurable(true));
-    }
-
-    /// A name as a JavaScript string, kept for the next event.
-    fn name(&self, name: &str) -> JsString {
-        if let Some(kept) = self.names.borrow().get(name) {
-            return kept.clone();
-        }
-        let made = JsString::from(name);
-        let mut names = self.names.borrow_mut();
-        if names.len() < homefront_config::limits::FUNCTION_NAMES_KEPT_MAX && name.len() <= 64 {
-            names.insert(name.into(), made.clone());
-        }
-        made
+        let (key, accessor) = &self.sections[section as usize];
+        object.insert_property(key.clone(), accessor.clone());
     }
 }
 
@@ -256,14 +271,14 @@ pub(super) fn status_description(response: &Response) -> String {
 /// Builds what is still lazy on `object`, so that its properties are what they look like.
 pub(super) fn settle(object: &JsObject, context: &mut Context) -> JsResult<()> {
     let Some(event) = Host::of(context).event.borrow().clone() else { return Ok(()) };
-    let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
+    let accessors = Accessors::of(context);
     for section in Section::ALL {
         if event.holder(section) == Some(object) && accessors.stands(object, section) {
             let value = read(section, context)?;
             data(object, section.key(), value);
         }
     }
-    Ok(())
+    entries::settle(object, &event, context)
 }
 
 fn read(section: Section, context: &mut Context) -> JsResult<JsValue> {
@@ -271,7 +286,7 @@ fn read(section: Section, context: &mut Context) -> JsResult<JsValue> {
     if let Some(value) = event.built(section) {
         return Ok(value);
     }
-    let value = build(&event, section, context);
+    let value = build(&event, section, context)?;
     event.built.borrow_mut()[section as usize] = Some(value.clone());
     Ok(value)
 }
@@ -290,10 +305,11 @@ fn assign(section: Section, this: &JsValue, value: JsValue, context: &mut Contex
     Ok(JsValue::undefined())
 }
 
-fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue {
-    let mut object = plain_object(context);
+fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsResult<JsValue> {
+    let object;
     match section {
         Section::Context => {
+            object = plain_object(context);
             let described = &event.context;
             data(&object, js_string!("distributionDomainName"), text(described.distribution_domain_name.as_bytes()));
             data(&object, js_string!("distributionId"), text(described.distribution_id.as_bytes()));
@@ -305,44 +321,16 @@ fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsValue 
             data(&object, js_string!("requestId"), text(described.request_id.as_bytes()));
         }
         Section::Viewer => {
+            object = plain_object(context);
             data(&object, js_string!("ip"), text(event.context.viewer_ip.to_string().as_bytes()));
         }
         _ => {
-            let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
-            let entries = event.entries(section);
-            if entries.len() > ENTRIES_SHARED_MAX {
-                let prototype = context.intrinsics().constructors().object().prototype();
-                object = JsObject::new_unique(prototype, OrdinaryObject).upcast();
-            }
-            let mut given = Vec::with_capacity(entries.len());
-            for entry in entries {
-                let (name, value) = (accessors.name(&entry.name), entry_object(&entry, context));
-                object.insert_property(name.clone(), enumerable(value.clone()));
-                given.push(Given { name, object: value });
-            }
-            event.given.borrow_mut()[section as usize] = Some(given.into());
+            let built = entries::build(event, section, context)?;
+            object = entries::object_of(&built).clone();
+            event.given.borrow_mut()[section as usize] = Some(Rc::new(built));
         }
     }
-    object.into()
-}
-
-fn entry_object(entry: &Entry<'_>, context: &mut Context) -> JsObject {
-    let object = value_object(&entry.values[0], context);
-    if entry.values.len() > 1 {
-        let values: Vec<JsValue> = entry.values.iter().map(|value| value_object(value, context).into()).collect();
-        let values = JsArray::from_iter(values, context);
-        data(&object, js_string!("multiValue"), values);
-    }
-    object
-}
-
-fn value_object(value: &Value<'_>, context: &mut Context) -> JsObject {
-    let object = plain_object(context);
-    data(&object, js_string!("value"), JsString::from(value.text.as_ref()));
-    if let Some(attributes) = &value.attributes {
-        data(&object, js_string!("attributes"), JsString::from(attributes.as_ref()));
-    }
-    object
+    Ok(object.into())
 }
 
 fn raw_query_string(_this: &JsValue, _arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
@@ -361,6 +349,7 @@ pub(super) fn data(object: &JsObject, key: JsString, value: impl Into<JsValue>) 
     object.insert_property(key, enumerable(value));
 }
 
-fn enumerable(value: impl Into<JsValue>) -> PropertyDescriptor {
+/// An ordinary property.
+pub(super) fn enumerable(value: impl Into<JsValue>) -> PropertyDescriptor {
     PropertyDescriptor::builder().value(value).writable(true).enumerable(true).configurable(true).build()
 }

@@ -5,6 +5,7 @@ use super::{bounds, console, event, json, text_coding};
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{Attribute, PropertyDescriptor};
+use boa_engine::value::IntegerOrInfinity;
 use boa_engine::{Context, JsObject, JsResult, JsString, JsValue, NativeFunction, Source, js_string};
 use homefront_config::function::FunctionRuntime;
 
@@ -26,6 +27,8 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     json::install(context)?;
     text_coding::install(runtime, context)?;
     settle_first(context)?;
+    let string = context.intrinsics().constructors().string().prototype();
+    define(&string, "charCodeAt", native("charCodeAt", 1, char_code_at, context), context)?;
 
     let console = event::plain_object(context);
     define(&console, "log", native("log", 1, console::log, context), context)?;
@@ -80,6 +83,25 @@ pub(super) fn at_path(path: &str, context: &mut Context) -> JsResult<Option<JsOb
         }
     }
     Ok(Some(object))
+}
+
+/// ES2023 22.1.3.3, without detours for an index that is an integer: tokens are compared in loops of it.
+fn char_code_at(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+    let text = match this.as_string() {
+        Some(text) => text,
+        None => this.require_object_coercible()?.to_string(context)?,
+    };
+    let index = match arguments.first() {
+        None => Some(0),
+        Some(index) => match index.as_i32() {
+            Some(index) => usize::try_from(index).ok(),
+            None => match index.to_integer_or_infinity(context)? {
+                IntegerOrInfinity::Integer(index) => usize::try_from(index).ok(),
+                _ => None,
+            },
+        },
+    };
+    Ok(index.and_then(|index| text.code_unit_at(index)).map_or_else(JsValue::nan, JsValue::from))
 }
 
 /// `Math.random`: xorshift64*, started anew for each call.

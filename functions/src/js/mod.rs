@@ -9,6 +9,7 @@ mod cloudfront;
 mod console;
 mod crypto;
 pub mod engine;
+mod entries;
 mod event;
 mod fault;
 mod files;

@@ -3,7 +3,7 @@
 use super::EventType;
 use super::event::{Accessors, CallEvent, Section, status_description};
 use super::fault::Fault;
-use super::returned::{self, Member, Returned, alone, member_of, pair, set_cookie};
+use super::returned::{self, Original, ReadMember, Returned, alone, member_of, pair, set_cookie};
 use super::text::{decode, same, utf8};
 use crate::message::Headers;
 use crate::rules::{self, Event};
@@ -75,6 +75,11 @@ impl Reader<'_> {
         member_of(object, key, self.context)
     }
 
+    /// What a section is, unless the function never looked at it.
+    fn section(&mut self, object: &JsObject, section: Section) -> Result<Option<JsValue>, Fault> {
+        self.accessors.section(self.event, object, section, self.context)
+    }
+
     fn request(&mut self, object: &JsObject) -> Result<RequestEdit, Fault> {
         let uri = self.member(object, js_string!("uri"))?;
         let method = self.member(object, js_string!("method"))?;
@@ -124,10 +129,7 @@ impl Reader<'_> {
     }
 
     fn querystring(&mut self, object: &JsObject) -> Result<Option<Bytes>, Fault> {
-        if self.accessors.unread(self.event, object, Section::RequestQuerystring) {
-            return Ok(None);
-        }
-        let value = self.member(object, js_string!("querystring"))?;
+        let Some(value) = self.section(object, Section::RequestQuerystring)? else { return Ok(None) };
         let given = self.event.request.querystring.as_deref().unwrap_or_default();
         let querystring = if let Some(text) = value.as_string() {
             if same(&text, &decode(given)) {
@@ -135,9 +137,8 @@ impl Reader<'_> {
             }
             Bytes::from(utf8(&text))
         } else {
-            let entries = self.event.entries(Section::RequestQuerystring);
-            let given = self.event.given(Section::RequestQuerystring);
-            let returned = returned::read(&value, &entries, &given, "request.querystring", self.context)?;
+            let original = Original::of(self.event, Section::RequestQuerystring);
+            let returned = returned::read(&value, &original, "request.querystring", self.context)?;
             if returned.unchanged() {
                 return Ok(None);
             }
@@ -162,19 +163,15 @@ impl Reader<'_> {
         edits: &mut Vec<HeaderEdit>,
         separated: &mut Vec<Bytes>,
     ) -> Result<(), Fault> {
-        if self.accessors.unread(self.event, object, section) {
-            return Ok(());
-        }
-        let value = self.member(object, section.key())?;
-        let entries = self.event.entries(section);
+        let Some(value) = self.section(object, section)? else { return Ok(()) };
         let event = event_of(section);
-        let given = self.event.given(section);
-        let returned = returned::read(&value, &entries, &given, label, self.context)?;
+        let original = Original::of(self.event, section);
+        let returned = returned::read(&value, &original, label, self.context)?;
         for entry in &returned.removed {
             refuse_read_only(event, label, &entry.name, "deleted")?;
             edits.push(HeaderEdit { name: rules::wire_name(&entry.name), values: Vec::new() });
         }
-        for member in returned.members.iter().filter(|member| !member.unchanged) {
+        for member in returned.changed() {
             let values = header_values(member, event, label)?;
             if member.name == separate {
                 separated.extend(values);
@@ -187,14 +184,13 @@ impl Reader<'_> {
 
     /// The `Cookie` header; `separate` are values of `headers.cookie`.
     fn cookies(&mut self, object: &JsObject, separate: Vec<Bytes>, edits: &mut Vec<HeaderEdit>) -> Result<(), Fault> {
-        let unread = self.accessors.unread(self.event, object, Section::RequestCookies);
-        if unread && separate.is_empty() {
-            return Ok(());
-        }
-        let value = self.member(object, js_string!("cookies"))?;
-        let entries = self.event.entries(Section::RequestCookies);
-        let given = self.event.given(Section::RequestCookies);
-        let returned = returned::read(&value, &entries, &given, "request.cookies", self.context)?;
+        let value = match self.section(object, Section::RequestCookies)? {
+            Some(value) => value,
+            None if separate.is_empty() => return Ok(()),
+            None => self.member(object, js_string!("cookies"))?,
+        };
+        let original = Original::of(self.event, Section::RequestCookies);
+        let returned = returned::read(&value, &original, "request.cookies", self.context)?;
         if returned.unchanged() && separate.is_empty() {
             return Ok(());
         }
@@ -217,15 +213,16 @@ impl Reader<'_> {
         let mut headers = Vec::new();
         let mut separate = Vec::new();
         self.headers(object, Section::ResponseHeaders, "response.headers", "set-cookie", &mut headers, &mut separate)?;
-        if !self.accessors.unread(self.event, object, Section::ResponseCookies) || !separate.is_empty() {
-            let value = self.member(object, js_string!("cookies"))?;
-            let entries = self.event.entries(Section::ResponseCookies);
-            let given = self.event.given(Section::ResponseCookies);
-            let returned = returned::read(&value, &entries, &given, "response.cookies", self.context)?;
+        let cookies = match self.section(object, Section::ResponseCookies)? {
+            None if !separate.is_empty() => Some(self.member(object, js_string!("cookies"))?),
+            cookies => cookies,
+        };
+        if let Some(value) = cookies {
+            let original = Original::of(self.event, Section::ResponseCookies);
+            let returned = returned::read(&value, &original, "response.cookies", self.context)?;
             if !returned.unchanged() || !separate.is_empty() {
                 refuse_bad_cookies(&returned, "response.cookies")?;
-                let mut values: Vec<Bytes> =
-                    returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
+                let mut values = returned.pieces(set_cookie);
                 values.extend(separate);
                 headers.push(HeaderEdit { name: "Set-Cookie".to_owned(), values });
             }
@@ -241,16 +238,17 @@ impl Reader<'_> {
         let status_description = self.status_description(object)?;
         let mut edits = Vec::new();
         let value = self.member(object, js_string!("headers"))?;
-        let returned = returned::read(&value, &[], &[], "response.headers", self.context)?;
-        for member in &returned.members {
+        let none = Original::empty(Section::ResponseHeaders);
+        let returned = returned::read(&value, &none, "response.headers", self.context)?;
+        for member in returned.changed() {
             let values = header_values(member, Event::FunctionViewerRequest, "response.headers")?;
             edits.push(HeaderEdit { name: rules::wire_name(&member.name), values });
         }
         let value = self.member(object, js_string!("cookies"))?;
-        let returned = returned::read(&value, &[], &[], "response.cookies", self.context)?;
+        let none = Original::empty(Section::ResponseCookies);
+        let returned = returned::read(&value, &none, "response.cookies", self.context)?;
         refuse_bad_cookies(&returned, "response.cookies")?;
-        let cookies = returned.members.iter().flat_map(|member| member.pieces(set_cookie)).collect();
-        edits.push(HeaderEdit { name: "Set-Cookie".to_owned(), values: cookies });
+        edits.push(HeaderEdit { name: "Set-Cookie".to_owned(), values: returned.pieces(set_cookie) });
         within(&edits, &Headers::default(), RESPONSE_HEAD_BYTES_MAX, "response.headers")?;
         let lines = edits.iter().flat_map(|edit| edit.values.iter().map(|value| (edit.name.as_bytes(), value)));
         let headers: Headers = lines.collect();
@@ -320,8 +318,8 @@ fn refuse_read_only(event: Event, label: &str, name: &str, what: &str) -> Result
 }
 
 /// The lines of a header that was added or changed, checked.
-fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<Bytes>, Fault> {
-    let name = member.name.as_ref();
+fn header_values(member: &ReadMember<'_>, event: Event, label: &str) -> Result<Vec<Bytes>, Fault> {
+    let name = member.name.as_str();
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         let sentence = if label == "response.headers" {
             rules::SENTENCE_RESPONSE_HEADER_NAME_CASE
@@ -348,8 +346,8 @@ fn header_values(member: &Member<'_>, event: Event, label: &str) -> Result<Vec<B
 }
 
 fn refuse_bad_cookies(cookies: &Returned<'_>, label: &str) -> Result<(), Fault> {
-    for member in cookies.members.iter().filter(|member| !member.unchanged) {
-        let name = member.name.as_ref();
+    for member in cookies.changed() {
+        let name = member.name.as_str();
         // A viewer's may have none.
         let nameless = name.is_empty() && member.original.is_none();
         if nameless || !rules::header_value_valid(name) || name.contains([';', '=']) {
@@ -365,8 +363,7 @@ fn refuse_bad_cookies(cookies: &Returned<'_>, label: &str) -> Result<(), Fault> 
 }
 
 fn joined(returned: &Returned<'_>, separator: &str) -> Bytes {
-    let pieces: Vec<Bytes> = returned.members.iter().flat_map(|member| member.pieces(pair)).collect();
-    Bytes::from(pieces.join(separator.as_bytes()))
+    Bytes::from(returned.pieces(pair).join(separator.as_bytes()))
 }
 
 /// Whether a message of the lines `given`, edited, is small enough.

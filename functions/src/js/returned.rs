@@ -1,6 +1,7 @@
 //! The sections of what a function returned, read back and compared with what it was given.
 
-use super::event::{Accessors, Given};
+use super::entries::{Built, Found};
+use super::event::{Accessors, CallEvent, Section};
 use super::fault::Fault;
 use super::section::{Entry, Value};
 use super::text::{same, utf8};
@@ -8,27 +9,63 @@ use boa_engine::property::PropertyKey;
 use boa_engine::{Context, JsObject, JsString, JsValue, js_string};
 use bytes::Bytes;
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
-use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// A section as it arrived. Mostly the objects tell that a function left it as it was, so it is parsed only for what is
+/// compared with it.
+pub(super) struct Original<'a> {
+    section: Section,
+    /// None of an answer that a function makes.
+    event: Option<&'a CallEvent>,
+    built: Option<Rc<Built>>,
+    entries: OnceCell<Vec<Entry<'a>>>,
+}
+
+impl<'a> Original<'a> {
+    /// Of an event.
+    pub(super) fn of(event: &'a CallEvent, section: Section) -> Self {
+        Self { section, event: Some(event), built: event.given(section), entries: OnceCell::new() }
+    }
+
+    /// Without entries.
+    pub(super) fn empty(section: Section) -> Self {
+        Self { section, event: None, built: None, entries: OnceCell::new() }
+    }
+
+    fn entries(&self) -> &[Entry<'a>] {
+        self.entries.get_or_init(|| self.event.map_or_else(Vec::new, |event| event.entries(self.section)))
+    }
+
+    fn len(&self) -> usize {
+        self.built.as_ref().map_or_else(|| self.entries().len(), |built| built.len())
+    }
+}
+
 /// A section as it was returned.
 pub(super) struct Returned<'a> {
+    original: &'a Original<'a>,
     /// In the order of the returned object.
-    pub(super) members: Vec<Member<'a>>,
+    members: Vec<Member<'a>>,
     /// What was given and is gone.
     pub(super) removed: Vec<&'a Entry<'a>>,
     /// Whether names stand in another order than they were given in.
     reordered: bool,
 }
 
+enum Member<'a> {
+    /// The entry of this place, as it was given.
+    Untouched(usize),
+    Read(ReadMember<'a>),
+}
+
 /// All values of one name, as returned.
-pub(super) struct Member<'a> {
-    pub(super) name: Cow<'a, str>,
-    /// Not read from what is as it was given.
+pub(super) struct ReadMember<'a> {
+    pub(super) name: String,
     values: Vec<ReturnedValue>,
     pub(super) original: Option<&'a Entry<'a>>,
-    pub(super) unchanged: bool,
+    unchanged: bool,
 }
 
 /// One value, as returned.
@@ -49,33 +86,56 @@ impl ReturnedValue {
     }
 }
 
-impl Returned<'_> {
+impl<'a> Returned<'a> {
     /// Whether it is what was given, order included.
     pub(super) fn unchanged(&self) -> bool {
-        self.removed.is_empty() && !self.reordered && self.members.iter().all(|member| member.unchanged)
+        self.removed.is_empty() && !self.reordered && self.changed().next().is_none()
+    }
+
+    /// What was added or has other values now.
+    pub(super) fn changed(&self) -> impl Iterator<Item = &ReadMember<'a>> {
+        self.members.iter().filter_map(|member| match member {
+            Member::Read(member) if !member.unchanged => Some(member),
+            _ => None,
+        })
+    }
+
+    /// The bytes of each value of all names: those that arrived where the value is the same, else what `compose` makes of it.
+    pub(super) fn pieces(&self, compose: impl Fn(&str, &ReturnedValue) -> String) -> Vec<Bytes> {
+        let mut pieces = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            match member {
+                Member::Untouched(place) => pieces.extend(raw(&self.original.entries()[*place])),
+                Member::Read(member) => pieces.extend(member.pieces(&compose)),
+            }
+        }
+        pieces
     }
 }
 
-impl Member<'_> {
-    /// The bytes of each value: those that arrived where the value is the same, else what `compose` makes of it.
+fn raw(entry: &Entry<'_>) -> impl Iterator<Item = Bytes> {
+    entry.values.iter().map(|value| Bytes::copy_from_slice(value.raw))
+}
+
+impl ReadMember<'_> {
+    /// The bytes of each value, in the way of [`Returned::pieces`].
     pub(super) fn pieces(&self, compose: impl Fn(&str, &ReturnedValue) -> String) -> Vec<Bytes> {
         let originals = self.original.map_or(&[][..], |entry| &entry.values);
-        if self.unchanged {
-            return originals.iter().map(|original| Bytes::copy_from_slice(original.raw)).collect();
-        }
         let piece = |value: &ReturnedValue| match originals.iter().find(|original| value.is(original)) {
             Some(original) => Bytes::copy_from_slice(original.raw),
             None => Bytes::from(compose(&self.name, value)),
         };
-        self.values.iter().map(piece).collect()
+        match self.original {
+            Some(entry) if self.unchanged => raw(entry).collect(),
+            _ => self.values.iter().map(piece).collect(),
+        }
     }
 }
 
-/// Reads a section; `label` is its name in messages, such as `request.headers`. `given`: what its `entries` were built as.
+/// Reads a section; `label` is its name in messages, such as `request.headers`.
 pub(super) fn read<'a>(
     section: &JsValue,
-    entries: &'a [Entry<'a>],
-    given: &[Given],
+    original: &'a Original<'a>,
     label: &str,
     context: &mut Context,
 ) -> Result<Returned<'a>, Fault> {
@@ -83,87 +143,107 @@ pub(super) fn read<'a>(
         Some(object) => object,
         // Left out means empty.
         None if section.is_null_or_undefined() => {
-            return Ok(Returned { members: Vec::new(), removed: entries.iter().collect(), reordered: false });
+            let removed = original.entries().iter().collect();
+            return Ok(Returned { original, members: Vec::new(), removed, reordered: false });
         }
         None => return Err(Fault::invalid(format!("{label} must be an object"))),
     };
-    let accessors = context.get_data::<Rc<Accessors>>().expect("every context is made with accessors").clone();
-    let mut places = Places { entries, given, next: 0, index: HashMap::new() };
-    let mut order = Vec::with_capacity(entries.len());
-    let mut members = Vec::with_capacity(entries.len());
-    for key in object.own_property_keys(context).map_err(|error| Fault::thrown(error, context))? {
+    let accessors = Accessors::of(context);
+    let mut places = Places { original, next: 0, index: HashMap::new() };
+    let mut order = Vec::with_capacity(original.len());
+    let mut members = Vec::with_capacity(original.len() + 1);
+    for key in own_keys(&object, context)? {
         let property = object.borrow().properties().get(&key);
         let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
         if !is_enumerable || matches!(key, PropertyKey::Symbol(_)) {
             continue;
         }
-        let value = property.as_ref().and_then(|property| property.value());
-        if let Some(place) = value.and_then(|value| places.find_untouched(&key, value, &accessors)) {
-            let (name, original) = (Cow::Borrowed(entries[place].name.as_ref()), Some(&entries[place]));
-            order.push(place);
-            members.push(Member { name, values: Vec::new(), original, unchanged: true });
-            continue;
-        }
-        let name = match &key {
+        let known = property.as_ref().zip(original.built.as_deref());
+        let found = known.map_or(Found::Other, |(property, built)| {
+            built.find((&key, property), places.next, original.section, &accessors.entries)
+        });
+        let name = || match &key {
             PropertyKey::String(name) => utf8(name),
             key => key.to_string(),
         };
-        let place = places.find(&name);
+        let (place, name, value) = match found {
+            Found::Untouched(place) => {
+                places.next = place + 1;
+                order.push(place);
+                members.push(Member::Untouched(place));
+                continue;
+            }
+            Found::Known(place, value) => {
+                places.next = place + 1;
+                (Some(place), name(), value)
+            }
+            Found::Other => {
+                let name = name();
+                let value = property.as_ref().and_then(|property| property.value()).cloned();
+                let place = places.find(&key, &name);
+                (place, name, value.map_or_else(|| member_of(&object, key, context), Ok)?)
+            }
+        };
         order.extend(place);
-        let value = value.map_or_else(|| member_of(&object, key, context), |value| Ok(value.clone()))?;
-        members.push(member(name, &value, place.map(|place| &entries[place]), label, context)?);
+        let entry = place.map(|place| &original.entries()[place]);
+        members.push(Member::Read(member(name, &value, entry, label, context)?));
     }
+    // In an ordinary object names that are array indices stand first, by number, and so they do in `given_order`.
+    let ascending = order.is_sorted_by(|one, other| one < other) && object.is_ordinary();
+    if ascending && order.len() == original.len() {
+        return Ok(Returned { original, members, removed: Vec::new(), reordered: false });
+    }
+    let entries = original.entries();
     let mut seen = vec![false; entries.len()];
     for place in &order {
         seen[*place] = true;
     }
     let removed = entries.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
-    let reordered = !order.into_iter().eq(given_order(entries).filter(|place| seen[*place]));
-    Ok(Returned { members, removed, reordered })
+    let reordered = !ascending && !order.into_iter().eq(given_order(entries).filter(|place| seen[*place]));
+    Ok(Returned { original, members, removed, reordered })
+}
+
+/// The keys in the order of the language.
+fn own_keys(object: &JsObject, context: &mut Context) -> Result<Vec<PropertyKey>, Fault> {
+    if object.is_ordinary() {
+        let object = object.borrow();
+        if object.properties().index_property_keys().next().is_none() {
+            return Ok(object.shape().keys());
+        }
+    }
+    object.own_property_keys(context).map_err(|error| Fault::thrown(error, context))
 }
 
 /// Entries that are looked through one by one: an index of so few costs more than it saves.
 const LINEAR_MAX: usize = 24;
 
 /// Finds the entry of a name. Names mostly come back in the order they were given in.
-struct Places<'a, 'g> {
-    entries: &'a [Entry<'a>],
-    /// What they were built as.
-    given: &'g [Given],
+struct Places<'a> {
+    original: &'a Original<'a>,
     next: usize,
     /// Made for the first name that is not where it is expected.
     index: HashMap<&'a str, usize>,
 }
 
-impl Places<'_, '_> {
-    /// The same where the entry is the object that was given there, and still has the one value it had.
-    fn find_untouched(&mut self, key: &PropertyKey, value: &JsValue, accessors: &Accessors) -> Option<usize> {
-        let (given, entry) = (self.given.get(self.next)?, self.entries.get(self.next)?);
-        let PropertyKey::String(name) = key else { return None };
-        let object = value.as_object().filter(|object| *name == given.name && *object == given.object)?;
-        let [original] = &entry.values[..] else { return None };
-        if original.attributes.is_some() || !accessors.is_value_object(&object) {
-            return None;
+impl Places<'_> {
+    fn find(&mut self, key: &PropertyKey, name: &str) -> Option<usize> {
+        if let Some(built) = self.original.built.as_ref().filter(|built| built.len() <= LINEAR_MAX) {
+            let place = built.place_of(key)?;
+            self.next = place + 1;
+            return Some(place);
         }
-        let text = object.borrow().properties().get(&PropertyKey::from(js_string!("value")))?.value()?.as_string()?;
-        same(&text, &original.text).then(|| {
-            self.next += 1;
-            self.next - 1
-        })
-    }
-
-    fn find(&mut self, name: &str) -> Option<usize> {
-        if self.entries.get(self.next).is_some_and(|entry| entry.name == name) {
+        let entries = self.original.entries();
+        if entries.get(self.next).is_some_and(|entry| entry.name == name) {
             self.next += 1;
             return Some(self.next - 1);
         }
-        if self.entries.len() <= LINEAR_MAX {
-            let place = self.entries.iter().position(|entry| entry.name == name)?;
+        if entries.len() <= LINEAR_MAX {
+            let place = entries.iter().position(|entry| entry.name == name)?;
             self.next = place + 1;
             return Some(place);
         }
         if self.index.is_empty() {
-            self.index = self.entries.iter().enumerate().map(|(place, entry)| (entry.name.as_ref(), place)).collect();
+            self.index = entries.iter().enumerate().map(|(place, entry)| (entry.name.as_ref(), place)).collect();
         }
         let place = self.index.get(name).copied();
         self.next = place.map_or(self.next, |place| place + 1);
@@ -219,18 +299,18 @@ fn member<'a>(
     original: Option<&'a Entry<'a>>,
     label: &str,
     context: &mut Context,
-) -> Result<Member<'a>, Fault> {
+) -> Result<ReadMember<'a>, Fault> {
     let path = || format!("{label}[\"{name}\"]");
     let Some(entry) = value.as_object() else {
         return Err(Fault::invalid(format!("{} must be an object such as {{ value: \"…\" }}", path())));
     };
     let multi_value = member_of(&entry, js_string!("multiValue"), context)?;
     let multi_value = match multi_value.as_object() {
-        Some(list) => Some(values_of(&list, &path(), context)?),
+        Some(list) => Some(values_of(&list, &path, context)?),
         None if multi_value.is_null_or_undefined() => None,
         None => return Err(Fault::invalid(format!("{}.multiValue must be an array", path()))),
     };
-    let first = single(&entry, &path(), multi_value.is_some(), context)?;
+    let first = single(&entry, &path, multi_value.is_some(), context)?;
     let originals = original.map_or(&[][..], |entry| &entry.values);
     let same_as_given = |values: &[ReturnedValue]| {
         values.len() == originals.len() && values.iter().zip(originals).all(|(value, original)| value.is(original))
@@ -247,40 +327,45 @@ fn member<'a>(
         (None, None) => return Err(Fault::invalid(format!("{}.value must be a string", path()))),
     };
     let unchanged = original.is_some() && same_as_given(&values);
-    Ok(Member { name: Cow::Owned(name), values, original, unchanged })
+    Ok(ReadMember { name, values, original, unchanged })
 }
 
-fn values_of(list: &JsObject, path: &str, context: &mut Context) -> Result<Vec<ReturnedValue>, Fault> {
+fn values_of(list: &JsObject, path: &dyn Fn() -> String, context: &mut Context) -> Result<Vec<ReturnedValue>, Fault> {
     let length = member_of(list, js_string!("length"), context)?.as_number().unwrap_or_default();
     if !list.is_array() || length > FUNCTION_ARRAY_LENGTH_MAX as f64 {
-        return Err(Fault::invalid(format!("{path}.multiValue must be an array")));
+        return Err(Fault::invalid(format!("{}.multiValue must be an array", path())));
     }
     let mut values = Vec::with_capacity((length as usize).min(64));
     for index in 0..length as u32 {
-        let path = format!("{path}.multiValue[{index}]");
+        let path = || format!("{}.multiValue[{index}]", path());
         let element = member_of(list, index, context)?;
         let Some(element) = element.as_object() else {
-            return Err(Fault::invalid(format!("{path} must be an object such as {{ value: \"…\" }}")));
+            return Err(Fault::invalid(format!("{} must be an object such as {{ value: \"…\" }}", path())));
         };
         let value = single(&element, &path, false, context)?;
-        values.push(value.ok_or_else(|| Fault::invalid(format!("{path}.value must be a string")))?);
+        values.push(value.ok_or_else(|| Fault::invalid(format!("{}.value must be a string", path())))?);
     }
     Ok(values)
 }
 
 /// `{value, attributes}`; without a value it is nothing if that is `optional`.
-fn single(entry: &JsObject, path: &str, optional: bool, context: &mut Context) -> Result<Option<ReturnedValue>, Fault> {
+fn single(
+    entry: &JsObject,
+    path: &dyn Fn() -> String,
+    optional: bool,
+    context: &mut Context,
+) -> Result<Option<ReturnedValue>, Fault> {
     let value = member_of(entry, js_string!("value"), context)?;
     let text = match value.as_string() {
         Some(text) => text,
         None if optional && value.is_undefined() => return Ok(None),
-        None => return Err(Fault::invalid(format!("{path}.value must be a string, not {}", value.type_of()))),
+        None => return Err(Fault::invalid(format!("{}.value must be a string, not {}", path(), value.type_of()))),
     };
     let attributes = member_of(entry, js_string!("attributes"), context)?;
     let attributes = match attributes.as_string() {
         Some(attributes) => Some(attributes).filter(|attributes| !attributes.is_empty()),
         None if attributes.is_null_or_undefined() => None,
-        None => return Err(Fault::invalid(format!("{path}.attributes must be a string"))),
+        None => return Err(Fault::invalid(format!("{}.attributes must be a string", path()))),
     };
     Ok(Some(ReturnedValue { text, attributes }))
 }

@@ -29,12 +29,23 @@ pub(super) struct Value<'a> {
 /// The headers a function sees: without `separate` (`cookie` or `set-cookie`) and without disallowed ones.
 pub(super) fn headers<'a>(headers: &'a Headers, separate: &str) -> Vec<Entry<'a>> {
     let mut group = Group::default();
-    for (name, value) in headers.iter() {
-        if !name.eq_ignore_ascii_case(separate.as_bytes()) && !rules::disallowed(name) {
-            group.add(lower(decode(name)), Value { text: decode(value), attributes: None, raw: value });
+    for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(separate.as_bytes())) {
+        if let Some(name) = header_name(name) {
+            group.add(name, Value { text: decode(value), attributes: None, raw: value });
         }
     }
     group.entries
+}
+
+/// The name of a header as a function sees it; nothing where it does not.
+pub(super) fn header_name(name: &[u8]) -> Option<Cow<'_, str>> {
+    (!rules::disallowed(name)).then(|| lower(decode(name)))
+}
+
+/// The values of a header by its name, in ASCII.
+pub(super) fn header_values<'a>(headers: &'a Headers, name: &[u8]) -> Vec<Value<'a>> {
+    let lines = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    lines.map(|(_, value)| Value { text: decode(value), attributes: None, raw: value }).collect()
 }
 
 /// The pairs of all `Cookie` lines.

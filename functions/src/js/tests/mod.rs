@@ -3,6 +3,7 @@
 
 mod cloudfront_module;
 mod conformance;
+mod entries;
 mod examples;
 mod hostile;
 mod isolation;

@@ -1,0 +1,359 @@
+//! The entries of a section, as the function finds them.
+//!
+//! A header is an accessor that builds its `{ value }` on first use, as sections themselves are (see [`super::event`]): most
+//! functions look at few of the dozen headers of a request, or only add one. Cookies and query strings are few and built at
+//! once, and so are the headers of a message with very many.
+
+use super::event::{Accessors, CallEvent, Section, data, enumerable, plain_object};
+use super::host::Host;
+use super::section::Value;
+use super::text::js_string as text;
+use boa_engine::builtins::object::OrdinaryObject;
+use boa_engine::object::builtins::{JsArray, JsFunction};
+use boa_engine::object::{FunctionObjectBuilder, IntegrityLevel};
+use boa_engine::property::{PropertyDescriptor, PropertyKey};
+use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
+use homefront_config::limits::FUNCTION_NAMES_KEPT_MAX;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// A section with more entries gets a shape of its own: no other event will have the same names in the same order.
+const ENTRIES_SHARED_MAX: usize = 32;
+
+/// Bytes of the longest name that is kept for the next event.
+const NAME_KEPT_BYTES_MAX: usize = 64;
+
+/// A section as it was built.
+pub(super) struct Built {
+    object: JsObject,
+    /// In the order they arrived in.
+    entries: Vec<Given>,
+}
+
+struct Given {
+    key: PropertyKey,
+    state: RefCell<State>,
+}
+
+/// What has become of an entry.
+enum State {
+    /// It is an accessor that nobody called.
+    Unread,
+    /// It was given as this.
+    Read(Shown),
+    /// It is an accessor, and this was put in its place.
+    Assigned(JsValue),
+}
+
+/// An entry as the function sees it.
+#[derive(Clone)]
+struct Shown {
+    object: JsObject,
+    /// Its `value`, where it has nothing else.
+    text: Option<JsString>,
+}
+
+/// What a property of a returned section is.
+pub(super) enum Found {
+    /// The entry of this place, as it was given.
+    Untouched(usize),
+    /// The entry of this place, which now has this value.
+    Known(usize, JsValue),
+    /// Something else.
+    Other,
+}
+
+impl Built {
+    /// How many entries there were.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The place of the entry of a name.
+    pub(super) fn place_of(&self, key: &PropertyKey) -> Option<usize> {
+        self.entries.iter().position(|given| given.key == *key)
+    }
+
+    /// Whether it is the object that `section` was built as.
+    fn is(&self, object: &JsObject) -> bool {
+        self.object == *object
+    }
+
+    /// What a property is that stands where the entry of place `next` is expected.
+    pub(super) fn find(
+        &self,
+        (key, property): (&PropertyKey, &PropertyDescriptor),
+        next: usize,
+        section: Section,
+        accessors: &EntryAccessors,
+    ) -> Found {
+        if let Some(value) = property.value() {
+            let Some(given) = self.entries.get(next).filter(|given| given.key == *key) else { return Found::Other };
+            return match &*given.state.borrow() {
+                State::Read(shown) if value.as_object().is_some_and(|object| object == shown.object) => {
+                    accessors.found(next, shown)
+                }
+                _ => Found::Other,
+            };
+        }
+        let getter = property.get().and_then(JsValue::as_object);
+        let Some(place) = getter.and_then(|getter| accessors.place_of(&getter, section, next)) else {
+            return Found::Other;
+        };
+        let Some(given) = self.entries.get(place) else { return Found::Other };
+        match &*given.state.borrow() {
+            State::Unread => Found::Untouched(place),
+            State::Read(shown) => accessors.found(place, shown),
+            State::Assigned(value) => Found::Known(place, value.clone()),
+        }
+    }
+}
+
+/// What the entries of a context's events are made with.
+pub(super) struct EntryAccessors {
+    /// `{value}`. Kept so that its shape is: objects are told by its address.
+    value_object: JsObject,
+    value_key: PropertyKey,
+    /// By the place of a header among those of its message: first requests', then responses'.
+    pairs: RefCell<[Vec<Pair>; 2]>,
+    names: RefCell<HashMap<Box<str>, PropertyKey>>,
+    /// By the name on the wire; `None` = functions do not see it.
+    header_names: RefCell<HashMap<Box<[u8]>, Option<PropertyKey>>>,
+}
+
+struct Pair {
+    getter: JsFunction,
+    /// Getter and setter.
+    accessor: PropertyDescriptor,
+}
+
+impl EntryAccessors {
+    /// Those of a context.
+    pub(super) fn new(context: &Context) -> Self {
+        let value_object = plain_object(context);
+        data(&value_object, js_string!("value"), JsString::default());
+        Self {
+            value_object,
+            value_key: js_string!("value").into(),
+            pairs: RefCell::default(),
+            names: RefCell::default(),
+            header_names: RefCell::default(),
+        }
+    }
+
+    /// Whether `getter` is the one of an entry.
+    pub(super) fn has(&self, getter: &JsObject) -> bool {
+        self.pairs.borrow().iter().flatten().any(|pair| *pair.getter == *getter)
+    }
+
+    /// The place of the entry whose getter it is; probably `next`.
+    fn place_of(&self, getter: &JsObject, section: Section, next: usize) -> Option<usize> {
+        let pairs = self.pairs.borrow();
+        let pairs = &pairs[row(section)?];
+        if pairs.get(next).is_some_and(|pair| *pair.getter == *getter) {
+            return Some(next);
+        }
+        pairs.iter().position(|pair| *pair.getter == *getter)
+    }
+
+    /// What an entry is that was read: an object can be changed within.
+    fn found(&self, place: usize, shown: &Shown) -> Found {
+        let object = shown.object.borrow();
+        // An object of that shape has a `value` and nothing else, and inherits what it did.
+        let same_shape = object.shape().to_addr_usize() == self.value_object.borrow().shape().to_addr_usize();
+        if same_shape && let Some(text) = &shown.text {
+            let value = object.properties().get(&self.value_key);
+            if value
+                .as_ref()
+                .and_then(PropertyDescriptor::value)
+                .is_some_and(|value| value.as_string().as_ref() == Some(text))
+            {
+                return Found::Untouched(place);
+            }
+        }
+        Found::Known(place, shown.object.clone().into())
+    }
+
+    /// The accessor of a place. Made when a message first has so many headers, and frozen: it outlives the call.
+    fn accessor(&self, section: Section, place: usize, context: &mut Context) -> JsResult<PropertyDescriptor> {
+        let row = row(section).expect("only headers are accessors");
+        if let Some(pair) = self.pairs.borrow()[row].get(place) {
+            return Ok(pair.accessor.clone());
+        }
+        let getter = NativeFunction::from_copy_closure(move |_, _, context| read(section, place, context));
+        let setter = NativeFunction::from_copy_closure(move |this, arguments, context| {
+            assign(section, place, this, arguments.first().cloned().unwrap_or_default(), context)
+        });
+        let realm = context.realm().clone();
+        let getter = FunctionObjectBuilder::new(&realm, getter).build();
+        let setter = FunctionObjectBuilder::new(&realm, setter).length(1).build();
+        getter.set_integrity_level(IntegrityLevel::Frozen, context)?;
+        setter.set_integrity_level(IntegrityLevel::Frozen, context)?;
+        let accessor =
+            PropertyDescriptor::builder().get(getter.clone()).set(setter).enumerable(true).configurable(true);
+        let accessor = accessor.build();
+        // Places are asked for in order.
+        self.pairs.borrow_mut()[row].push(Pair { getter, accessor: accessor.clone() });
+        Ok(accessor)
+    }
+
+    /// A name as a property key, kept for the next event.
+    fn name(&self, name: &str) -> PropertyKey {
+        if let Some(kept) = self.names.borrow().get(name) {
+            return kept.clone();
+        }
+        let made = PropertyKey::from(JsString::from(name));
+        let mut names = self.names.borrow_mut();
+        if names.len() < FUNCTION_NAMES_KEPT_MAX && name.len() <= NAME_KEPT_BYTES_MAX {
+            names.insert(name.into(), made.clone());
+        }
+        made
+    }
+
+    /// The same of a header as it is on the wire; nothing where functions do not see it.
+    fn header_name(&self, name: &[u8]) -> Option<PropertyKey> {
+        if let Some(kept) = self.header_names.borrow().get(name) {
+            return kept.clone();
+        }
+        let made = super::section::header_name(name).map(|name| PropertyKey::from(JsString::from(name.as_ref())));
+        let mut names = self.header_names.borrow_mut();
+        if names.len() < FUNCTION_NAMES_KEPT_MAX && name.len() <= NAME_KEPT_BYTES_MAX {
+            names.insert(name.into(), made.clone());
+        }
+        made
+    }
+}
+
+/// Which accessors the headers of a section have.
+fn row(section: Section) -> Option<usize> {
+    match section {
+        Section::RequestHeaders => Some(0),
+        Section::ResponseHeaders => Some(1),
+        _ => None,
+    }
+}
+
+/// Builds a section that has entries.
+pub(super) fn build(event: &CallEvent, section: Section, context: &mut Context) -> JsResult<Built> {
+    let accessors = Accessors::of(context);
+    if let Some(keys) = row(section).and_then(|_| header_keys(event, section, &accessors.entries)) {
+        let object = plain_object(context);
+        let mut entries = Vec::with_capacity(keys.len());
+        for (place, key) in keys.into_iter().enumerate() {
+            object.insert_property(key.clone(), accessors.entries.accessor(section, place, context)?);
+            entries.push(Given { key, state: RefCell::new(State::Unread) });
+        }
+        return Ok(Built { object, entries });
+    }
+    let arrived = event.entries(section);
+    let object = if arrived.len() > ENTRIES_SHARED_MAX {
+        let prototype = context.intrinsics().constructors().object().prototype();
+        JsObject::new_unique(prototype, OrdinaryObject).upcast()
+    } else {
+        plain_object(context)
+    };
+    let mut entries = Vec::with_capacity(arrived.len());
+    for entry in &arrived {
+        let (key, shown) = (accessors.entries.name(&entry.name), shown(&entry.values, context));
+        object.insert_property(key.clone(), enumerable(shown.object.clone()));
+        entries.push(Given { key, state: RefCell::new(State::Read(shown)) });
+    }
+    Ok(Built { object, entries })
+}
+
+/// The names of the headers in order, unless there are very many.
+fn header_keys(event: &CallEvent, section: Section, accessors: &EntryAccessors) -> Option<Vec<PropertyKey>> {
+    let (headers, separate) = event.lines(section)?;
+    let mut keys: Vec<PropertyKey> = Vec::with_capacity(headers.len().min(ENTRIES_SHARED_MAX));
+    let mut names: Vec<&[u8]> = Vec::with_capacity(keys.capacity());
+    for (name, _) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(separate.as_bytes())) {
+        if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        // Names in ASCII are equal as they are written, others may be as they are read.
+        let Some(key) = accessors.header_name(name).filter(|key| name.is_ascii() || !keys.contains(key)) else {
+            continue;
+        };
+        if keys.len() == ENTRIES_SHARED_MAX {
+            return None;
+        }
+        keys.push(key);
+        names.push(name);
+    }
+    Some(keys)
+}
+
+/// The object of a built section.
+pub(super) fn object_of(built: &Built) -> &JsObject {
+    &built.object
+}
+
+/// `headers.name`
+fn read(section: Section, place: usize, context: &mut Context) -> JsResult<JsValue> {
+    let event = Host::event_of(context)?;
+    let Some(built) = event.given(section) else { return Ok(JsValue::undefined()) };
+    let Some(given) = built.entries.get(place) else { return Ok(JsValue::undefined()) };
+    match &*given.state.borrow() {
+        State::Unread => {}
+        State::Read(shown) => return Ok(shown.object.clone().into()),
+        State::Assigned(value) => return Ok(value.clone()),
+    }
+    let shown = shown(&event.header(section, place, &given.key), context);
+    let object = shown.object.clone();
+    given.state.replace(State::Read(shown));
+    Ok(object.into())
+}
+
+/// `headers.name = value`, on the section itself or on an object that inherits from it.
+fn assign(section: Section, place: usize, this: &JsValue, value: JsValue, context: &mut Context) -> JsResult<JsValue> {
+    let event = Host::event_of(context)?;
+    let Some(object) = this.as_object() else {
+        return Err(JsNativeError::typ().with_message("property set on a primitive value").into());
+    };
+    let Some(built) = event.given(section) else { return Ok(JsValue::undefined()) };
+    let Some(given) = built.entries.get(place) else { return Ok(JsValue::undefined()) };
+    if built.is(&object) {
+        given.state.replace(State::Assigned(value));
+    } else {
+        object.create_data_property_or_throw(given.key.clone(), value, context)?;
+    }
+    Ok(JsValue::undefined())
+}
+
+/// Makes the entries of `object`, where it is a section, what they look like.
+pub(super) fn settle(object: &JsObject, event: &CallEvent, context: &mut Context) -> JsResult<()> {
+    let accessors = Accessors::of(context);
+    for section in [Section::RequestHeaders, Section::ResponseHeaders] {
+        let Some(built) = event.given(section).filter(|built| built.is(object)) else { continue };
+        for (place, given) in built.entries.iter().enumerate() {
+            let property = object.borrow().properties().get(&given.key);
+            let getter = property.as_ref().and_then(PropertyDescriptor::get).and_then(JsValue::as_object);
+            if getter.is_some_and(|getter| accessors.entries.place_of(&getter, section, place) == Some(place)) {
+                let value = read(section, place, context)?;
+                object.insert_property(given.key.clone(), enumerable(value));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The object of an entry with these values.
+fn shown(values: &[Value<'_>], context: &mut Context) -> Shown {
+    let (object, value) = value_object(&values[0], context);
+    if let [single] = values {
+        return Shown { object, text: single.attributes.is_none().then_some(value) };
+    }
+    let values: Vec<JsValue> = values.iter().map(|value| value_object(value, context).0.into()).collect();
+    let values = JsArray::from_iter(values, context);
+    data(&object, js_string!("multiValue"), values);
+    Shown { object, text: None }
+}
+
+fn value_object(value: &Value<'_>, context: &Context) -> (JsObject, JsString) {
+    let (object, text) = (plain_object(context), text(value.text.as_bytes()));
+    data(&object, js_string!("value"), text.clone());
+    if let Some(attributes) = &value.attributes {
+        data(&object, js_string!("attributes"), JsString::from(attributes.as_ref()));
+    }
+    (object, text)
+}
