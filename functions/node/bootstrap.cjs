@@ -10,7 +10,18 @@
   const { pathToFileURL } = require("node:url");
   const util = require("node:util");
   // Lambda's name of this file, as functions meet it in "Require stack".
-  const requireFromHere = require("node:module").createRequire("/var/runtime/index.mjs");
+  const HERE = "/var/runtime/index.mjs";
+  const { builtinModules, createRequire } = require("node:module");
+  const requireFromHere = createRequire(HERE);
+
+  // `node -e` gives a script globals that no file has. A function that needs them would fail on Lambda.
+  const ofEveryFile = ["console", "crypto", "process"];
+  const removeGlobals = () => {
+    for (const name of ["require", "module", "exports", "__filename", "__dirname", ...builtinModules]) {
+      if (!ofEveryFile.includes(name)) delete globalThis[name];
+    }
+  };
+  process.argv[1] = HERE;
 
   const { env } = process;
   const major = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV)?.[1] ?? 22);
@@ -95,7 +106,7 @@
   const LENGTHS_BYTES = 8;
 
   const lost = (error) => {
-    process.stderr.write(`homefront: the node is gone: ${error.message}\n`);
+    process.stderr.write(`homefront: the channel to the node is lost: ${error.message}\n`);
     process.exit(1);
   };
 
@@ -439,16 +450,19 @@
   // The newer runtime names the function before its version.
   const ordered = ({ functionVersion, functionName, ...rest }) => ({ functionName, functionVersion, ...rest });
 
-  load(env._HANDLER ?? "").then(
-    (handler) => {
-      inFlight = undefined;
-      if (hasCallbacks) soon(handler);
-      else forEver(handler);
-    },
-    (error) => {
-      if (hasCallbacks) return endWith("Uncaught Exception", error, 129);
-      endWith("Init Error", error, 1);
-    },
-  );
+  const begin = async () => {
+    removeGlobals();
+    const handler = await load(env._HANDLER ?? "");
+    if (hasCallbacks) soon(handler);
+    else forEver(handler);
+  };
+
+  const failToBegin = (error) => {
+    if (hasCallbacks) return endWith("Uncaught Exception", error, 129);
+    endWith("Init Error", error, 1);
+  };
+
+  // Not before this script has run: then `node` puts some of its globals back.
+  setImmediate(() => begin().catch(failToBegin));
 })();
 //# sourceURL=homefront:nodejs

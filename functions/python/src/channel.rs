@@ -26,6 +26,8 @@ pub(crate) struct Channel {
     stream: UnixStream,
     /// Bytes that were read and not used yet.
     received: Vec<u8>,
+    /// The process that has it. One that a handler forks has a copy of everything, and must not answer or take events.
+    owner: u32,
 }
 
 /// One event.
@@ -46,7 +48,7 @@ impl Channel {
         let inherited = unsafe { OwnedFd::from_raw_fd(INHERITED) };
         // The copy is closed when a program is executed.
         let stream = UnixStream::from(inherited.try_clone()?);
-        Ok(Self { stream, received: Vec::with_capacity(READ_BYTES) })
+        Ok(Self { stream, received: Vec::with_capacity(READ_BYTES), owner: std::process::id() })
     }
 
     /// Waits for an event, for as long as it takes.
@@ -79,6 +81,9 @@ impl Channel {
     }
 
     fn write(&mut self, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+        if std::process::id() != self.owner {
+            return Err(other("a process that the handler forked must end by itself: it answers nothing".to_owned()));
+        }
         while !pieces.is_empty() {
             match self.stream.write_vectored(pieces) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -226,7 +226,7 @@ impl Environment {
             tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
         });
         // Who brings a runtime of its own knows the Runtime API only.
-        let channel = plan.program.runtime.as_ref().map(|_| Channel::new()).transpose()?;
+        let channel = plan.program.runtime.as_ref().map(|_| Channel::new(plan.log.clone())).transpose()?;
         let (channel, other_end) = channel.unzip();
         let covered = enclosure.as_ref().is_some_and(|enclosure| enclosure.tmp.is_some());
         let tmp = if covered { Path::new(TMP) } else { folder.path() };
@@ -368,7 +368,7 @@ impl Environment {
 
     /// Writes the lines that end a call which nobody has seen.
     pub(super) fn report_untouched(&self, request_id: &str) {
-        let what = "the process was killed before it read the event; another environment gets it";
+        let what = "the process ended before it read the event; another environment gets it";
         self.output.end(&[platform_line(what), super::log::end_line(request_id)]);
     }
 

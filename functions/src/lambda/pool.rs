@@ -24,8 +24,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-/// Environments an event is offered to; each of them died before it took the event.
-const OFFERS_MAX: usize = 3;
+/// Environments an event is offered to; each of them died before it took the event. A function that leaves behind what ends its process
+/// costs every other one, so that a few are not enough.
+const OFFERS_MAX: usize = 16;
 /// How long a runtime that answered may take to ask for its next event before others are no longer made to wait for it.
 const PATIENCE: Duration = Duration::from_millis(40);
 

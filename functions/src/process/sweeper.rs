@@ -5,9 +5,11 @@
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::io::{self, Read};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The environment variable that holds the mark.
 pub const VARIABLE: &str = "HOMEFRONT_CHILD";
@@ -16,7 +18,11 @@ pub const VARIABLE: &str = "HOMEFRONT_CHILD";
 pub const SUBCOMMAND: &str = "process-sweeper";
 
 /// Rounds of looking at all processes: a process that forks while it is looked at is found in the next.
-const ROUNDS_MAX: usize = 16;
+const ROUNDS_MAX: usize = 64;
+/// Until the next round where a process was about to become another program, and has no environment for a moment.
+const PAUSE: Duration = Duration::from_millis(10);
+/// A process that is older and has no environment was started without.
+const BEGINNING_MAX: Duration = Duration::from_secs(10);
 
 /// The mark of all children of one [`Spawner`](super::Spawner): `<random>.`, and for one child `<random>.<number>.`.
 #[derive(Debug)]
@@ -80,24 +86,51 @@ pub(super) fn sweep(mark: &str) {
     }
     let needle = format!("{VARIABLE}={mark}").into_bytes();
     for _ in 0..ROUNDS_MAX {
-        if kill_marked(&needle) == 0 {
-            return;
+        match kill_marked(&needle) {
+            Seen { killed: 0, beginning: 0 } => return,
+            Seen { killed: 0, .. } => std::thread::sleep(PAUSE),
+            Seen { .. } => {}
         }
     }
 }
 
-fn kill_marked(needle: &[u8]) -> usize {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
+/// What one round of looking found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    killed: usize,
+    /// Processes of which nobody can tell yet.
+    beginning: usize,
+}
+
+fn kill_marked(needle: &[u8]) -> Seen {
+    let mut seen = Seen::default();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return seen };
     let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let mut killed = 0;
     for pid in ids.filter_map(Pid::from_raw) {
         // The pidfd is taken before the look, so that the number cannot pass to a stranger in between.
         let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { continue };
         let Ok(environment) = std::fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { continue };
+        if environment.is_empty() && is_beginning(pid).unwrap_or(false) {
+            seen.beginning += 1;
+        }
         let marked = environment.split(|&byte| byte == 0).any(|variable| variable.starts_with(needle));
         if marked && rustix::process::pidfd_send_signal(&process, Signal::KILL).is_ok() {
-            killed += 1;
+            seen.killed += 1;
         }
     }
-    killed
+    seen
+}
+
+/// Whether it may be executing a program just now, so that its memory is the new program's and its environment not there yet.
+fn is_beginning(pid: Pid) -> Option<bool> {
+    let folder = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let is_ours = folder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+    // Zombies and threads of the kernel have no memory.
+    let has_memory = read("statm")?.split(' ').next()? != "0";
+    let stat = read("stat")?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let started = fields.split(' ').nth(19)?.parse::<u64>().ok()? / rustix::param::clock_ticks_per_second();
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?.split('.').next()?.parse::<u64>().ok()?;
+    Some(is_ours && has_memory && uptime.saturating_sub(started) <= BEGINNING_MAX.as_secs())
 }

@@ -141,7 +141,7 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
     assert_eq!(program.get("/before").await.text(), "before");
     assert_eq!(program.get("/brief/before").await.text(), "before");
     assert_eq!(program.get("/other/before").await.text(), "/other/before");
-    let before = program.held();
+    let (before, memory_mib) = (program.held(), program.memory_mib());
     for (fault, statuses) in FAULTS {
         let (path, other) = (format!("/{fault}"), format!("/other/{fault}"));
         let wish = fault.trim_start_matches("brief/");
@@ -165,6 +165,7 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
         assert_eq!((next.status, next.text()), (200, format!("{wish}-after").as_str()));
     }
     program.holds_no_more_than(&before).await;
+    assert!(program.memory_mib() <= memory_mib + 64, "{memory_mib} MiB before, {} after", program.memory_mib());
     let log = program.stop_and_read("functions.log").await;
     let raised = if language == Language::Provided { "" } else { "boom" };
     for told in [

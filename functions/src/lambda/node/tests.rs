@@ -493,3 +493,48 @@ async fn a_callback_that_is_kept_says_nothing_in_a_later_call() {
     assert_eq!(fixture.result(json!("after")).await, "after");
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn globals_are_those_of_a_file() {
+    let code = "exports.handler = async () => {
+        const names = ['require', 'module', 'exports', '__filename', '__dirname', 'fs', 'os', 'path', 'http', 'util'];
+        return { known: names.filter((name) => name in globalThis), crypto: typeof crypto, argument: process.argv[1], console: typeof console.log };
+    };";
+    for fixture in [node22(code), node24(code)] {
+        let found = fixture.result(json!({})).await;
+        assert_eq!((&found["known"], &found["argument"]), (&json!([]), &json!("/var/runtime/index.mjs")));
+        assert_eq!(found["console"], "function");
+        fixture.stop().await;
+    }
+    let module =
+        Fixture::of(Language::Node, &source("", "exports.handler = async () => fs.readdirSync('.');"), |_, _| {});
+    assert_eq!(module.error(json!({})).await["errorType"], "ReferenceError");
+    module.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_module_leaves_to_fail_after_it_is_loaded_is_a_failed_start_with_its_error() {
+    for code in [
+        "Promise.reject(new Error('left over')); exports.handler = async () => 1;",
+        "process.nextTick(() => { throw new Error('left over'); }); exports.handler = async () => 1;",
+    ] {
+        let fixture = node22(code);
+        let failure = fixture.call(json!({})).await.unwrap_err();
+        assert!(failure.detail.contains("left over"), "{}", failure.detail);
+        fixture.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn calls_are_answered_whatever_earlier_ones_left_to_end_their_process() {
+    let code =
+        "exports.handler = async (event) => { setImmediate(() => { throw new Error('left over'); }); return event; };";
+    let fixture = node22(code);
+    for round in 0..5 {
+        let call = |number: u64| fixture.result(json!(round * 4 + number));
+        let (first, second, third, fourth) = tokio::join!(call(0), call(1), call(2), call(3));
+        let expected: Vec<u64> = (round * 4..round * 4 + 4).collect();
+        assert_eq!(json!([first, second, third, fourth]), json!(expected));
+    }
+    fixture.stop().await;
+}

@@ -413,7 +413,7 @@ async fn an_environment_killed_before_it_read_its_event_costs_nothing() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(told, @"
             START RequestId: <id> Version: 1
-            homefront: the process was killed before it read the event; another environment gets it
+            homefront: the process ended before it read the event; another environment gets it
             END RequestId: <id>
             START RequestId: <id> Version: 1
             ");

@@ -349,3 +349,20 @@ def handler(event, context):
     assert!(!files.as_str().unwrap().contains("socket:"), "{files}");
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn a_process_that_a_handler_forked_answers_nothing() {
+    let code = "import os
+def handler(event, context):
+    if event == 'forks' and (child := os.fork()): os.waitpid(child, 0)
+    return os.getpid()";
+    let fixture = Fixture::with(code, |plan, _| plan.lambda.concurrency_max = 1);
+    let process = fixture.result(json!(null)).await;
+    for event in ["forks", "forks", "after"] {
+        assert_eq!(fixture.result(json!(event)).await, process, "{event}");
+    }
+    fixture.pool.rest().await;
+    let log = fixture.masked_log();
+    assert!(log.contains("a process that the handler forked must end by itself: it answers nothing"), "{log}");
+    fixture.stop().await;
+}

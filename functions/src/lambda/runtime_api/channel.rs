@@ -5,6 +5,7 @@
 //! request id, `error` with the request id and the error's type, and `init-error` with the type; nothing of it is acknowledged.
 
 use super::{Answer, Invocation, Shared, service};
+use crate::function_log::FunctionLog;
 use bytes::{Buf, Bytes, BytesMut};
 use homefront_config::limits::{LAMBDA_CHANNEL_HEAD_BYTES_MAX, LAMBDA_PAYLOAD_BYTES_MAX};
 use std::io::{self, IoSlice};
@@ -18,20 +19,26 @@ const LENGTHS_BYTES: usize = 8;
 /// Room that is made for what comes next.
 const READ_BYTES: usize = 16 * 1_024;
 
+/// What gets no events any more.
+const SENSELESS: &str =
+    "homefront: what came over the channel to the node (file descriptor 3) makes no sense; it is closed";
+
 /// The node's end.
 #[derive(Debug)]
 pub(in crate::lambda) struct Channel {
     stream: UnixStream,
+    /// The function's.
+    log: FunctionLog,
     /// Where the rest of an event is written that the socket does not take at once.
     runtime: Handle,
 }
 
 impl Channel {
     /// Both ends; a runtime blocks while it reads and writes its own. Needs a tokio runtime.
-    pub(in crate::lambda) fn new() -> io::Result<(Self, OwnedFd)> {
+    pub(in crate::lambda) fn new(log: FunctionLog) -> io::Result<(Self, OwnedFd)> {
         let (own, other) = std::os::unix::net::UnixStream::pair()?;
         own.set_nonblocking(true)?;
-        Ok((Self { stream: UnixStream::from_std(own)?, runtime: Handle::current() }, other.into()))
+        Ok((Self { stream: UnixStream::from_std(own)?, log, runtime: Handle::current() }, other.into()))
     }
 
     /// Sends an event. `false`: nobody is at the other end any more.
@@ -73,12 +80,16 @@ impl Channel {
         let is_untouched = loop {
             match self.frame(&mut received).await {
                 Ok(Some(frame)) => {
-                    // What makes no sense gets no events.
                     if !take(&shared, frame) {
+                        self.log.line(SENSELESS);
                         break false;
                     }
                 }
                 Ok(None) => break false,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.log.line(SENSELESS);
+                    break false;
+                }
                 Err(error) => break error.kind() == io::ErrorKind::ConnectionReset,
             }
         };

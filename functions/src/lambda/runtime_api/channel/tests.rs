@@ -14,7 +14,7 @@ struct Runtime(Blocking);
 
 impl Runtime {
     async fn start() -> (RuntimeApi, Self) {
-        let (channel, other) = Channel::new().unwrap();
+        let (channel, other) = Channel::new(FunctionLog::new(|_| {})).unwrap();
         let api = RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), Some(channel));
         (api, Self(other.into()))
     }
@@ -191,7 +191,7 @@ proptest! {
     fn frames_are_the_same_however_they_are_cut(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..6), cut in 1_usize..50) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (channel, other) = Channel::new().unwrap();
+            let (channel, other) = Channel::new(FunctionLog::new(|_| {})).unwrap();
             let bytes: Vec<u8> = bodies.iter().flat_map(|body| frame("response\n1", body)).collect();
             let written = std::thread::spawn(move || {
                 let mut other = Blocking::from(other);
