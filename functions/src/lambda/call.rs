@@ -46,7 +46,7 @@ impl Call {
         self.duration
     }
 
-    /// What comes of it; `None`: nothing, the process was killed before it read its event. May be cancelled and asked again.
+    /// What comes of it; `None`: nothing, the process ended before it read its event. May be cancelled and asked again.
     pub(super) async fn outcome(&mut self) -> Option<Outcome> {
         let outcome = self.environment.outcome(&mut self.reply, self.deadline, self.memory_bytes_max).await;
         self.duration = self.started.elapsed();
