@@ -1,6 +1,24 @@
 //! Lambda@Edge as AWS documents it, one scenario for each thing that authors rely on: what goes in, what a viewer and an origin get.
 
-use crate::harness::{Edge, Reply, Running, one_origin, python};
+use crate::harness::{Code, Edge, Language, Reply, Running, in_every_language, one_origin};
+
+in_every_language! {
+    c05_an_origins_404_is_shown_as_a_string_and_is_not_shown_to_viewer_response,
+    c06_c07_origin_response_sets_status_and_body_removes_it_or_leaves_it_and_that_is_kept,
+    c04_a_generated_answer_of_origin_request_is_kept_and_logged_as_such,
+    c10_c11_headers_that_may_not_be_touched_on_viewer_request,
+    c11_headers_that_may_not_be_touched_on_origin_request_and_the_log_names_them,
+    c10_origin_request_may_set_the_host,
+    c12_what_functions_never_see_is_in_none_of_the_four_events,
+    c13_each_line_of_a_header_is_an_entry_in_and_out,
+    c14_c15_c16_results_that_are_none_have_their_own_sentences,
+    c16_statuses_are_200_to_599_as_text_or_number,
+    c15_an_origin_events_answer_has_at_most_a_megabyte,
+    c20_uris_and_query_strings_that_cloudfront_refuses,
+    c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why,
+    c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served,
+    s6_1_a_failed_function_is_told_in_the_access_log_and_its_answer_is_not_kept,
+}
 
 const READ_ONLY: &str =
     "The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.";
@@ -11,14 +29,18 @@ const NOT_AN_ARRAY: &str = "The Lambda function returned an invalid entry in the
 const NOT_AN_OBJECT: &str = "The Lambda function returned invalid JSON: The JSON output must be an object type.";
 const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
-/// A node whose function `l` does these lines on `event`; the origin sends back what it was asked for.
-async fn node(event: &str, lines: &str) -> Running {
+/// A function that does these lines, to which `wish` is the path without its slash, and returns its request.
+fn wishes(python: &str, node: &str) -> Code {
+    Code::around(
+        &format!("wish = request[\"uri\"].strip(\"/\")\n    {python}\n    return request"),
+        &format!("const wish = request.uri.slice(1);\n    {node}\n    return request;"),
+    )
+}
+
+/// A node that calls such a function on `event`; the origin sends back what it was asked for.
+async fn node(language: Language, event: &str, code: &Code) -> Running {
     Edge::before(&format!("{event} = {{ lambda = \"l\" }}"), |asked| Reply::ok(asked.target))
-        .python(
-            "l",
-            &python(&format!("wish = request[\"uri\"].strip(\"/\")\n    {lines}\n    return request")),
-            "timeout_s = 20",
-        )
+        .lambda(language, "l", code, "timeout_s = 20")
         .start()
         .await
 }
@@ -36,17 +58,20 @@ async fn refused(edge: Running, expected: &[(&str, u16, &str, &str)]) {
 
 const INVALID: u16 = 502;
 
-#[tokio::test]
-async fn c05_an_origins_404_is_shown_as_a_string_and_is_not_shown_to_viewer_response() {
+async fn c05_an_origins_404_is_shown_as_a_string_and_is_not_shown_to_viewer_response(language: Language) {
     let behavior = "origin_response = { lambda = \"o\" }\nviewer_response = { lambda = \"v\" }";
     let seen = |name: &str| {
-        python(&format!(
-            "response = cf[\"response\"]\n    response[\"headers\"][\"{name}\"] = header(repr(response[\"status\"]), \"{name}\")\n    return response"
-        ))
+        let python = r#"response = cf["response"]
+    response["headers"]["NAME"] = header(repr(response["status"]), "NAME")
+    return response"#;
+        let node = r#"const { response } = cf;
+    response.headers["NAME"] = header(JSON.stringify(response.status).replaceAll('"', "'"), "NAME");
+    return response;"#;
+        Code::around(&python.replace("NAME", name), &node.replace("NAME", name))
     };
     let edge = Edge::before(behavior, |_| Reply::status(404, "no"))
-        .python("o", &seen("x-origin-saw"), "timeout_s = 20")
-        .python("v", &seen("x-viewer-saw"), "timeout_s = 20")
+        .lambda(language, "o", &seen("x-origin-saw"), "timeout_s = 20")
+        .lambda(language, "v", &seen("x-viewer-saw"), "timeout_s = 20")
         .start()
         .await;
     let answer = edge.get("/x").await;
@@ -57,18 +82,22 @@ async fn c05_an_origins_404_is_shown_as_a_string_and_is_not_shown_to_viewer_resp
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c06_c07_origin_response_sets_status_and_body_removes_it_or_leaves_it_and_that_is_kept() {
-    let lines = r#"response = cf["response"]; wish = request["uri"].strip("/")
+async fn c06_c07_origin_response_sets_status_and_body_removes_it_or_leaves_it_and_that_is_kept(language: Language) {
+    let python = r#"response = cf["response"]; wish = request["uri"].strip("/")
     if wish == "mend": response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "x"
     if wish == "base64": response["body"] = "aGk="; response["bodyEncoding"] = "base64"
     if wish == "remove": response["body"] = ""
     return response"#;
+    let node = r#"const { response } = cf; const wish = request.uri.slice(1);
+    if (wish === "mend") Object.assign(response, { status: 200, statusDescription: "OK", body: "x" });
+    if (wish === "base64") Object.assign(response, { body: "aGk=", bodyEncoding: "base64" });
+    if (wish === "remove") response.body = "";
+    return response;"#;
     let edge = Edge::before("origin_response = { lambda = \"l\" }", |asked| match asked.target.as_str() {
         "/mend" => Reply::status(500, "broken"),
         _ => Reply::chunked("origin"),
     })
-    .python("l", &python(lines), "timeout_s = 20")
+    .lambda(language, "l", &Code::around(python, node), "timeout_s = 20")
     .start()
     .await;
     for (path, body) in [("/mend", "x"), ("/base64", "hi"), ("/remove", ""), ("/left", "origin")] {
@@ -80,15 +109,19 @@ async fn c06_c07_origin_response_sets_status_and_body_removes_it_or_leaves_it_an
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c04_a_generated_answer_of_origin_request_is_kept_and_logged_as_such() {
-    let lines = r#"return {"status": "200", "body": "hi", "headers": {"cache-control": [{"key": "Cache-Control", "value": "max-age=100"}]}}"#;
+async fn c04_a_generated_answer_of_origin_request_is_kept_and_logged_as_such(language: Language) {
+    let python = r#"return {"status": "200", "body": "hi", "headers": {"cache-control": header("max-age=100", "Cache-Control")}}"#;
+    let node = r#"return { status: "200", body: "hi", headers: { "cache-control": header("max-age=100", "Cache-Control") } };"#;
+    let never = Code::around(
+        "raise Exception('not after a generated answer')",
+        "throw new Error('not after a generated answer');",
+    );
     let behavior = "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"never\" }";
     let toml = format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(behavior));
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::ok("origin"))
-        .python("l", &python(lines), "timeout_s = 20")
-        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .lambda(language, "l", &Code::around(python, node), "timeout_s = 20")
+        .lambda(language, "never", &never, "timeout_s = 20")
         .start()
         .await;
     for result in ["LambdaGeneratedResponse", "Hit"] {
@@ -100,13 +133,19 @@ async fn c04_a_generated_answer_of_origin_request_is_kept_and_logged_as_such() {
     assert_eq!(details, ["MissGeneratedResponse", "Hit"]);
 }
 
-#[tokio::test]
-async fn c10_c11_headers_that_may_not_be_touched_on_viewer_request() {
-    let lines = r#"if wish == "host": request["headers"]["host"] = header("other.test", "Host")
+async fn c10_c11_headers_that_may_not_be_touched_on_viewer_request(language: Language) {
+    let code = wishes(
+        r#"if wish == "host": request["headers"]["host"] = header("other.test", "Host")
     if wish == "via": request["headers"]["via"] = header("1.1 me", "Via")
     if wish == "connection": request["headers"]["connection"] = header("close", "Connection")
     if wish == "edge": request["headers"]["x-edge-foo"] = header("1", "X-Edge-Foo")
-    if wish == "country": request["headers"]["cloudfront-viewer-country"] = header("KR", "CloudFront-Viewer-Country")"#;
+    if wish == "country": request["headers"]["cloudfront-viewer-country"] = header("KR", "CloudFront-Viewer-Country")"#,
+        r#"if (wish === "host") request.headers.host = header("other.test", "Host");
+    if (wish === "via") request.headers.via = header("1.1 me", "Via");
+    if (wish === "connection") request.headers.connection = header("close", "Connection");
+    if (wish === "edge") request.headers["x-edge-foo"] = header("1", "X-Edge-Foo");
+    if (wish === "country") request.headers["cloudfront-viewer-country"] = header("KR", "CloudFront-Viewer-Country");"#,
+    );
     let invalid = "LambdaValidationError";
     let expected = [
         ("host", INVALID, invalid, READ_ONLY),
@@ -115,16 +154,21 @@ async fn c10_c11_headers_that_may_not_be_touched_on_viewer_request() {
         ("edge", INVALID, invalid, DISALLOWED),
         ("country", INVALID, invalid, DISALLOWED),
     ];
-    refused(node("viewer_request", lines).await, &expected).await;
+    refused(node(language, "viewer_request", &code).await, &expected).await;
 }
 
-#[tokio::test]
-async fn c11_headers_that_may_not_be_touched_on_origin_request_and_the_log_names_them() {
-    let lines = r#"if wish == "connection": request["headers"]["connection"] = header("close", "Connection")
+async fn c11_headers_that_may_not_be_touched_on_origin_request_and_the_log_names_them(language: Language) {
+    let code = wishes(
+        r#"if wish == "connection": request["headers"]["connection"] = header("close", "Connection")
     if wish == "via": request["headers"].pop("via")
     if wish == "condition": request["headers"]["if-none-match"] = header("1", "If-None-Match")
-    if wish == "length": return {"status": "200", "headers": {"content-length": header("1", "Content-Length")}}"#;
-    let edge = node("origin_request", lines).await;
+    if wish == "length": return {"status": "200", "headers": {"content-length": header("1", "Content-Length")}}"#,
+        r#"if (wish === "connection") request.headers.connection = header("close", "Connection");
+    if (wish === "via") delete request.headers.via;
+    if (wish === "condition") request.headers["if-none-match"] = header("1", "If-None-Match");
+    if (wish === "length") return { status: "200", headers: { "content-length": header("1", "Content-Length") } };"#,
+    );
+    let edge = node(language, "origin_request", &code).await;
     for (wish, sentence) in
         [("connection", DISALLOWED), ("via", READ_ONLY), ("condition", READ_ONLY), ("length", READ_ONLY)]
     {
@@ -140,25 +184,31 @@ async fn c11_headers_that_may_not_be_touched_on_origin_request_and_the_log_names
     assert!(log.contains("the function tried to delete read-only header, headerName : Via."), "{log}");
 }
 
-#[tokio::test]
-async fn c10_origin_request_may_set_the_host() {
-    let lines = r#"request["headers"]["host"] = header("other.test", "Host")"#;
-    let edge = node("origin_request", lines).await;
+async fn c10_origin_request_may_set_the_host(language: Language) {
+    let code = wishes(
+        r#"request["headers"]["host"] = header("other.test", "Host")"#,
+        r#"request.headers.host = header("other.test", "Host");"#,
+    );
+    let edge = node(language, "origin_request", &code).await;
     edge.get("/x").await;
     assert_eq!(edge.asked("app")[0].header("host"), Some("other.test"));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c12_what_functions_never_see_is_in_none_of_the_four_events() {
+async fn c12_what_functions_never_see_is_in_none_of_the_four_events(language: Language) {
     let behavior = "origin_request_policy = \"AllViewer\"\ncache_policy = \"CachingDisabled\"\nviewer_request = { lambda = \"q\" }\n\
                     origin_request = { lambda = \"q\" }\norigin_response = { lambda = \"r\" }\nviewer_response = { lambda = \"r\" }";
-    let hidden = r#"hidden = {"connection", "x-forwarded-proto", "x-edge-foo", "x-cache", "x-amz-cf-id", "keep-alive", "expect"}
+    let python = r#"hidden = {"connection", "x-forwarded-proto", "x-edge-foo", "x-cache", "x-amz-cf-id", "keep-alive", "expect"}
     if hidden & set(request["headers"]) or hidden & set(cf.get("response", {"headers": {}})["headers"]): raise Exception(str(event))
     return cf.get("response", request)"#;
+    let node = r#"const hidden = ["connection", "x-forwarded-proto", "x-edge-foo", "x-cache", "x-amz-cf-id", "keep-alive", "expect"];
+    const { response } = cf;
+    if (hidden.some((name) => name in request.headers || name in (response?.headers ?? {}))) throw new Error(JSON.stringify(event));
+    return response ?? request;"#;
+    let code = Code::around(python, node);
     let edge = Edge::before(behavior, |asked| Reply::ok(asked.target).with("x-cache", "1").with("x-edge-foo", "1"))
-        .python("q", &python(hidden), "timeout_s = 20")
-        .python("r", &python(hidden), "timeout_s = 20")
+        .lambda(language, "q", &code, "timeout_s = 20")
+        .lambda(language, "r", &code, "timeout_s = 20")
         .start()
         .await;
     let headers =
@@ -168,26 +218,37 @@ async fn c12_what_functions_never_see_is_in_none_of_the_four_events() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c13_each_line_of_a_header_is_an_entry_in_and_out() {
-    let lines = r#"lines = request["headers"]["cookie"]
+async fn c13_each_line_of_a_header_is_an_entry_in_and_out(language: Language) {
+    let code = wishes(
+        r#"lines = request["headers"]["cookie"]
     return {"status": "200", "body": "|".join(line["key"] + "=" + line["value"] for line in lines),
-        "headers": {"set-cookie": [{"key": "Set-Cookie", "value": "a=1"}, {"key": "Set-Cookie", "value": "b=2; Path=/"}]}}"#;
-    let edge = node("viewer_request", lines).await;
+        "headers": {"set-cookie": [{"key": "Set-Cookie", "value": "a=1"}, {"key": "Set-Cookie", "value": "b=2; Path=/"}]}}"#,
+        r#"const lines = request.headers.cookie;
+    return { status: "200", body: lines.map((line) => line.key + "=" + line.value).join("|"),
+        headers: { "set-cookie": [{ key: "Set-Cookie", value: "a=1" }, { key: "Set-Cookie", value: "b=2; Path=/" }] } };"#,
+    );
+    let edge = node(language, "viewer_request", &code).await;
     let answer = edge.get_with("/x", &[("Cookie", "a=1; b=%7E"), ("Cookie", "c=3")]).await;
     assert_eq!(answer.text(), "Cookie=a=1; b=%7E|Cookie=c=3");
     assert_eq!(answer.all("set-cookie"), ["a=1", "b=2; Path=/"]);
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c14_c15_c16_results_that_are_none_have_their_own_sentences() {
-    let lines = r#"if wish == "string": request["headers"]["x-a"] = "text"
+async fn c14_c15_c16_results_that_are_none_have_their_own_sentences(language: Language) {
+    let code = wishes(
+        r#"if wish == "string": request["headers"]["x-a"] = "text"
     if wish == "number": request["headers"]["x-a"] = [{"key": "X-A", "value": 1}]
     if wish == "null": return None
     if wish == "list": return [request]
     if wish == "large": return {"status": "200", "body": "x" * 41 * 1024}
-    if wish == "object": return {"status": "200", "body": {"a": 1}}"#;
+    if wish == "object": return {"status": "200", "body": {"a": 1}}"#,
+        r#"if (wish === "string") request.headers["x-a"] = "text";
+    if (wish === "number") request.headers["x-a"] = [{ key: "X-A", value: 1 }];
+    if (wish === "null") return null;
+    if (wish === "list") return [request];
+    if (wish === "large") return { status: "200", body: "x".repeat(41 * 1024) };
+    if (wish === "object") return { status: "200", body: { a: 1 } };"#,
+    );
     let invalid = "LambdaValidationError";
     let expected = [
         ("string", INVALID, invalid, NOT_AN_ARRAY),
@@ -197,16 +258,20 @@ async fn c14_c15_c16_results_that_are_none_have_their_own_sentences() {
         ("large", INVALID, invalid, BODY),
         ("object", INVALID, invalid, BODY),
     ];
-    refused(node("viewer_request", lines).await, &expected).await;
+    refused(node(language, "viewer_request", &code).await, &expected).await;
 }
 
-#[tokio::test]
-async fn c16_statuses_are_200_to_599_as_text_or_number() {
-    let lines = r#"if wish == "204-body": return {"status": "204", "body": "x"}
+async fn c16_statuses_are_200_to_599_as_text_or_number(language: Language) {
+    let code = wishes(
+        r#"if wish == "204-body": return {"status": "204", "body": "x"}
     if wish.isdigit(): return {"status": wish}
-    if wish.startswith("n"): return {"status": int(wish[1:])}"#;
+    if wish.startswith("n"): return {"status": int(wish[1:])}"#,
+        r#"if (wish === "204-body") return { status: "204", body: "x" };
+    if (/^\d+$/.test(wish)) return { status: wish };
+    if (wish.startsWith("n")) return { status: Number(wish.slice(1)) };"#,
+    );
     for event in ["viewer_request", "origin_request"] {
-        let edge = node(event, lines).await;
+        let edge = node(language, event, &code).await;
         for (path, status) in
             [("199", 502), ("600", 502), ("n600", 502), ("204-body", 502), ("204", 204), ("n200", 200), ("599", 599)]
         {
@@ -217,10 +282,12 @@ async fn c16_statuses_are_200_to_599_as_text_or_number() {
     }
 }
 
-#[tokio::test]
-async fn c15_an_origin_events_answer_has_at_most_a_megabyte() {
-    let lines = r#"if wish.isdigit(): return {"status": "200", "body": "x" * int(wish)}"#;
-    let edge = node("origin_request", lines).await;
+async fn c15_an_origin_events_answer_has_at_most_a_megabyte(language: Language) {
+    let code = wishes(
+        r#"if wish.isdigit(): return {"status": "200", "body": "x" * int(wish)}"#,
+        r#"if (/^\d+$/.test(wish)) return { status: "200", body: "x".repeat(Number(wish)) };"#,
+    );
+    let edge = node(language, "origin_request", &code).await;
     let large = edge.get("/1100000").await;
     assert_eq!((large.status, large.sentence()), (502, BODY));
     let fits = edge.get("/1000000").await;
@@ -228,14 +295,19 @@ async fn c15_an_origin_events_answer_has_at_most_a_megabyte() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn c20_uris_and_query_strings_that_cloudfront_refuses() {
-    let lines = r#"if wish == "space": request["querystring"] = "a b"
+async fn c20_uris_and_query_strings_that_cloudfront_refuses(language: Language) {
+    let code = wishes(
+        r#"if wish == "space": request["querystring"] = "a b"
     if wish == "fragment": request["querystring"] = "a#b"
     if wish == "slash": request["uri"] = "no-slash"
-    if wish == "long": request["uri"] = "/" + "a" * 8000; request["querystring"] = "b" * 200"#;
+    if wish == "long": request["uri"] = "/" + "a" * 8000; request["querystring"] = "b" * 200"#,
+        r#"if (wish === "space") request.querystring = "a b";
+    if (wish === "fragment") request.querystring = "a#b";
+    if (wish === "slash") request.uri = "no-slash";
+    if (wish === "long") { request.uri = "/" + "a".repeat(8000); request.querystring = "b".repeat(200); }"#,
+    );
     for event in ["viewer_request", "origin_request"] {
-        let edge = node(event, lines).await;
+        let edge = node(language, event, &code).await;
         for wish in ["space", "fragment", "slash", "long"] {
             let answer = edge.get(&format!("/{wish}")).await;
             assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{event} {wish}");
@@ -245,12 +317,17 @@ async fn c20_uris_and_query_strings_that_cloudfront_refuses() {
     }
 }
 
-#[tokio::test]
-async fn c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why() {
+async fn c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why(language: Language) {
+    let code = Code::around("raise ValueError('boom')", "throw new TypeError('boom');");
+    let told = match language {
+        Language::Python => "[ERROR] ValueError: boom\nTraceback",
+        Language::Node => "\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"boom\",\"stack\":",
+        Language::Provided => "homefront: ValueError: boom\n",
+    };
     for event in ["viewer_request", "origin_request", "origin_response", "viewer_response"] {
         let behavior = format!("{event} = {{ lambda = \"l\" }}");
         let edge = Edge::before(&behavior, |asked| Reply::ok(asked.target))
-            .python("l", &python("raise ValueError('boom')"), "timeout_s = 20")
+            .lambda(language, "l", &code, "timeout_s = 20")
             .start()
             .await;
         let answer = edge.get("/x").await;
@@ -260,21 +337,18 @@ async fn c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why
             "{event}"
         );
         let log = edge.stop_and_read("functions.log").await;
-        assert!(log.contains("[ERROR] ValueError: boom"), "{event}: {log}");
+        assert!(log.contains(told), "{event}: {log}");
     }
 }
 
-#[tokio::test]
-async fn c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served() {
-    let lines = r#"import threading
-    if wish == "hang": threading.Event().wait()"#;
+async fn c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served(language: Language) {
+    let code = wishes(
+        "import threading\n    if wish == \"hang\": threading.Event().wait()",
+        "if (wish === \"hang\") await new Promise(() => setInterval(() => {}, 1000));",
+    );
     for event in ["viewer_request", "origin_request"] {
         let edge = Edge::before(&format!("{event} = {{ lambda = \"l\" }}"), |asked| Reply::ok(asked.target))
-            .python(
-                "l",
-                &python(&format!("wish = request[\"uri\"].strip(\"/\")\n    {lines}\n    return request")),
-                "timeout_s = 1\nconcurrency_max = 1",
-            )
+            .lambda(language, "l", &code, "timeout_s = 1\nconcurrency_max = 1")
             .start()
             .await;
         let answer = edge.get("/hang").await;
@@ -289,18 +363,22 @@ async fn c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_reque
     }
 }
 
-#[tokio::test]
-async fn s6_1_a_failed_function_is_told_in_the_access_log_and_its_answer_is_not_kept() {
-    let lines = r#"if calls == 1: raise ValueError("boom")
+async fn s6_1_a_failed_function_is_told_in_the_access_log_and_its_answer_is_not_kept(language: Language) {
+    let code = Code::around(
+        r#"if calls == 1: raise ValueError("boom")
     if calls == 2: return None
-    return request"#;
+    return request"#,
+        r#"if (calls === 1) throw new TypeError("boom");
+    if (calls === 2) return null;
+    return request;"#,
+    );
     for event in ["viewer_request", "origin_request"] {
         let behavior = format!("{event} = {{ lambda = \"l\" }}");
         let toml =
             format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(&behavior));
         let edge = Edge::with(toml)
             .origin("app", |_| Reply::ok("origin"))
-            .python("l", &python(lines), "timeout_s = 20\nconcurrency_max = 1")
+            .lambda(language, "l", &code, "timeout_s = 20\nconcurrency_max = 1")
             .start()
             .await;
         let expected = [(503, "LambdaExecutionError"), (502, "LambdaValidationError"), (200, "Miss")];
@@ -309,9 +387,8 @@ async fn s6_1_a_failed_function_is_told_in_the_access_log_and_its_answer_is_not_
             assert_eq!((answer.status, answer.x_cache()), (status, result), "{event}");
         }
         let log = edge.stop_and_read("access.log").await;
-        for (line, (_, result)) in log.lines().skip(2).zip(expected) {
-            let fields: Vec<_> = line.split('\t').collect();
-            assert_eq!((fields[13], fields[22], fields[28]), (result, result, result), "{event}");
-        }
+        let fields = |line: &str| [13, 22, 28].map(|field| line.split('\t').nth(field).unwrap().to_owned());
+        let logged: Vec<_> = log.lines().skip(2).map(fields).collect();
+        assert_eq!(logged, expected.map(|(_, result)| [result; 3]), "{event}");
     }
 }
