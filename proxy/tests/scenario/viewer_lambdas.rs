@@ -1,32 +1,59 @@
 //! Lambda@Edge on viewer events: what the cache is asked, what viewers get, and when neither is the function's to say.
 
-use crate::harness::{Edge, Reply, one_origin, python};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
+
+in_every_language! {
+    a_request_left_alone_reaches_the_origin_byte_for_byte,
+    the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key,
+    another_uri_is_another_key_and_not_another_behavior,
+    the_event_is_what_the_viewer_sent,
+    cloudfronts_own_headers_are_added_after_the_function,
+    s1_2_both_viewer_functions_see_the_viewers_value_of_cloudfronts_own_headers,
+    the_keys_of_a_viewer_response_event_are_as_on_the_wire,
+    a_date_that_a_function_sets_is_the_viewers,
+    a_generated_answer_is_the_last_word_and_is_not_kept,
+    a_head_request_gets_a_generated_answer_without_its_body,
+    what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_and_not_stored,
+    the_viewer_response_function_does_not_run_after_an_error_of_the_origin,
+    the_viewer_response_event_has_the_request_and_the_response,
+    what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_stays,
+    failing_viewer_functions_cost_their_own_request_and_are_told_apart,
+    a_redirect_to_https_is_cloudfronts_and_runs_no_function,
+    a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_work_together,
+}
 
 const READ_ONLY: &str =
     "The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.";
 
-fn on_request(lines: &str) -> Edge {
-    Edge::before("viewer_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target)).python(
-        "l",
-        &python(lines),
-        "timeout_s = 20\nconcurrency_max = 1",
+/// One execution environment, which counts its calls.
+const ONE: &str = "timeout_s = 20\nconcurrency_max = 1";
+
+fn on_request(language: Language, python: &str, node: &str) -> Edge {
+    let edge = Edge::before("viewer_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target));
+    edge.lambda(language, "l", &Code::around(python, node), ONE)
+}
+
+fn on_response(
+    language: Language,
+    (python, node): (&str, &str),
+    answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
+) -> Edge {
+    let edge = Edge::before("viewer_response = { lambda = \"l\" }", move |asked| answer(&asked.target));
+    edge.lambda(language, "l", &changing_the_response(python, node), ONE)
+}
+
+/// Handlers that do this with `response` and return it.
+fn changing_the_response(python: &str, node: &str) -> Code {
+    Code::around(
+        &format!("response = cf[\"response\"]\n    {python}\n    return response"),
+        &format!("const {{ response }} = cf;\n    {node}\n    return response;"),
     )
 }
 
-fn on_response(lines: &str, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Edge {
-    let lines = format!("response = cf[\"response\"]\n    {lines}\n    return response");
-    Edge::before("viewer_response = { lambda = \"l\" }", move |asked| answer(&asked.target)).python(
-        "l",
-        &python(&lines),
-        "timeout_s = 20\nconcurrency_max = 1",
-    )
-}
-
-#[tokio::test]
-async fn a_request_left_alone_reaches_the_origin_byte_for_byte() {
+async fn a_request_left_alone_reaches_the_origin_byte_for_byte(language: Language) {
     let behavior = "cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewer\"\nviewer_request = { lambda = \"l\" }";
     let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
-        .python("l", &python("return request"), "timeout_s = 20")
+        .lambda(language, "l", &Code::around("return request", "return request;"), "timeout_s = 20")
         .start()
         .await;
     let target = "/%7Ea%2Fb?b=2&a=1&&a=%31&empty=&bare";
@@ -36,9 +63,14 @@ async fn a_request_left_alone_reaches_the_origin_byte_for_byte() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key() {
-    let edge = on_request(r#"request["uri"] = "/same"; return request"#).start().await;
+async fn the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key(language: Language) {
+    let edge = on_request(
+        language,
+        r#"request["uri"] = "/same"; return request"#,
+        r#"request.uri = "/same"; return request;"#,
+    )
+    .start()
+    .await;
     for (path, result) in [("/a", "Miss"), ("/b", "Hit"), ("/a", "Hit")] {
         let answer = edge.get(path).await;
         assert_eq!((answer.text(), answer.x_cache()), ("/same", result), "{path}");
@@ -47,8 +79,7 @@ async fn the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn another_uri_is_another_key_and_not_another_behavior() {
+async fn another_uri_is_another_key_and_not_another_behavior(language: Language) {
     let toml = one_origin("")
         + r#"
         [[distribution.origin]]
@@ -64,10 +95,11 @@ async fn another_uri_is_another_key_and_not_another_behavior() {
         path_pattern = "/b*"
         target_origin = "other"
         "#;
+    let code = Code::around(r#"request["uri"] = "/b"; return request"#, r#"request.uri = "/b"; return request;"#);
     let edge = Edge::with(toml)
         .origin("app", |asked| Reply::ok(format!("app {}", asked.target)))
         .origin("other", |_| Reply::ok("other"))
-        .python("l", &python(r#"request["uri"] = "/b"; return request"#), "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await;
     assert_eq!(edge.get("/a1").await.text(), "app /b");
@@ -75,14 +107,19 @@ async fn another_uri_is_another_key_and_not_another_behavior() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_event_is_what_the_viewer_sent() {
+async fn the_event_is_what_the_viewer_sent(language: Language) {
     let edge = on_request(
+        language,
         r#"config = cf["config"]
     text = "|".join([config["eventType"], config["distributionId"], config["distributionDomainName"], config["requestId"],
         request["clientIp"], request["method"], request["uri"], request["querystring"],
         ",".join(sorted(request["headers"])), ",".join(sorted(request)), request["headers"]["x-twice"][1]["key"]])
     return {"status": "200", "body": text}"#,
+        r#"const { config } = cf;
+    const text = [config.eventType, config.distributionId, config.distributionDomainName, config.requestId,
+        request.clientIp, request.method, request.uri, request.querystring,
+        Object.keys(request.headers).sort(), Object.keys(request).sort(), request.headers["x-twice"][1].key].join("|");
+    return { status: "200", body: text };"#,
     )
     .start()
     .await;
@@ -104,8 +141,7 @@ async fn the_event_is_what_the_viewer_sent() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn cloudfronts_own_headers_are_added_after_the_function() {
+async fn cloudfronts_own_headers_are_added_after_the_function(language: Language) {
     let behavior =
         "viewer_request = { lambda = \"l\" }\ncache_policy = \"CachingDisabled\"\norigin_request_policy = \"named\"";
     let toml = one_origin(behavior)
@@ -114,11 +150,15 @@ async fn cloudfronts_own_headers_are_added_after_the_function() {
         name = "named"
         headers = ["CloudFront-Is-Mobile-Viewer", "X-Told"]
         "#;
-    let lines = r#"told = request["headers"].get("cloudfront-is-mobile-viewer", [{"value": "nothing"}])[0]["value"]
-    request["headers"]["x-told"] = header(told, "X-Told"); return request"#;
+    let code = Code::around(
+        r#"told = request["headers"].get("cloudfront-is-mobile-viewer", [{"value": "nothing"}])[0]["value"]
+    request["headers"]["x-told"] = header(told, "X-Told"); return request"#,
+        r#"const told = request.headers["cloudfront-is-mobile-viewer"]?.[0].value ?? "nothing";
+    request.headers["x-told"] = header(told, "X-Told"); return request;"#,
+    );
     let edge = Edge::with(toml)
         .origin("app", |asked| Reply::ok(asked.target))
-        .python("l", &python(lines), "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await;
     edge.get("/x").await;
@@ -130,30 +170,44 @@ async fn cloudfronts_own_headers_are_added_after_the_function() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s1_2_both_viewer_functions_see_the_viewers_value_of_cloudfronts_own_headers() {
+async fn s1_2_both_viewer_functions_see_the_viewers_value_of_cloudfronts_own_headers(language: Language) {
     let behavior = "viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"r\" }\n\
                     cache_policy = \"CachingDisabled\"\norigin_request_policy = \"AllViewerAndCloudFrontHeaders-2022-06\"";
-    let told = r#"told = ",".join("%s=%s" % (name[0]["key"], name[0]["value"]) for key, name in sorted(request["headers"].items()) if key.startswith("cloudfront-"))"#;
+    let telling = |message: &str| {
+        Code::around(
+            &format!(
+                r#"names = sorted(name for name in request["headers"] if name.startswith("cloudfront-"))
+    told = ",".join("%s=%s" % (request["headers"][name][0]["key"], request["headers"][name][0]["value"]) for name in names)
+    cf["{message}"]["headers"]["x-told"] = header(told, "X-Told"); return cf["{message}"]"#
+            ),
+            &format!(
+                r#"const names = Object.keys(request.headers).filter((name) => name.startsWith("cloudfront-")).sort();
+    const told = names.map((name) => `${{request.headers[name][0].key}}=${{request.headers[name][0].value}}`).join(",");
+    cf.{message}.headers["x-told"] = header(told, "X-Told"); return cf.{message};"#
+            ),
+        )
+    };
     let edge = Edge::before(behavior, |asked| Reply::ok(asked.header("x-told").unwrap_or_default().to_owned()))
-        .python("l", &python(&format!("{told}\n    request[\"headers\"][\"x-told\"] = header(told, \"X-Told\"); return request")), "timeout_s = 20")
-        .python("r", &python(&format!("{told}\n    response = cf[\"response\"]; response[\"headers\"][\"x-told\"] = header(told, \"X-Told\"); return response")), "timeout_s = 20")
+        .lambda(language, "l", &telling("request"), "timeout_s = 20")
+        .lambda(language, "r", &telling("response"), "timeout_s = 20")
         .start()
         .await;
-    let viewers = [("CloudFront-Viewer-Country", "DE"), ("cloudfront-mine", "1")];
-    let answer = edge.get_with("/x", &viewers).await;
-    let told = "CloudFront-Viewer-Country=DE,cloudfront-mine=1";
-    let told = told.split_once(',').map(|(country, mine)| format!("{mine},{country}")).unwrap();
-    assert_eq!((answer.text(), answer.header("x-told")), (told.as_str(), Some(told.as_str())));
+    let answer = edge.get_with("/x", &[("CloudFront-Viewer-Country", "DE"), ("cloudfront-mine", "1")]).await;
+    let told = "cloudfront-mine=1,CloudFront-Viewer-Country=DE";
+    assert_eq!((answer.text(), answer.header("x-told")), (told, Some(told)));
     assert_ne!(edge.asked("app")[0].header("cloudfront-viewer-country"), Some("DE"), "the origin gets CloudFront's");
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_keys_of_a_viewer_response_event_are_as_on_the_wire() {
+async fn the_keys_of_a_viewer_response_event_are_as_on_the_wire(language: Language) {
     let edge = on_response(
-        r#"keys = " ".join(entry["key"] for entries in response["headers"].values() for entry in entries)
+        language,
+        (
+            r#"keys = " ".join(entry["key"] for entries in response["headers"].values() for entry in entries)
     response["headers"]["x-keys"] = header(keys, "X-Keys")"#,
+            r#"const keys = Object.values(response.headers).flat().map((entry) => entry.key).join(" ");
+    response.headers["x-keys"] = header(keys, "X-Keys");"#,
+        ),
         |_| Reply::ok("x").with("cache-control", "max-age=100"),
     )
     .start()
@@ -169,19 +223,24 @@ async fn the_keys_of_a_viewer_response_event_are_as_on_the_wire() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_date_that_a_function_sets_is_the_viewers() {
+async fn a_date_that_a_function_sets_is_the_viewers(language: Language) {
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let date = format!("[\"headers\"][\"date\"] = [{{\"key\": \"date\", \"value\": \"{DATE}\"}}]");
     for trigger in ["viewer_request", "origin_request", "origin_response", "viewer_response"] {
-        let response =
-            if trigger.ends_with("request") { "{\"status\": \"200\", \"headers\": {}}" } else { "cf[\"response\"]" };
+        let (python, node) = if trigger.ends_with("request") {
+            (r#"{"status": "200", "headers": {}}"#, r#"{ status: "200", headers: {} }"#)
+        } else {
+            (r#"cf["response"]"#, "cf.response")
+        };
+        let code = Code::around(
+            &format!(
+                "response = {python}\n    response[\"headers\"][\"date\"] = header(\"{DATE}\", \"date\"); return response"
+            ),
+            &format!(
+                "const response = {node};\n    response.headers.date = header(\"{DATE}\", \"date\"); return response;"
+            ),
+        );
         let edge = Edge::before(&format!("{trigger} = {{ lambda = \"l\" }}"), |_| Reply::ok("x"))
-            .python(
-                "l",
-                &python(&format!("response = {response}\n    response{date}\n    return response")),
-                "timeout_s = 20",
-            )
+            .lambda(language, "l", &code, "timeout_s = 20")
             .start()
             .await;
         assert_eq!(edge.get("/x").await.header("date"), Some(DATE), "{trigger}");
@@ -189,16 +248,23 @@ async fn a_date_that_a_function_sets_is_the_viewers() {
     }
 }
 
-#[tokio::test]
-async fn a_generated_answer_is_the_last_word_and_is_not_kept() {
+async fn a_generated_answer_is_the_last_word_and_is_not_kept(language: Language) {
     let behavior = "viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"never\" }\norigin_request = { lambda = \"never\" }\norigin_response = { lambda = \"never\" }";
-    let made = r#"return {"status": "302", "statusDescription": "Found", "body": str(calls),
-        "headers": {"location": [{"value": "/x"}], "cache-control": [{"value": "max-age=100"}], "set-cookie": header("a=1", "Set-Cookie") + header("b=2", "Set-Cookie")}}"#;
+    let made = Code::around(
+        r#"return {"status": "302", "statusDescription": "Found", "body": str(calls),
+        "headers": {"location": [{"value": "/x"}], "cache-control": [{"value": "max-age=100"}], "set-cookie": header("a=1", "Set-Cookie") + header("b=2", "Set-Cookie")}}"#,
+        r#"return { status: "302", statusDescription: "Found", body: String(calls),
+        headers: { location: [{ value: "/x" }], "cache-control": [{ value: "max-age=100" }], "set-cookie": [...header("a=1", "Set-Cookie"), ...header("b=2", "Set-Cookie")] } };"#,
+    );
+    let never = Code::around(
+        "raise Exception('not after a generated answer')",
+        "throw new Error('not after a generated answer');",
+    );
     let toml = format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"f.log\"\n{}", one_origin(behavior));
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::ok("origin"))
-        .python("l", &python(made), "timeout_s = 20\nconcurrency_max = 1")
-        .python("never", &python("raise Exception('not after a generated answer')"), "timeout_s = 20")
+        .lambda(language, "l", &made, ONE)
+        .lambda(language, "never", &never, "timeout_s = 20")
         .start()
         .await;
     for call in ["1", "2"] {
@@ -217,18 +283,25 @@ async fn a_generated_answer_is_the_last_word_and_is_not_kept() {
     );
 }
 
-#[tokio::test]
-async fn a_head_request_gets_a_generated_answer_without_its_body() {
-    let edge = on_request(r#"return {"status": "200", "body": "hello"}"#).start().await;
+async fn a_head_request_gets_a_generated_answer_without_its_body(language: Language) {
+    let edge = on_request(
+        language,
+        r#"return {"status": "200", "body": "hello"}"#,
+        r#"return { status: "200", body: "hello" };"#,
+    )
+    .start()
+    .await;
     let answer = edge.connect().await.send("HEAD /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
     assert_eq!((answer.status, answer.header("content-length")), (200, Some("5")));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_and_not_stored() {
-    let lines = r#"response["headers"]["x-calls"] = header(calls, "X-Calls"); response["headers"].pop("x-gone", None)"#;
-    let edge = on_response(lines, |_| Reply::ok("hello").with("x-gone", "1")).start().await;
+async fn what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_and_not_stored(language: Language) {
+    let lines = (
+        r#"response["headers"]["x-calls"] = header(calls, "X-Calls"); response["headers"].pop("x-gone", None)"#,
+        r#"response.headers["x-calls"] = header(calls, "X-Calls"); delete response.headers["x-gone"];"#,
+    );
+    let edge = on_response(language, lines, |_| Reply::ok("hello").with("x-gone", "1")).start().await;
     for (result, calls) in [("Miss", "1"), ("Hit", "2"), ("Hit", "3")] {
         let answer = edge.get("/x").await;
         assert_eq!((answer.x_cache(), answer.header("x-calls"), answer.header("x-gone")), (result, Some(calls), None));
@@ -237,10 +310,12 @@ async fn what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_an
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_viewer_response_function_does_not_run_after_an_error_of_the_origin() {
-    let lines = r#"response["headers"]["x-ran"] = header("yes", "X-Ran")"#;
-    let edge = on_response(lines, |target| match target {
+async fn the_viewer_response_function_does_not_run_after_an_error_of_the_origin(language: Language) {
+    let lines = (
+        r#"response["headers"]["x-ran"] = header("yes", "X-Ran")"#,
+        r#"response.headers["x-ran"] = header("yes", "X-Ran");"#,
+    );
+    let edge = on_response(language, lines, |target| match target {
         "/404" => Reply::status(404, "no"),
         "/301" => Reply::status(301, "").with("location", "/x"),
         _ => Reply::ok("yes"),
@@ -253,21 +328,25 @@ async fn the_viewer_response_function_does_not_run_after_an_error_of_the_origin(
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_viewer_response_event_has_the_request_and_the_response() {
-    let lines = r#"seen = [cf["config"]["eventType"], request["uri"], request["querystring"], repr(response["status"]), response["statusDescription"],
-        response["headers"]["content-type"][0]["value"], ",".join(sorted(response)), str("x-cache" in response["headers"])]
-    response["headers"]["x-seen"] = header("|".join(seen), "X-Seen")"#;
-    let edge = on_response(lines, |_| Reply::ok("hello").with("Content-Type", "text/plain")).start().await;
+async fn the_viewer_response_event_has_the_request_and_the_response(language: Language) {
+    let lines = (
+        r#"seen = [cf["config"]["eventType"], request["uri"], request["querystring"], repr(response["status"]), response["statusDescription"],
+        response["headers"]["content-type"][0]["value"], ",".join(sorted(response)), "one" if "x-cache" in response["headers"] else "none"]
+    response["headers"]["x-seen"] = header("|".join(seen), "X-Seen")"#,
+        r#"const status = typeof response.status === "string" ? `'${response.status}'` : String(response.status);
+    const seen = [cf.config.eventType, request.uri, request.querystring, status, response.statusDescription,
+        response.headers["content-type"][0].value, Object.keys(response).sort(), "x-cache" in response.headers ? "one" : "none"];
+    response.headers["x-seen"] = header(seen.join("|"), "X-Seen");"#,
+    );
+    let edge = on_response(language, lines, |_| Reply::ok("hello").with("Content-Type", "text/plain")).start().await;
     let answer = edge.get("/x?q=1").await;
-    let expected = "viewer-response|/x|q=1|'200'|OK|text/plain|headers,status,statusDescription|False";
+    let expected = "viewer-response|/x|q=1|'200'|OK|text/plain|headers,status,statusDescription|none";
     assert_eq!(answer.header("x-seen"), Some(expected));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_stays() {
-    let lines = r#"wish = request["querystring"]
+async fn what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_stays(language: Language) {
+    let python = r#"wish = request["querystring"]
     if wish == "via": response["headers"].pop("via")
     if wish == "length": response["headers"].pop("content-length")
     if wish == "encoding": response["headers"]["content-encoding"] = header("br", "Content-Encoding")
@@ -275,7 +354,16 @@ async fn what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_
     if wish == "status": response["status"] = "404"
     if wish == "body": response["body"] = "mine"
     if wish == "cache": response["headers"]["x-cache"] = header("Hit", "X-Cache")"#;
-    let edge = on_response(lines, |_| Reply::ok("hello")).start().await;
+    let node = r#"switch (request.querystring) {
+        case "via": delete response.headers.via; break;
+        case "length": delete response.headers["content-length"]; break;
+        case "encoding": response.headers["content-encoding"] = header("br", "Content-Encoding"); break;
+        case "warning": response.headers.warning = header("199 -", "Warning"); break;
+        case "status": response.status = "404"; break;
+        case "body": response.body = "mine"; break;
+        case "cache": response.headers["x-cache"] = header("Hit", "X-Cache"); break;
+    }"#;
+    let edge = on_response(language, (python, node), |_| Reply::ok("hello")).start().await;
     for wish in ["via", "length", "encoding", "warning"] {
         let answer = edge.get(&format!("/x?{wish}")).await;
         assert_eq!(
@@ -293,9 +381,8 @@ async fn what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn failing_viewer_functions_cost_their_own_request_and_are_told_apart() {
-    let lines = r#"wish = request["uri"].strip("/")
+async fn failing_viewer_functions_cost_their_own_request_and_are_told_apart(language: Language) {
+    let python = r#"wish = request["uri"].strip("/")
     if wish == "raise": raise ValueError("boom")
     if wish == "none": return None
     if wish == "host": request["headers"]["host"] = header("other.test", "Host")
@@ -304,7 +391,17 @@ async fn failing_viewer_functions_cost_their_own_request_and_are_told_apart() {
     if wish == "204": return {"status": "204", "body": "x"}
     if wish == "fits": return {"status": "200", "body": "x" * 39_000}
     return request"#;
-    let edge = on_request(lines).start().await;
+    let node = r#"switch (request.uri.slice(1)) {
+        case "raise": throw new TypeError("boom");
+        case "none": return undefined;
+        case "host": request.headers.host = header("other.test", "Host"); break;
+        case "uri": request.uri = "no-slash"; break;
+        case "large": return { status: "200", body: "x".repeat(41000) };
+        case "204": return { status: "204", body: "x" };
+        case "fits": return { status: "200", body: "x".repeat(39000) };
+    }
+    return request;"#;
+    let edge = on_request(language, python, node).start().await;
     for (wish, status, result) in [
         ("raise", 503, "LambdaExecutionError"),
         ("none", 502, "LambdaValidationError"),
@@ -322,28 +419,26 @@ async fn failing_viewer_functions_cost_their_own_request_and_are_told_apart() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_redirect_to_https_is_cloudfronts_and_runs_no_function() {
+async fn a_redirect_to_https_is_cloudfronts_and_runs_no_function(language: Language) {
     let behavior = "viewer_protocol_policy = \"redirect-to-https\"\nviewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"l\" }";
-    let edge = Edge::before(behavior, |_| Reply::ok("origin"))
-        .python("l", &python("raise Exception('not on a redirect')"), "timeout_s = 20")
-        .start()
-        .await;
+    let never = Code::around("raise Exception('not on a redirect')", "throw new Error('not on a redirect');");
+    let edge =
+        Edge::before(behavior, |_| Reply::ok("origin")).lambda(language, "l", &never, "timeout_s = 20").start().await;
     let answer = edge.get("/x").await;
     assert_eq!((answer.status, answer.x_cache()), (301, "Redirect"));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_work_together() {
+async fn a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_work_together(language: Language) {
     let behavior = "viewer_request = { function = \"f\" }\norigin_request = { lambda = \"l\" }";
+    let code = Code::around(r#"request["uri"] += "/l"; return request"#, r#"request.uri += "/l"; return request;"#);
     let edge = Edge::before(behavior, |asked| Reply::ok(asked.target))
         .function_with(
             "f",
             "function handler(event) { event.request.uri += '/f'; return event.request; }",
             "budget_ms = 5000",
         )
-        .python("l", &python(r#"request["uri"] += "/l"; return request"#), "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await;
     assert_eq!(edge.get("/x").await.text(), "/x/f/l");
