@@ -1,30 +1,76 @@
 //! Origins that origin-request functions choose: where the request goes, what it carries, and under which key the answer is kept.
 
-use crate::harness::{Edge, Reply, one_origin, python};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
 
-/// A node whose function sees `custom`, the block of its origin; `other` is a second server, which the distribution does not name.
-fn with(behavior: &str, lines: &str) -> Edge {
-    let lines = format!("custom = request[\"origin\"].get(\"custom\")\n    {lines}\n    return request");
+in_every_language! {
+    s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key,
+    s4_the_host_stays_unless_the_function_sets_it,
+    a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_origins_name,
+    s4_the_answer_is_kept_under_the_key_of_the_viewers_request,
+    s4_functions_see_the_path_and_the_custom_headers_of_the_origin_apart_from_the_request,
+    s4_the_origin_response_function_sees_the_origin_that_answered,
+    s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence,
+    s4_the_domain_is_resolved_again_after_the_change,
+    s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address,
+    s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files,
+    s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here,
+    s1_1_under_failover_the_functions_run_once_for_each_origin,
+}
+
+/// One execution environment, which counts its calls.
+const ONE: &str = "timeout_s = 20\nconcurrency_max = 1";
+
+/// Something that a function does, in Python and in Node.js.
+type Step = (&'static str, &'static str);
+
+/// A node whose function does this with `custom`, the block of its origin; `other` is a second server, which the distribution does
+/// not name.
+fn with(language: Language, behavior: &str, steps: &[Step]) -> Edge {
     let behavior = format!("origin_request = {{ lambda = \"l\" }}\n{behavior}");
     Edge::before(&behavior, |asked| Reply::ok(format!("app {}", asked.target)))
         .origin("other", |asked| {
             Reply::ok(format!("other {} {}", asked.target, asked.header("host").unwrap_or("none")))
         })
-        .python("l", &python(&lines), "timeout_s = 20\nconcurrency_max = 1")
+        .lambda(language, "l", &changing_the_origin(steps), ONE)
 }
 
-/// Sends requests to `other`.
-const TO_OTHER: &str = r#"custom["domainName"] = "localhost"; custom["port"] = int(request["querystring"]); custom["protocol"] = "http"
-    request["headers"]["host"] = header("localhost", "Host"); request["querystring"] = """#;
+fn changing_the_origin(steps: &[Step]) -> Code {
+    let (python, node): (Vec<_>, Vec<_>) = steps.iter().copied().unzip();
+    Code::around(
+        &format!("custom = request[\"origin\"].get(\"custom\")\n    {}\n    return request", python.join("\n    ")),
+        &format!("const {{ custom }} = request.origin;\n    {}\n    return request;", node.join("\n    ")),
+    )
+}
+
+/// Sends the request to `other`, whose port is the query string.
+const TO_OTHER: Step = (
+    r#"custom["domainName"] = "localhost"; custom["port"] = int(request["querystring"]); custom["protocol"] = "http""#,
+    r#"Object.assign(custom, { domainName: "localhost", port: Number(request.querystring), protocol: "http" });"#,
+);
+
+/// Asks it by its own name.
+const BY_NAME: Step = (
+    r#"request["headers"]["host"] = header("localhost", "Host")"#,
+    r#"request.headers.host = header("localhost", "Host");"#,
+);
+
+/// Asks it without the query string.
+const NO_QUERY: Step = (r#"request["querystring"] = """#, r#"request.querystring = "";"#);
+
+/// Asks it for something in a folder.
+const IN_FOLDER: Step = (r#"custom["path"] = "/p""#, r#"custom.path = "/p";"#);
 
 /// The query string reaches the function, and is part of the key.
 const QUERY: &str = "cache_policy = \"UseOriginCacheControlHeaders-QueryStrings\"";
 
-#[tokio::test]
-async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key() {
-    let lines =
-        TO_OTHER.to_owned() + r#"; custom["path"] = "/p"; custom["customHeaders"] = {"x-mine": header("1", "X-Mine")}"#;
-    let edge = with(QUERY, &lines).start().await;
+async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key(
+    language: Language,
+) {
+    let mine = (
+        r#"custom["customHeaders"] = {"x-mine": header("1", "X-Mine")}"#,
+        r#"custom.customHeaders = { "x-mine": header("1", "X-Mine") };"#,
+    );
+    let edge = with(language, QUERY, &[TO_OTHER, BY_NAME, NO_QUERY, IN_FOLDER, mine]).start().await;
     let other = edge.port("other");
     let path = format!("/x?{other}");
     let first = edge.get(&path).await;
@@ -34,24 +80,28 @@ async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answe
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_the_host_stays_unless_the_function_sets_it() {
-    let lines = TO_OTHER.replace(r#"request["headers"]["host"] = header("localhost", "Host"); "#, "");
-    let edge = with(QUERY, &lines).start().await;
+async fn s4_the_host_stays_unless_the_function_sets_it(language: Language) {
+    let edge = with(language, QUERY, &[TO_OTHER, NO_QUERY]).start().await;
     let answer = edge.get(&format!("/x?{}", edge.port("other"))).await;
     assert_eq!(answer.text(), "other /x dtest123456789.cloudfront.net", "the viewer's, which this policy forwards");
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_origins_name() {
-    let lines = r#"wish = request["uri"].strip("/")
+async fn a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_origins_name(language: Language) {
+    let lines = (
+        r#"wish = request["uri"].strip("/")
     hosts = {"two": header("a.test", "Host") + header("b.test", "Host"), "list": [{"key": "Host", "value": ["a.test", "b.test"]}],
              "space": header("a b/c", "Host"), "empty": header("", "Host"), "good": header("a.test:8080", "Host")}
     if wish == "deleted": del request["headers"]["host"]
-    else: request["headers"]["host"] = hosts[wish]"#;
+    else: request["headers"]["host"] = hosts[wish]"#,
+        r#"const wish = request.uri.slice(1);
+    const hosts = { two: [...header("a.test", "Host"), ...header("b.test", "Host")], list: [{ key: "Host", value: ["a.test", "b.test"] }],
+        space: header("a b/c", "Host"), empty: header("", "Host"), good: header("a.test:8080", "Host") };
+    if (wish === "deleted") delete request.headers.host;
+    else request.headers.host = hosts[wish];"#,
+    );
     let behavior = "origin_request_policy = \"AllViewer\"";
-    let edge = with(behavior, lines).start().await;
+    let edge = with(language, behavior, &[lines]).start().await;
     for wish in ["two", "list", "space", "empty"] {
         let answer = edge.get(&format!("/{wish}")).await;
         assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
@@ -64,10 +114,8 @@ async fn a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_o
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_the_answer_is_kept_under_the_key_of_the_viewers_request() {
-    let lines = TO_OTHER.replace("request[\"querystring\"] = \"\"", "pass");
-    let edge = with(QUERY, &lines)
+async fn s4_the_answer_is_kept_under_the_key_of_the_viewers_request(language: Language) {
+    let edge = with(language, QUERY, &[TO_OTHER, BY_NAME])
         .origin("other", |asked| Reply::ok(asked.target).with("cache-control", "max-age=100"))
         .start()
         .await;
@@ -79,50 +127,54 @@ async fn s4_the_answer_is_kept_under_the_key_of_the_viewers_request() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_functions_see_the_path_and_the_custom_headers_of_the_origin_apart_from_the_request() {
-    let lines = r#"request["headers"]["x-told"] = header("|".join([request["uri"], custom["path"], custom["customHeaders"]["x-verify"][0]["value"],
-        custom["customHeaders"]["x-verify"][0]["key"], str("x-verify" in request["headers"])]), "X-Told")"#;
+async fn s4_functions_see_the_path_and_the_custom_headers_of_the_origin_apart_from_the_request(language: Language) {
+    let telling = (
+        r#"request["headers"]["x-told"] = header("|".join([request["uri"], custom["path"], custom["customHeaders"]["x-verify"][0]["value"],
+        custom["customHeaders"]["x-verify"][0]["key"], "both" if "x-verify" in request["headers"] else "apart"]), "X-Told")"#,
+        r#"const [verify] = custom.customHeaders["x-verify"];
+    const told = [request.uri, custom.path, verify.value, verify.key, "x-verify" in request.headers ? "both" : "apart"];
+    request.headers["x-told"] = header(told.join("|"), "X-Told");"#,
+    );
     let toml = one_origin("origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"r\" }\norigin_request_policy = \"AllViewer\"")
         .replace("[distribution.default", "path = \"/prod\"\ncustom_headers = { \"X-Verify\" = \"secret\" }\n        [distribution.default");
-    let seen = r#"response = cf["response"]; response["headers"]["x-uri"] = header(request["uri"] + " " + request["origin"]["custom"]["path"], "X-Uri"); return response"#;
+    let seen = Code::around(
+        r#"response = cf["response"]; response["headers"]["x-uri"] = header(request["uri"] + " " + request["origin"]["custom"]["path"], "X-Uri"); return response"#,
+        r#"const { response } = cf; response.headers["x-uri"] = header(`${request.uri} ${request.origin.custom.path}`, "X-Uri"); return response;"#,
+    );
     let edge = Edge::with(toml)
         .origin("app", |asked| Reply::ok(asked.target))
-        .python(
-            "l",
-            &python(&format!("custom = request[\"origin\"][\"custom\"]\n    {lines}\n    return request")),
-            "timeout_s = 20",
-        )
-        .python("r", &python(seen), "timeout_s = 20")
+        .lambda(language, "l", &changing_the_origin(&[telling]), "timeout_s = 20")
+        .lambda(language, "r", &seen, "timeout_s = 20")
         .start()
         .await;
     let answer = edge.get_with("/x", &[("X-Verify", "forged")]).await;
     assert_eq!((answer.text(), answer.header("x-uri")), ("/prod/x", Some("/x /prod")));
     let asked = edge.asked("app")[0].clone();
-    assert_eq!(asked.header("x-told"), Some("/x|/prod|secret|X-Verify|False"));
+    assert_eq!(asked.header("x-told"), Some("/x|/prod|secret|X-Verify|apart"));
     assert_eq!(asked.header("x-verify"), Some("secret"));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_the_origin_response_function_sees_the_origin_that_answered() {
-    let seen = r#"response = cf["response"]; custom = request["origin"]["custom"]
-    response["headers"]["x-origin"] = header("%s %s %s" % (custom["domainName"], custom["path"], request["headers"]["host"][0]["value"]), "X-Origin"); return response"#;
-    let edge = with(
-        &format!("{QUERY}\norigin_response = {{ lambda = \"r\" }}"),
-        &format!(r#"{TO_OTHER}; custom["path"] = "/p""#),
-    )
-    .python("r", &python(seen), "timeout_s = 20")
-    .start()
-    .await;
+async fn s4_the_origin_response_function_sees_the_origin_that_answered(language: Language) {
+    let seen = Code::around(
+        r#"response = cf["response"]; custom = request["origin"]["custom"]
+    response["headers"]["x-origin"] = header("%s %s %s" % (custom["domainName"], custom["path"], request["headers"]["host"][0]["value"]), "X-Origin"); return response"#,
+        r#"const { response } = cf; const { custom } = request.origin;
+    response.headers["x-origin"] = header(`${custom.domainName} ${custom.path} ${request.headers.host[0].value}`, "X-Origin"); return response;"#,
+    );
+    let behavior = format!("{QUERY}\norigin_response = {{ lambda = \"r\" }}");
+    let edge = with(language, &behavior, &[TO_OTHER, BY_NAME, NO_QUERY, IN_FOLDER])
+        .lambda(language, "r", &seen, "timeout_s = 20")
+        .start()
+        .await;
     let answer = edge.get(&format!("/x?{}", edge.port("other"))).await;
     assert_eq!((answer.text(), answer.header("x-origin")), ("other /p/x localhost", Some("localhost /p localhost")));
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence() {
-    let lines = r#"wish = request["uri"].strip("/")
+async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence(language: Language) {
+    let lines = (
+        r#"wish = request["uri"].strip("/")
     if wish == "empty": custom["domainName"] = ""
     if wish == "address": custom["domainName"] = "1.2.3.4"
     if wish == "colon": custom["domainName"] = "a:80"
@@ -131,8 +183,20 @@ async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence() {
     if wish == "read-121": custom["readTimeout"] = 121
     if wish == "keepalive": custom["keepaliveTimeout"] = 121
     if wish == "cookie": custom["customHeaders"] = {"cookie": header("a=1", "Cookie")}
-    if wish == "both": request["origin"]["s3"] = {"domainName": "b.s3.amazonaws.com", "authMethod": "none", "region": "", "path": "", "customHeaders": {}}"#;
-    let edge = with("", lines).start().await;
+    if wish == "both": request["origin"]["s3"] = {"domainName": "b.s3.amazonaws.com", "authMethod": "none", "region": "", "path": "", "customHeaders": {}}"#,
+        r#"switch (request.uri.slice(1)) {
+        case "empty": custom.domainName = ""; break;
+        case "address": custom.domainName = "1.2.3.4"; break;
+        case "colon": custom.domainName = "a:80"; break;
+        case "port": custom.port = 81; break;
+        case "read-0": custom.readTimeout = 0; break;
+        case "read-121": custom.readTimeout = 121; break;
+        case "keepalive": custom.keepaliveTimeout = 121; break;
+        case "cookie": custom.customHeaders = { cookie: header("a=1", "Cookie") }; break;
+        case "both": request.origin.s3 = { domainName: "b.s3.amazonaws.com", authMethod: "none", region: "", path: "", customHeaders: {} };
+    }"#,
+    );
+    let edge = with(language, "", &[lines]).start().await;
     let start = "The Lambda function returned an invalid origin configuration: ";
     for (wish, sentence) in [
         ("empty", "The value of DomainName is invalid."),
@@ -154,21 +218,22 @@ async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_the_domain_is_resolved_again_after_the_change() {
-    let edge = with("", r#"custom["domainName"] = "name.invalid""#).start().await;
+async fn s4_the_domain_is_resolved_again_after_the_change(language: Language) {
+    let lines = (r#"custom["domainName"] = "name.invalid""#, r#"custom.domainName = "name.invalid";"#);
+    let edge = with(language, "", &[lines]).start().await;
     let answer = edge.get("/x").await;
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
     assert_eq!(edge.asked_times("app"), 0);
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address() {
+async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address(language: Language) {
+    let code =
+        Code::around(r#"return {"status": "200", "body": "called"}"#, r#"return { status: "200", body: "called" };"#);
     let toml = one_origin("origin_request = { lambda = \"l\" }").replace("\"127.0.0.1\"", "\"name.invalid\"");
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::ok("app"))
-        .python("l", &python("return {\"status\": \"200\", \"body\": \"called\"}"), "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await;
     let answer = edge.get("/x").await;
@@ -176,8 +241,7 @@ async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_n
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files() {
+async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files(language: Language) {
     let toml = r#"
         [[distribution]]
         domain_name = "dtest123456789.cloudfront.net"
@@ -189,16 +253,23 @@ async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files() {
         origin_request = { lambda = "l" }
         cache_policy = "UseOriginCacheControlHeaders-QueryStrings"
     "#;
-    let lines = r#"if request["querystring"]:
+    let code = Code::around(
+        r#"if request["querystring"]:
         request["origin"] = {"custom": {"domainName": "localhost", "port": int(request["querystring"]), "protocol": "http", "path": "",
             "sslProtocols": ["TLSv1.2"], "readTimeout": 5, "keepaliveTimeout": 5, "customHeaders": {}}}
     else: request["origin"]["s3"]["path"] = "/sub"
-    return request"#;
+    return request"#,
+        r#"if (request.querystring)
+        request.origin = { custom: { domainName: "localhost", port: Number(request.querystring), protocol: "http", path: "",
+            sslProtocols: ["TLSv1.2"], readTimeout: 5, keepaliveTimeout: 5, customHeaders: {} } };
+    else request.origin.s3.path = "/sub";
+    return request;"#,
+    );
     let edge = Edge::with(toml)
         .file("public/page.html", "a page")
         .file("public/sub/page.html", "another page")
         .origin("other", |asked| Reply::ok(format!("other {}", asked.target)))
-        .python("l", &python(lines), "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await;
     assert_eq!(edge.get("/page.html").await.text(), "another page");
@@ -207,10 +278,12 @@ async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here() {
-    let lines = r#"request["origin"] = {"s3": {"domainName": "name.invalid", "authMethod": request["uri"].strip("/"), "region": "us-east-1", "path": "", "customHeaders": {}}}"#;
-    let edge = with("", lines).start().await;
+async fn s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here(language: Language) {
+    let lines = (
+        r#"request["origin"] = {"s3": {"domainName": "name.invalid", "authMethod": request["uri"].strip("/"), "region": "us-east-1", "path": "", "customHeaders": {}}}"#,
+        r#"request.origin = { s3: { domainName: "name.invalid", authMethod: request.uri.slice(1), region: "us-east-1", path: "", customHeaders: {} } };"#,
+    );
+    let edge = with(language, "", &[lines]).start().await;
     let answer = edge.get("/none").await;
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"), "that bucket is asked, and has no address");
     let answer = edge.get("/origin-access-identity").await;
@@ -219,8 +292,7 @@ async fn s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here() 
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s1_1_under_failover_the_functions_run_once_for_each_origin() {
+async fn s1_1_under_failover_the_functions_run_once_for_each_origin(language: Language) {
     let toml = r#"
         [[distribution]]
         domain_name = "dtest123456789.cloudfront.net"
@@ -245,16 +317,26 @@ async fn s1_1_under_failover_the_functions_run_once_for_each_origin() {
         origin_request = { lambda = "l" }
         origin_response = { lambda = "r" }
     "#;
-    let request = r#"request["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call")
+    let request = Code::around(
+        r#"request["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call")
     if request["origin"]["custom"]["path"] == "/second": request["origin"]["custom"]["path"] = "/third"
-    return request"#;
-    let response = r#"response = cf["response"]
-    response["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call"); return response"#;
+    return request"#,
+        r#"const { custom } = request.origin;
+    request.headers["x-call"] = header(`${calls} ${custom.path}`, "X-Call");
+    if (custom.path === "/second") custom.path = "/third";
+    return request;"#,
+    );
+    let response = Code::around(
+        r#"response = cf["response"]
+    response["headers"]["x-call"] = header("%d %s" % (calls, request["origin"]["custom"]["path"]), "X-Call"); return response"#,
+        r#"const { response } = cf;
+    response.headers["x-call"] = header(`${calls} ${request.origin.custom.path}`, "X-Call"); return response;"#,
+    );
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::status(500, "first"))
         .origin("standby", |asked| Reply::ok(asked.target))
-        .python("l", &python(request), "timeout_s = 20\nconcurrency_max = 1")
-        .python("r", &python(response), "timeout_s = 20\nconcurrency_max = 1")
+        .lambda(language, "l", &request, ONE)
+        .lambda(language, "r", &response, ONE)
         .start()
         .await;
     let answer = edge.get("/x").await;
