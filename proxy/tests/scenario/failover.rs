@@ -1,9 +1,14 @@
 //! Origin groups: at which failures of the first member the second is asked, and what a viewer sees of it: nothing.
 
-use crate::harness::{Edge, Origin, Reply};
+use crate::harness::{Code, Edge, Language, Origin, Reply, in_every_language};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+in_every_language! {
+    the_viewer_request_function_runs_once_and_origin_functions_once_for_each_member,
+    an_answer_that_a_function_made_does_not_fail_over,
+}
 
 /// A group of the origins `app` and `standby` that fails over at these statuses; `behavior` goes on with the default behavior.
 fn group(codes: &str, behavior: &str) -> String {
@@ -272,27 +277,31 @@ async fn the_viewer_response_function_sees_the_answer_of_the_second_member() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn the_viewer_request_function_runs_once_and_origin_functions_once_for_each_member() {
+async fn the_viewer_request_function_runs_once_and_origin_functions_once_for_each_member(language: Language) {
     let once = "function handler(event) { event.request.uri += '!'; return event.request; }";
     // Each member's own origin block, and a response function whose work on the first answer nobody sees.
-    let python = r#"
-def handler(event, context):
-    cf = event["Records"][0]["cf"]
-    origin = cf["request"]["origin"]["custom"]
+    let python = r#"origin = request["origin"]["custom"]
     if cf["config"]["eventType"] == "origin-request":
-        cf["request"]["headers"]["x-seen"] = [{"value": origin["path"] + str(len(origin["customHeaders"]))}]
-        return cf["request"]
-    cf["response"]["headers"]["x-from"] = [{"value": origin["path"] + " " + cf["response"]["status"]}]
-    if cf["response"]["status"] == "500":
-        cf["response"]["status"] = "200"
-    return cf["response"]
-"#;
+        request["headers"]["x-seen"] = header(origin["path"] + str(len(origin["customHeaders"])), "X-Seen")
+        return request
+    response = cf["response"]
+    response["headers"]["x-from"] = header(origin["path"] + " " + response["status"], "X-From")
+    if response["status"] == "500": response["status"] = "200"
+    return response"#;
+    let node = r#"const origin = request.origin.custom;
+    if (cf.config.eventType === "origin-request") {
+        request.headers["x-seen"] = header(origin.path + Object.keys(origin.customHeaders).length, "X-Seen");
+        return request;
+    }
+    const { response } = cf;
+    response.headers["x-from"] = header(origin.path + " " + response.status, "X-From");
+    if (response.status === "500") response.status = "200";
+    return response;"#;
     let behavior = "cache_policy = \"CachingDisabled\"\nviewer_request = { function = \"f\" }\n\
         origin_request = { lambda = \"hook\" }\norigin_response = { lambda = \"hook\" }";
     let edge = failing("[500]", behavior, 500)
         .function_with("f", once, "budget_ms = 5000")
-        .python("hook", python, "timeout_s = 30")
+        .lambda(language, "hook", &Code::around(python, node), "timeout_s = 30")
         .start()
         .await;
     let answer = edge.get("/x").await;
@@ -302,25 +311,19 @@ def handler(event, context):
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn an_answer_that_a_function_made_does_not_fail_over() {
-    let generated = r#"
-def handler(event, context):
-    return {"status": "500", "body": "made"}
-"#;
-    let replaced = r#"
-def handler(event, context):
-    response = event["Records"][0]["cf"]["response"]
-    response["status"] = "500"
-    response["body"] = "made"
-    return response
-"#;
+async fn an_answer_that_a_function_made_does_not_fail_over(language: Language) {
+    let generated =
+        Code::around(r#"return {"status": "500", "body": "made"}"#, r#"return { status: "500", body: "made" };"#);
+    let replaced = Code::around(
+        r#"cf["response"].update({"status": "500", "body": "made"}); return cf["response"]"#,
+        r#"return Object.assign(cf.response, { status: "500", body: "made" });"#,
+    );
     for (trigger, code) in [("origin_request", generated), ("origin_response", replaced)] {
         // An empty answer of the origin: its replacement enters anew.
         let edge = Edge::with(group("[500]", &format!("{trigger} = {{ lambda = \"hook\" }}")))
             .origin("app", |_| Reply::ok(""))
             .origin("standby", |asked| Reply::ok(asked.target))
-            .python("hook", code, "timeout_s = 30")
+            .lambda(language, "hook", &code, "timeout_s = 30")
             .start()
             .await;
         let answer = edge.get("/x").await;

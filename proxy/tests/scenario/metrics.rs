@@ -1,7 +1,12 @@
 //! The admin port: what functions did, and what AWS would charge for it.
 
-use crate::harness::{Answer, Connection, Edge, Reply, Running, python};
+use crate::harness::{Answer, Code, Connection, Edge, Language, Reply, Running, in_every_language};
 use std::collections::HashMap;
+
+in_every_language! {
+    each_functions_calls_errors_and_charges_are_counted,
+    a_node_that_stops_says_what_aws_would_charge,
+}
 
 const ADMIN: &str = "http = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"";
 
@@ -33,11 +38,18 @@ fn whole(count: f64) -> i64 {
 }
 
 /// Throws for `/throws`, returns what CloudFront refuses for `/refused`.
-const HOOK: &str = r#"if request["uri"] == "/throws": raise ValueError("boom")
+fn hook() -> Code {
+    Code::around(
+        r#"if request["uri"] == "/throws": raise ValueError("boom")
     if request["uri"] == "/refused": request["headers"]["connection"] = [{"value": "close"}]
-    return request"#;
+    return request"#,
+        r#"if (request.uri === "/throws") throw new TypeError("boom");
+    if (request.uri === "/refused") request.headers.connection = [{ value: "close" }];
+    return request;"#,
+    )
+}
 
-fn edge() -> Edge {
+fn edge(language: Language) -> Edge {
     let behavior = "cache_policy = \"CachingDisabled\"\nviewer_request = { function = \"f\" }\norigin_request = { lambda = \"l\" }";
     Edge::before(behavior, |asked| Reply::ok(asked.target))
         .listen(ADMIN)
@@ -45,12 +57,11 @@ fn edge() -> Edge {
             "f",
             "function handler(event) { if (event.request.uri === '/js') throw new Error('x'); return event.request; }",
         )
-        .python("l", &python(HOOK), "timeout_s = 20\nmemory_mb = 256")
+        .lambda(language, "l", &hook(), "timeout_s = 20\nmemory_mb = 256")
 }
 
-#[tokio::test]
-async fn each_functions_calls_errors_and_charges_are_counted() {
-    let edge = edge().start().await;
+async fn each_functions_calls_errors_and_charges_are_counted(language: Language) {
+    let edge = edge(language).start().await;
     for (path, status) in [("/a", 200), ("/b", 200), ("/throws", 503), ("/refused", 502), ("/js", 503)] {
         assert_eq!(edge.get(path).await.status, status, "{path}");
     }
@@ -95,20 +106,19 @@ async fn each_functions_calls_errors_and_charges_are_counted() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_node_that_stops_says_what_aws_would_charge() {
-    let called = edge().start().await;
+async fn a_node_that_stops_says_what_aws_would_charge(language: Language) {
+    let called = edge(language).start().await;
     called.get("/a").await;
     let (_origins, stopped) = called.stop_apart();
     assert!(stopped.await.unwrap().contains("lambda \"l\"    1 calls"));
-    let idle = edge().start().await;
+    let idle = edge(language).start().await;
     let (_origins, stopped) = idle.stop_apart();
     assert_eq!(stopped.await, None);
 }
 
 #[tokio::test]
 async fn the_admin_port_is_read_only_and_for_this_machine() {
-    let edge = edge().start().await;
+    let edge = edge(Language::Python).start().await;
     let of = async |method: &str, path: &str, host: &str| admin(&edge, method, path, host).await;
     assert_eq!(of("GET", "/nothing", "127.0.0.1").await.status, 404);
     assert!(of("GET", "/", "localhost:9180").await.text().contains("/metrics"));

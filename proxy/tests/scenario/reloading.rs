@@ -1,8 +1,13 @@
 //! Functions and stores that are saved while the node serves.
 
-use crate::harness::{Binary, Connection, Edge, PATIENCE, Reply, Running, get_of};
+use crate::harness::{Binary, Code, Connection, Edge, Language, PATIENCE, Reply, Running, get_of, in_every_language};
 use std::fs;
 use std::path::Path;
+
+in_every_language! {
+    a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more,
+    a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one,
+}
 
 const BEHAVIOR: &str = "viewer_request = { function = \"f\" }";
 
@@ -44,49 +49,55 @@ async fn a_saved_function_serves_without_a_failed_request() {
     edge.stop().await;
 }
 
-fn lambda_answers(text: &str) -> String {
-    format!("def handler(event, context): return {{'status': '200', 'body': '{text}'}}")
+fn lambda_answers(text: &str) -> Code {
+    Code::around(
+        &format!("return {{'status': '200', 'body': '{text}'}}"),
+        &format!("return {{ status: '200', body: '{text}' }};"),
+    )
 }
 
-/// A distribution with a Lambda@Edge function in Python whose package is this.
-fn lambda(code: &str) -> Edge {
-    Edge::before("viewer_request = { lambda = \"l\" }", |_| Reply::ok("origin")).configured(&format!(
-        "\n[[lambda]]\nname = \"l\"\nruntime = \"python3\"\nhandler = \"main.handler\"\ncode = \"{code}\"\ntimeout_s = 20\n\
+/// A distribution with a Lambda@Edge function whose package is this; the folder `l` has its files, and its log.
+fn lambda(language: Language, code: &str) -> Edge {
+    let runtime = language.runtime();
+    let settings = format!(
+        "\n[[lambda]]\nname = \"l\"\nruntime = \"{runtime}\"\nhandler = \"main.handler\"\ncode = \"{code}\"\ntimeout_s = 20\n\
          [log]\nfunction = \"l/functions.log\"\n"
-    ))
+    );
+    let edge = Edge::before("viewer_request = { lambda = \"l\" }", |_| Reply::ok("origin")).configured(&settings);
+    edge.package(language, "l", &lambda_answers("0"))
 }
 
-#[tokio::test]
-async fn a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more() {
-    let edge = lambda("l").file("l/main.py", lambda_answers("0")).start().await;
+async fn a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more(language: Language) {
+    let edge = lambda(language, "l").start().await;
     assert_eq!(edge.get("/").await.text(), "0");
-    let file = edge.folder.path().join("l/main.py");
+    let file = edge.folder.path().join("l").join(language.file());
     // Of another length each: Python takes a file of the same second and length for the one it has compiled.
     for (older, newer) in [("0", "11"), ("11", "222"), ("222", "3333")] {
-        fs::write(&file, lambda_answers(newer)).unwrap();
+        fs::write(&file, lambda_answers(newer).of(language)).unwrap();
         until(&edge, newer, &[older]).await;
         for _ in 0..5 {
             assert_eq!(edge.get("/").await.text(), newer, "and nothing older any more");
         }
     }
-    fs::write(&file, "import no_such_module").unwrap();
+    let broken = Code { python: "import no_such_module".to_owned(), node: "require('no-such-module');".to_owned() };
+    fs::write(&file, broken.of(language)).unwrap();
     let broken = async { while edge.get("/").await.status != 503 {} };
     tokio::time::timeout(PATIENCE, broken).await.expect("it is tried as it is");
-    fs::write(&file, lambda_answers("whole")).unwrap();
+    fs::write(&file, lambda_answers("whole").of(language)).unwrap();
     let whole = async { while edge.get("/").await.text() != "whole" {} };
     tokio::time::timeout(PATIENCE, whole).await.expect("and it serves again");
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one() {
-    let edge = lambda("l.zip");
+async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one(language: Language) {
+    let edge = lambda(language, "l.zip");
     let folder = edge.folder().to_owned();
-    fs::create_dir(folder.join("l")).unwrap();
+    let main = format!("l/{}", language.file());
+    let bootstrap = (language == Language::Provided).then_some("l/bootstrap");
     let zip = |text: &str| {
-        fs::write(folder.join("l/main.py"), lambda_answers(text)).unwrap();
-        let zip = ["-m", "zipfile", "-c", "new.zip", "l/main.py"];
-        assert!(std::process::Command::new("python3").args(zip).current_dir(&folder).status().unwrap().success());
+        fs::write(folder.join(&main), lambda_answers(text).of(language)).unwrap();
+        let words = ["-m", "zipfile", "-c", "new.zip", &main].into_iter().chain(bootstrap);
+        assert!(std::process::Command::new("python3").args(words).current_dir(&folder).status().unwrap().success());
         fs::rename(folder.join("new.zip"), folder.join("l.zip")).unwrap();
     };
     zip("0");

@@ -1,6 +1,11 @@
 //! Bodies that edge code puts in place of others: after a hit, after a miss, after a response that had none.
 
-use crate::harness::{Edge, Http2, Reply, Running, get_of, request_of};
+use crate::harness::{Code, Edge, Http2, Language, Reply, Running, get_of, in_every_language, request_of};
+
+in_every_language! {
+    an_origin_response_functions_body_is_stored_in_place_of_the_origins,
+    an_origin_response_function_can_take_the_body_away_and_leave_it,
+}
 
 /// Answers `/204`, `/302`, `/empty`, `/chunked` as their names say, all else with `original`.
 fn origin(asked: &str) -> Reply {
@@ -84,26 +89,32 @@ async fn a_replaced_body_is_not_sent_to_head() {
 }
 
 /// An origin-response function with this line for the response.
-async fn origin_response(line: &str) -> Running {
-    let code = format!(
-        r#"
-def handler(event, context):
-    response = event["Records"][0]["cf"]["response"]
-    response["headers"]["x-status-seen"] = [{{"key": "X-Status-Seen", "value": repr(response["status"])}}]
-    {line}
-    return response
-"#
+async fn origin_response(language: Language, python: &str, node: &str) -> Running {
+    let code = Code::around(
+        &format!(
+            r#"response = cf["response"]
+    response["headers"]["x-status-seen"] = header(repr(response["status"]), "X-Status-Seen")
+    {python}
+    return response"#
+        ),
+        &format!(
+            r#"const {{ response }} = cf;
+    response.headers["x-status-seen"] = header(JSON.stringify(response.status).replaceAll('"', "'"), "X-Status-Seen");
+    {node}
+    return response;"#
+        ),
     );
     Edge::before("origin_response = { lambda = \"l\" }", |asked| origin(&asked.target))
-        .python("l", &code, "timeout_s = 20")
+        .lambda(language, "l", &code, "timeout_s = 20")
         .start()
         .await
 }
 
-#[tokio::test]
-async fn an_origin_response_functions_body_is_stored_in_place_of_the_origins() {
+async fn an_origin_response_functions_body_is_stored_in_place_of_the_origins(language: Language) {
     let edge = origin_response(
+        language,
         r#"response["status"] = 200; response["statusDescription"] = "OK"; response["body"] = "replaced""#,
+        r#"Object.assign(response, { status: 200, statusDescription: "OK", body: "replaced" });"#,
     )
     .await;
     for path in ["/x", "/chunked", "/empty", "/302", "/204", "/404"] {
@@ -117,14 +128,13 @@ async fn an_origin_response_functions_body_is_stored_in_place_of_the_origins() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn an_origin_response_function_can_take_the_body_away_and_leave_it() {
-    let edge = origin_response(r#"response["body"] = """#).await;
+async fn an_origin_response_function_can_take_the_body_away_and_leave_it(language: Language) {
+    let edge = origin_response(language, r#"response["body"] = """#, r#"response.body = "";"#).await;
     for answer in twice(&edge, "/x").await {
         assert_eq!((answer.status, answer.text()), (200, ""));
     }
     edge.stop().await;
-    let edge = origin_response("pass").await;
+    let edge = origin_response(language, "pass", "").await;
     for path in ["/x", "/chunked"] {
         for answer in twice(&edge, path).await {
             assert_eq!(

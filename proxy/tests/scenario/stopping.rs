@@ -1,6 +1,8 @@
 //! The program as a process: signals end it in order, and it leaves no child behind, however it ends.
 
-use crate::harness::{Binary, Connection, Edge, Origin, PATIENCE, Reply, binary, get_of};
+use crate::harness::{
+    Binary, Code, Connection, Edge, Language, Origin, PATIENCE, Reply, binary, get_of, in_every_language,
+};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,7 +10,14 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-/// A running program with function workers and a Python environment, and an origin that answers when it is told to.
+in_every_language! {
+    sigterm_finishes_requests_in_flight_and_leaves_no_child,
+    ctrl_c_finishes_requests_in_flight_and_leaves_no_child,
+    a_second_signal_ends_requests_in_flight,
+    a_node_that_is_killed_leaves_no_child,
+}
+
+/// A running program with function workers and an execution environment, and an origin that answers when it is told to.
 struct Program {
     binary: Binary,
     address: SocketAddr,
@@ -17,7 +26,7 @@ struct Program {
     _kept: (TempDir, HashMap<String, Origin>),
 }
 
-async fn program() -> Program {
+async fn program(language: Language) -> Program {
     let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (asked_there, go_there) = (asked.clone(), go.clone());
     let behavior = "viewer_request = { function = \"f\" }\norigin_request = { lambda = \"l\" }";
@@ -33,11 +42,7 @@ async fn program() -> Program {
             }
         })
         .function_with("f", "function handler(event) { return event.request; }", "budget_ms = 5000")
-        .python(
-            "l",
-            "def handler(event, context):\n    return event['Records'][0]['cf']['request']\n",
-            "timeout_s = 20",
-        );
+        .lambda(language, "l", &Code::around("return request", "return request;"), "timeout_s = 20");
     let kept = edge.written();
     let (binary, address) = Binary::serve(kept.0.path()).await;
     let warm = Connection::open(address).await.send(&get_of("/warm", &[])).await;
@@ -55,11 +60,20 @@ async fn all_gone(children: &[(u32, String)]) {
     tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("left behind, some of: {children:?}"));
 }
 
-async fn finishes_and_leaves_nobody(signal: Signal) {
-    let Program { binary, address, asked, go, _kept } = program().await;
+/// What the command line of an environment's runtime has.
+const fn runtime(language: Language) -> &'static str {
+    match language {
+        Language::Python => "python3",
+        Language::Node => "homefront:nodejs",
+        Language::Provided => "/bootstrap",
+    }
+}
+
+async fn finishes_and_leaves_nobody(language: Language, signal: Signal) {
+    let Program { binary, address, asked, go, _kept } = program(language).await;
     let children = binary::descendants(binary.pid());
     assert!(children.iter().any(|(_, line)| line.contains("function-worker")), "{children:?}");
-    assert!(children.iter().any(|(_, line)| line.contains("python")), "{children:?}");
+    assert!(children.iter().any(|(_, line)| line.contains(runtime(language))), "{children:?}");
     let mut viewer = Connection::open(address).await;
     viewer.write(get_of("/slow", &[]).as_bytes()).await;
     asked.notified().await;
@@ -74,19 +88,16 @@ async fn finishes_and_leaves_nobody(signal: Signal) {
     all_gone(&children).await;
 }
 
-#[tokio::test]
-async fn sigterm_finishes_requests_in_flight_and_leaves_no_child() {
-    finishes_and_leaves_nobody(Signal::TERM).await;
+async fn sigterm_finishes_requests_in_flight_and_leaves_no_child(language: Language) {
+    finishes_and_leaves_nobody(language, Signal::TERM).await;
 }
 
-#[tokio::test]
-async fn ctrl_c_finishes_requests_in_flight_and_leaves_no_child() {
-    finishes_and_leaves_nobody(Signal::INT).await;
+async fn ctrl_c_finishes_requests_in_flight_and_leaves_no_child(language: Language) {
+    finishes_and_leaves_nobody(language, Signal::INT).await;
 }
 
-#[tokio::test]
-async fn a_second_signal_ends_requests_in_flight() {
-    let Program { binary, address, asked, go: _go, _kept } = program().await;
+async fn a_second_signal_ends_requests_in_flight(language: Language) {
+    let Program { binary, address, asked, go: _go, _kept } = program(language).await;
     let children = binary::descendants(binary.pid());
     let mut viewer = Connection::open(address).await;
     viewer.write(get_of("/slow", &[]).as_bytes()).await;
@@ -100,11 +111,10 @@ async fn a_second_signal_ends_requests_in_flight() {
     all_gone(&children).await;
 }
 
-#[tokio::test]
-async fn a_node_that_is_killed_leaves_no_child() {
-    let Program { binary, .. } = program().await;
+async fn a_node_that_is_killed_leaves_no_child(language: Language) {
+    let Program { binary, .. } = program(language).await;
     let children = binary::descendants(binary.pid());
-    assert!(children.len() >= 2, "{children:?}");
+    assert!(children.iter().any(|(_, line)| line.contains(runtime(language))), "{children:?}");
     binary.signal(Signal::KILL);
     assert_eq!(binary.ended().await.code(), None);
     all_gone(&children).await;

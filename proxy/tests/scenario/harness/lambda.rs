@@ -16,6 +16,25 @@ pub(crate) enum Language {
     Provided,
 }
 
+impl Language {
+    /// The runtime in the configuration.
+    pub(crate) const fn runtime(self) -> &'static str {
+        match self {
+            Self::Python => "python3",
+            Self::Node => "nodejs",
+            Self::Provided => "provided",
+        }
+    }
+
+    /// The file of a package that holds the handler.
+    pub(crate) const fn file(self) -> &'static str {
+        match self {
+            Self::Python | Self::Provided => "main.py",
+            Self::Node => "main.js",
+        }
+    }
+}
+
 /// The function in each: whole modules with a `handler`.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
@@ -57,6 +76,14 @@ exports.handler = async (event, context) => {{
         }
     }
 
+    /// The source of [`Language::file`].
+    pub(crate) fn of(&self, language: Language) -> &str {
+        match language {
+            Language::Python | Language::Provided => &self.python,
+            Language::Node => &self.node,
+        }
+    }
+
     /// The same where it is no test's business which language it is.
     pub(crate) fn python(python: &str) -> Self {
         Self { python: python.to_owned(), node: String::new() }
@@ -86,24 +113,20 @@ pub(crate) use in_every_language;
 impl Edge {
     /// A Lambda@Edge function `name`; its configuration is added.
     pub(crate) fn lambda(self, language: Language, name: &str, code: &Code, settings: &str) -> Self {
-        let (runtime, handler) = match language {
-            Language::Python => ("python3", "main.handler"),
-            Language::Node => ("nodejs", "main.handler"),
-            Language::Provided => ("provided", "main.handler"),
-        };
-        let edge = self.configured(&format!(
-            "\n[[lambda]]\nname = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\ncode = \"{name}\"\n{settings}\n"
-        ));
-        match language {
-            Language::Python => edge.file(&format!("{name}/main.py"), &code.python),
-            Language::Node => edge.file(&format!("{name}/main.js"), &code.node),
-            Language::Provided => {
-                let edge = edge.file(&format!("{name}/main.py"), &code.python);
-                let text = include_str!("../../../../functions/src/lambda/fixture/bootstrap.py");
-                executable(&edge.folder().join(name), &format!("#!/usr/bin/env -S python3 -u\n{text}"));
-                edge
-            }
+        let runtime = language.runtime();
+        self.package(language, name, code).configured(&format!(
+            "\n[[lambda]]\nname = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"main.handler\"\ncode = \"{name}\"\n{settings}\n"
+        ))
+    }
+
+    /// The files of a package in this folder, without a configuration.
+    pub(crate) fn package(self, language: Language, folder: &str, code: &Code) -> Self {
+        let edge = self.file(&format!("{folder}/{}", language.file()), code.of(language));
+        if language == Language::Provided {
+            let text = include_str!("../../../../functions/src/lambda/fixture/bootstrap.py");
+            executable(&edge.folder().join(folder), &format!("#!/usr/bin/env -S python3 -u\n{text}"));
         }
+        edge
     }
 }
 
