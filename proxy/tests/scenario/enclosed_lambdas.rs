@@ -2,18 +2,38 @@
 //! docs/lambda-edge.md says; there these tests show nothing.
 
 use crate::harness::binary::{descendants, is_alive};
-use crate::harness::{Edge, Program, Reply, one_origin, python};
+use crate::harness::{Code, Edge, Language, PATIENCE, Program, Reply, in_every_language, one_origin};
 use std::process::Command;
 
-/// Starts what does all it can to be forgotten, and says when it runs.
-const STRAY: &str = r#"import subprocess, os
+in_every_language! {
+    a_process_that_hid_itself_stops_between_events_and_ends_with_its_environment,
+    a_process_that_hid_itself_dies_with_a_killed_node,
+    memory_of_a_process_that_hid_itself_counts,
+    the_memory_of_a_process_that_ended_itself_is_reported,
+    nobody_sees_the_node_or_takes_anothers_events,
+}
+
+/// Starts what does all it can to be forgotten, named `stray`, and goes on when it says that it runs.
+fn stray() -> Code {
+    let python = r#"import os, subprocess, sys, threading
     hold = request["uri"] == "/hold"
-    code = "import threading; kept = bytearray(os.urandom(1 << 20)) * 100; print('up', flush=True); threading.Event().wait()" if hold else "print('up', flush=True)\nwhile True: pass"
-    stray = subprocess.Popen([sys.executable, "-c", "import os\n" + code], start_new_session=True, env={}, stdout=subprocess.PIPE)
+    code = "import threading; kept = bytearray(os.urandom(1 << 20)) * 280; print('up', flush=True); threading.Event().wait()" if hold else "print('up', flush=True)\nwhile True: pass"
+    stray = subprocess.Popen([sys.executable, "-c", "import os\n" + code, "stray"], start_new_session=True, env={}, stdout=subprocess.PIPE)
     stray.stdout.readline()
     if request["uri"] == "/exit": os._exit(1)
     if hold: threading.Event().wait()
     return {"status": "200", "body": "it runs"}"#;
+    let node = r#"const hold = request.uri === "/hold";
+    const up = "fs.writeSync(1, 'up\\n');";
+    const code = hold ? `kept = Buffer.alloc(280 << 20, 1); ${up} setInterval(() => {}, 1000);` : `${up} for (;;);`;
+    const stray = require("node:child_process").spawn(process.execPath, ["-e", code, "stray"],
+        { detached: true, env: {}, stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((up) => stray.stdout.once("data", up));
+    if (request.uri === "/exit") process.reallyExit(1);
+    if (hold) await new Promise(() => setInterval(() => {}, 1000));
+    return { status: "200", body: "it runs" };"#;
+    Code::around(python, node)
+}
 
 /// Whether the system lets anybody have namespaces.
 fn is_possible() -> bool {
@@ -22,11 +42,10 @@ fn is_possible() -> bool {
     tried.is_ok_and(|tried| tried.status.success())
 }
 
-async fn program(lines: &str) -> Program {
-    let code = format!("import sys, threading, os\n{}", python(lines));
+async fn program(language: Language, code: &Code) -> Program {
     let toml = format!("[log]\nfunction = \"functions.log\"\n{}", one_origin("origin_request = { lambda = \"l\" }"));
     let edge = Edge::with(toml).origin("app", |asked| Reply::ok(asked.target));
-    Program::start(edge.python("l", &code, "timeout_s = 20\nconcurrency_max = 1")).await
+    Program::start(edge.lambda(language, "l", code, "timeout_s = 20\nconcurrency_max = 1\nmemory_mb = 256")).await
 }
 
 /// Clock ticks of CPU time.
@@ -36,79 +55,86 @@ fn ticks(process: u32) -> u64 {
     fields.get(11..13).map_or(0, |times| times.iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum())
 }
 
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what} in time"));
+}
+
+fn is_stray(command: &str) -> bool {
+    command.trim_end().ends_with(" stray")
+}
+
 fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
 }
 
-#[tokio::test]
-async fn a_process_that_hid_itself_stops_between_events_and_ends_with_its_environment() {
+async fn a_process_that_hid_itself_stops_between_events_and_ends_with_its_environment(language: Language) {
     if !is_possible() {
         return;
     }
-    let program = program(STRAY).await;
+    let program = program(language, &stray()).await;
     assert_eq!(program.get("/run").await.text(), "it runs");
     let all = descendants(program.binary.pid());
-    let stray = all.iter().find(|(_, command)| command.contains("while True")).expect("it runs").0;
-    while !is_stopped(stray) {
-        tokio::task::yield_now().await;
-    }
+    let stray = all.iter().find(|(_, command)| is_stray(command)).expect("it runs").0;
+    until("it is stopped", || is_stopped(stray)).await;
     let used = ticks(stray);
     assert!(is_stopped(stray) && used == ticks(stray));
     // The next event lets it run again, and the crash takes it along.
     assert_eq!(program.get("/exit").await.status, 503);
-    while is_alive(stray) {
-        tokio::task::yield_now().await;
-    }
+    until("it is gone", || !is_alive(stray)).await;
     program.stop_and_read("functions.log").await;
 }
 
-#[tokio::test]
-async fn a_process_that_hid_itself_dies_with_a_killed_node() {
+async fn a_process_that_hid_itself_dies_with_a_killed_node(language: Language) {
     if !is_possible() {
         return;
     }
-    let program = program(STRAY).await;
+    let program = program(language, &stray()).await;
     assert_eq!(program.get("/run").await.text(), "it runs");
     let all = descendants(program.binary.pid());
-    assert!(all.iter().any(|(_, command)| command.contains("while True")));
+    assert!(all.iter().any(|(_, command)| is_stray(command)), "{all:?}");
     program.binary.signal(rustix::process::Signal::KILL);
     program.binary.ended().await;
-    while all.iter().any(|(process, _)| is_alive(*process)) {
-        tokio::task::yield_now().await;
-    }
+    until("all are gone", || !all.iter().any(|(process, _)| is_alive(*process))).await;
 }
 
-#[tokio::test]
-async fn memory_of_a_process_that_hid_itself_counts() {
+async fn memory_of_a_process_that_hid_itself_counts(language: Language) {
     if !is_possible() {
         return;
     }
-    let program = program(&STRAY.replace("100;", "140;")).await;
+    let program = program(language, &stray()).await;
     let answer = program.get("/hold").await;
     assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"));
     let log = program.stop_and_read("functions.log").await;
     assert!(log.contains("Error Type: Runtime.OutOfMemory"), "{log}");
 }
 
-#[tokio::test]
-async fn the_memory_of_a_process_that_ended_itself_is_reported() {
+async fn the_memory_of_a_process_that_ended_itself_is_reported(language: Language) {
     if !is_possible() {
         return;
     }
-    let program = program("kept = bytearray(os.urandom(1 << 20)) * 80\n    os._exit(1)").await;
+    let code = Code::around(
+        "import os; kept = bytearray(os.urandom(1 << 20)) * 160; os._exit(1)",
+        "const kept = Buffer.alloc(160 << 20, 1); process.reallyExit(1);",
+    );
+    let program = program(language, &code).await;
     assert_eq!(program.get("/").await.status, 503);
     let log = program.stop_and_read("functions.log").await;
     let (_, used) = log.split_once("Max Memory Used: ").expect("a report");
     let used: u64 = used.split(' ').next().unwrap().parse().unwrap();
-    assert!((80..128).contains(&used), "{used} MB");
+    assert!((160..256).contains(&used), "{used} MB");
 }
 
-#[tokio::test]
-async fn nobody_sees_the_node_or_takes_anothers_events() {
+async fn nobody_sees_the_node_or_takes_anothers_events(language: Language) {
     // Asks every port of the machine that listens for an event, as any process of it may.
-    let thief = r#"import http.client, json
-    if request["uri"] == "/node": return {"status": "200", "body": f"{os.getppid()} {os.path.exists('/proc/%d/environ' % int(request['querystring'] or 0))}"}
+    let python = r#"import http.client, json, os
+    if request["uri"] == "/node": return {"status": "200", "body": f"{os.getppid()} {str(os.path.exists('/proc/%s/environ' % request['querystring'])).lower()}"}
     ports = {int(line.split()[1].split(":")[1], 16) for line in open("/proc/net/tcp") if len(line.split()) > 3 and line.split()[3] == "0A"}
     own, taken = int(os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")[1]), []
     for port in ports - {own}:
@@ -119,14 +145,29 @@ async fn nobody_sees_the_node_or_takes_anothers_events() {
             if answer.headers.get("Lambda-Runtime-Aws-Request-Id"): taken.append(port)
         except Exception: pass
     return {"status": "200", "body": json.dumps(taken)}"#;
+    let node = r#"const fs = require("node:fs");
+    if (request.uri === "/node") return { status: "200", body: `${process.ppid} ${fs.existsSync(`/proc/${request.querystring}/environ`)}` };
+    const lines = fs.readFileSync("/proc/net/tcp", "utf8").split("\n").map((line) => line.trim().split(/\s+/));
+    const ports = new Set(lines.filter((line) => line[3] === "0A").map((line) => parseInt(line[1].split(":")[1], 16)));
+    ports.delete(Number(process.env.AWS_LAMBDA_RUNTIME_API.split(":")[1]));
+    const taken = [];
+    for (const port of ports) await new Promise((goOn) => {
+        const asks = require("node:http").get({ host: "127.0.0.1", port, path: "/2018-06-01/runtime/invocation/next", timeout: 500, agent: false });
+        asks.on("response", (answer) => {
+            if (answer.headers["lambda-runtime-aws-request-id"]) taken.push(port);
+            answer.resume();
+        });
+        asks.on("timeout", () => asks.destroy()).on("error", () => {}).on("close", goOn);
+    });
+    return { status: "200", body: JSON.stringify(taken) };"#;
+    let victim = Code::around(
+        r#"return {"status": "200", "body": "mine " + request["uri"]}"#,
+        r#"return { status: "200", body: "mine " + request.uri };"#,
+    );
     let behaviors = "origin_request = { lambda = \"victim\" }\n[[distribution.behavior]]\npath_pattern = \"/thief\"\ntarget_origin = \"app\"\norigin_request = { lambda = \"thief\" }\n[[distribution.behavior]]\npath_pattern = \"/node\"\ntarget_origin = \"app\"\norigin_request = { lambda = \"thief\" }\ncache_policy = \"Amplify\"";
     let edge = Edge::before(behaviors, |asked| Reply::ok(asked.target))
-        .python(
-            "victim",
-            &python(r#"return {"status": "200", "body": "mine " + request["uri"]}"#),
-            "timeout_s = 20\nprovisioned_concurrency = 1",
-        )
-        .python("thief", &format!("import os\n{}", python(thief)), "timeout_s = 20")
+        .lambda(language, "victim", &victim, "timeout_s = 20\nprovisioned_concurrency = 1")
+        .lambda(language, "thief", &Code::around(python, node), "timeout_s = 20")
         .start()
         .await;
     assert_eq!(edge.get("/first").await.text(), "mine /first");
@@ -134,7 +175,7 @@ async fn nobody_sees_the_node_or_takes_anothers_events() {
     assert_eq!((thief.text(), victim.text()), ("[]", "mine /second"));
     assert_eq!(edge.get("/third").await.text(), "mine /third");
     if is_possible() {
-        assert_eq!(edge.get(&format!("/node?{}", std::process::id())).await.text(), "1 False");
+        assert_eq!(edge.get(&format!("/node?{}", std::process::id())).await.text(), "1 false");
     }
     let log = edge.stop_and_read("functions.log").await;
     assert!(

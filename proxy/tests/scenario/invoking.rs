@@ -1,9 +1,16 @@
 //! `homefront invoke`: one function on one event, as text and in the shape of AWS's API.
 
 use crate::harness::binary::{self, Ended};
-use crate::harness::{Edge, Reply, one_origin};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
 use std::fmt::Write as _;
 use tempfile::TempDir;
+
+in_every_language! {
+    a_lambda_edge_function_prints_its_output_and_its_log,
+    a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails,
+    what_cloudfront_would_refuse_of_a_lambda_edge_function_is_told_and_fails,
+    a_lambda_edge_function_is_judged_by_the_rules_of_the_event,
+}
 
 const VIEWER_REQUEST: &str = r#"{
   "version": "1.0",
@@ -34,7 +41,7 @@ const REWRITE: &str = "function handler(event) {
 }
 ";
 
-const HOOK: &str = "
+const PYTHON: &str = "
 def handler(event, context):
     request = event['Records'][0]['cf']['request']
     print('asked for ' + request['uri'])
@@ -56,15 +63,46 @@ def throws(event, context):
     raise ValueError('boom')
 ";
 
-/// A configuration with functions that rewrite, throw and return what CloudFront refuses, in both languages.
-fn functions() -> TempDir {
-    let toml = one_origin("viewer_request = { function = \"rewrite\" }")
-        + "\n[[key_value_store]]\nname = \"pages\"\nsource = \"pages.json\"\n\
-           [[lambda]]\nname = \"hook-that-is-refused\"\nruntime = \"python3\"\nhandler = \"main.refused\"\ncode = \"hook\"\ntimeout_s = 20\n\
-           [[lambda]]\nname = \"hook-that-sets-host\"\nruntime = \"python3\"\nhandler = \"main.sets_host\"\ncode = \"hook\"\ntimeout_s = 20\n\
-           [[lambda]]\nname = \"hook-that-throws\"\nruntime = \"python3\"\nhandler = \"main.throws\"\ncode = \"hook\"\ntimeout_s = 20\n";
+const NODE: &str = "
+exports.handler = async (event) => {
+    const { request } = event.Records[0].cf;
+    console.log(`asked for ${request.uri}`);
+    request.uri += 'index.html';
+    return request;
+};
+
+exports.refused = async (event) => {
+    const { request } = event.Records[0].cf;
+    request.headers.connection = [{ value: 'close' }];
+    return request;
+};
+
+exports.sets_host = async (event) => {
+    if (!('Records' in event)) return event;
+    const { request } = event.Records[0].cf;
+    request.headers.host = [{ key: 'Host', value: 'other.example.com' }];
+    return request;
+};
+
+exports.throws = async () => {
+    throw new TypeError('boom');
+};
+";
+
+/// A configuration with functions that rewrite, throw and return what CloudFront refuses; those of Lambda@Edge are in this language.
+fn functions(language: Language) -> TempDir {
+    let mut toml = one_origin("viewer_request = { function = \"rewrite\" }")
+        + "\n[[key_value_store]]\nname = \"pages\"\nsource = \"pages.json\"\n";
+    for (name, handler) in [("is-refused", "refused"), ("sets-host", "sets_host"), ("throws", "throws")] {
+        let runtime = language.runtime();
+        let _ = write!(
+            toml,
+            "[[lambda]]\nname = \"hook-that-{name}\"\nruntime = \"{runtime}\"\nhandler = \"main.{handler}\"\ncode = \"hook\"\ntimeout_s = 20\n"
+        );
+    }
+    let hook = Code { python: PYTHON.to_owned(), node: NODE.to_owned() };
     let function = |edge: Edge, name: &str, code: &str| edge.function_with(name, code, "budget_ms = 5000");
-    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).python("hook", HOOK, "timeout_s = 20");
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello")).lambda(language, "hook", &hook, "timeout_s = 20");
     let edge = edge.function_with("rewrite", REWRITE, "budget_ms = 5000\nkey_value_store = \"pages\"");
     let edge = function(
         edge,
@@ -93,11 +131,14 @@ fn functions() -> TempDir {
 }
 
 /// What differs from run to run, and what every run has in its place.
-const VARIES: [(&str, &str); 10] = [
+const VARIES: [(&str, &str); 12] = [
     (r#""(Created|LastModified)Time": "[^"]+""#, r#""${1}Time": "[time]""#),
     (r"compute utilization: \d+ \(.*\)", "compute utilization: [percent] ([band])"),
     (r#""ComputeUtilization": "\d+""#, r#""ComputeUtilization": "[percent]""#),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[moment]"),
+    // Frames of a Node.js stack that are not the function's.
+    (r#",\s*\\?"    at [^"]*(node:internal|homefront:nodejs)[^"]*""#, ""),
     (r"Duration: [\d.]+ ms", "Duration: [time] ms"),
     (r"Max Memory Used: \d+ MB", "Max Memory Used: [size] MB"),
     (r"billed: \d+ ms", "billed: [time] ms"),
@@ -117,13 +158,23 @@ macro_rules! assert_told {
     };
 }
 
+/// As above, a snapshot for each language: their log lines and error objects differ.
+macro_rules! assert_told_in {
+    ($language:expr, $text:expr) => {
+        let text = $text;
+        insta::with_settings!({ filters => VARIES, snapshot_suffix => $language.runtime() }, {
+            insta::assert_snapshot!(text)
+        });
+    };
+}
+
 async fn run(folder: &TempDir, words: &[&str]) -> Ended {
     binary::run(binary::command(folder.path(), words)).await
 }
 
 /// Everything a run of `homefront invoke` prints, as text and as JSON.
-async fn invoke(name: &str, event: &str) -> String {
-    let folder = functions();
+async fn invoke(language: Language, name: &str, event: &str) -> String {
+    let folder = functions(language);
     let mut said = String::new();
     for json in [&[][..], &["--json"]] {
         let words = [&["invoke", name, event], json].concat();
@@ -139,44 +190,41 @@ async fn invoke(name: &str, event: &str) -> String {
 
 #[tokio::test]
 async fn a_cloudfront_function_prints_its_output_its_log_and_its_utilization() {
-    assert_told!(invoke("rewrite", "viewer-request.json").await);
+    assert_told!(invoke(Language::Python, "rewrite", "viewer-request.json").await);
 }
 
 #[tokio::test]
 async fn a_cloudfront_function_that_throws_prints_awss_message_and_fails() {
-    assert_told!(invoke("throws", "viewer-request.json").await);
+    assert_told!(invoke(Language::Python, "throws", "viewer-request.json").await);
 }
 
 #[tokio::test]
 async fn what_cloudfront_would_refuse_is_told_beside_the_output() {
-    assert_told!(invoke("host", "viewer-request.json").await);
+    assert_told!(invoke(Language::Python, "host", "viewer-request.json").await);
 }
 
 #[tokio::test]
 async fn an_origin_that_the_distribution_does_not_have_is_told_beside_the_output() {
-    assert_told!(invoke("chooses", "viewer-request.json").await);
-    let known = run(&functions(), &["invoke", "chooses", "no-query.json"]).await;
+    assert_told!(invoke(Language::Python, "chooses", "viewer-request.json").await);
+    let known = run(&functions(Language::Python), &["invoke", "chooses", "no-query.json"]).await;
     assert_eq!((known.code, known.stdout.contains("CloudFront would")), (Some(0), false), "{}", known.stdout);
 }
 
-#[tokio::test]
-async fn a_lambda_edge_function_prints_its_output_and_its_log() {
-    assert_told!(invoke("hook", "origin-request.json").await);
+async fn a_lambda_edge_function_prints_its_output_and_its_log(language: Language) {
+    assert_told_in!(language, invoke(language, "hook", "origin-request.json").await);
 }
 
-#[tokio::test]
-async fn a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails() {
-    assert_told!(invoke("hook-that-throws", "origin-request.json").await);
+async fn a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails(language: Language) {
+    assert_told_in!(language, invoke(language, "hook-that-throws", "origin-request.json").await);
 }
 
-#[tokio::test]
-async fn what_cloudfront_would_refuse_of_a_lambda_edge_function_is_told_and_fails() {
-    assert_told!(invoke("hook-that-is-refused", "origin-request.json").await);
+async fn what_cloudfront_would_refuse_of_a_lambda_edge_function_is_told_and_fails(language: Language) {
+    let text = invoke(language, "hook-that-is-refused", "origin-request.json").await;
+    insta::with_settings!({ filters => VARIES }, { insta::assert_snapshot!("refused_of_a_lambda_edge_function", text) });
 }
 
-#[tokio::test]
-async fn a_lambda_edge_function_is_judged_by_the_rules_of_the_event() {
-    let folder = functions();
+async fn a_lambda_edge_function_is_judged_by_the_rules_of_the_event(language: Language) {
+    let folder = functions(language);
     for (event, told) in [
         ("viewer-request-of-lambda.json", "CloudFront would answer 502 LambdaValidationError"),
         ("origin-request.json", "CloudFront accepts the result"),
@@ -192,7 +240,7 @@ async fn a_lambda_edge_function_is_judged_by_the_rules_of_the_event() {
 
 #[tokio::test]
 async fn a_bad_event_file_is_refused_with_its_name_and_what_is_wrong() {
-    let folder = functions();
+    let folder = functions(Language::Python);
     let mut said = String::new();
     for (name, event) in [
         ("rewrite", "nothing.json"),
@@ -211,7 +259,7 @@ async fn a_bad_event_file_is_refused_with_its_name_and_what_is_wrong() {
 
 #[tokio::test]
 async fn an_unknown_name_is_refused_with_the_names_there_are() {
-    let folder = functions();
+    let folder = functions(Language::Python);
     let Ended { code, stdout, stderr } = run(&folder, &["invoke", "rewrites", "viewer-request.json"]).await;
     assert_eq!((code, stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(stderr);
@@ -221,7 +269,7 @@ async fn an_unknown_name_is_refused_with_the_names_there_are() {
 async fn an_event_can_come_from_standard_input() {
     use std::process::Stdio;
     use tokio::io::AsyncWriteExt as _;
-    let folder = functions();
+    let folder = functions(Language::Python);
     let mut child = binary::command(folder.path(), &["invoke", "rewrite", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(VIEWER_REQUEST.as_bytes()).await.unwrap();
