@@ -1,6 +1,10 @@
 //! What a viewer must not be able to do to others, or to what the node says of it.
 
-use crate::harness::{Edge, Reply};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language};
+
+in_every_language! {
+    head_cannot_put_an_empty_object_in_the_place_of_gets,
+}
 
 #[tokio::test]
 async fn a_viewer_cannot_take_away_what_a_function_adds() {
@@ -23,24 +27,22 @@ async fn naming_host_in_connection_is_answered_and_changes_nothing() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn head_cannot_put_an_empty_object_in_the_place_of_gets() {
-    let code = r#"
-def handler(event, context):
-    request = event["Records"][0]["cf"]["request"]
-    headers = {"cache-control": [{"value": "max-age=60"}]}
-    body = "" if request["method"] == "HEAD" else request["method"] + str("range" in request["headers"])
-    return {"status": "200", "headers": headers, "body": body}
-"#;
+async fn head_cannot_put_an_empty_object_in_the_place_of_gets(language: Language) {
+    let code = Code::around(
+        r#"body = "" if request["method"] == "HEAD" else request["method"] + str("range" in request["headers"]).lower()
+    return {"status": "200", "headers": {"cache-control": header("max-age=60", "Cache-Control")}, "body": body}"#,
+        r#"const body = request.method === "HEAD" ? "" : request.method + ("range" in request.headers);
+    return { status: "200", headers: { "cache-control": header("max-age=60", "Cache-Control") }, body };"#,
+    );
     let edge = Edge::before("origin_request = { lambda = \"answer\" }", |_| Reply::ok("unused"))
-        .python("answer", code, "timeout_s = 30")
+        .lambda(language, "answer", &code, "timeout_s = 30")
         .start()
         .await;
     let head =
         "HEAD /x HTTP/1.1\r\nHost: dtest123456789.cloudfront.net\r\nRange: bytes=0-1\r\nConnection: close\r\n\r\n";
     assert!(matches!(edge.send(head).await.status, 200 | 206));
     let answer = edge.get("/x").await;
-    assert_eq!((answer.text(), answer.x_cache()), ("GETFalse", "Hit"));
+    assert_eq!((answer.text(), answer.x_cache()), ("GETfalse", "Hit"));
     edge.stop().await;
 }
 

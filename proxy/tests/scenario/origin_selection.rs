@@ -1,6 +1,10 @@
 //! Viewer-request functions that choose where a request goes, on a node with several origins.
 
-use crate::harness::{Authority, Edge, Origin, Reply};
+use crate::harness::{Authority, Code, Edge, Language, Origin, Reply, in_every_language};
+
+in_every_language! {
+    origin_functions_see_the_effective_origin,
+}
 
 /// Two servers and a folder; `f` is the viewer-request function of the default behavior, which goes to `a`.
 fn site(behavior: &str) -> String {
@@ -127,18 +131,31 @@ async fn what_cannot_be_an_origin_is_a_502_with_cloudfronts_sentence() {
     }
 }
 
-#[tokio::test]
-async fn origin_functions_see_the_effective_origin() {
-    let python = "import json\n\ndef handler(event, context):\n    cf = event['Records'][0]['cf']\n    \
-                  return {'status': '200', 'body': json.dumps(cf['request']['origin'], sort_keys=True)}\n";
+async fn origin_functions_see_the_effective_origin(language: Language) {
+    let code = Code::around(
+        r#"import json; return {"status": "200", "body": json.dumps(request["origin"])}"#,
+        r#"return { status: "200", body: JSON.stringify(request.origin) };"#,
+    );
     let calls = "cf.updateRequestOrigin({ domainName: 'b.example.com', originPath: '/p', customHeaders: { 'x-a': '1' }, \
                  timeouts: { readTimeout: 7, keepAliveTimeout: 8 }, \
                  customOriginConfig: { port: 8443, protocol: 'https', sslProtocols: ['TLSv1.1', 'TLSv1.2'] } });";
     let edge = edge(&format!("{UNCACHED}\norigin_request = {{ lambda = \"hook\" }}"), calls)
-        .python("hook", python, "timeout_s = 30")
+        .lambda(language, "hook", &code, "timeout_s = 30")
         .start()
         .await;
-    insta::assert_snapshot!(edge.get("/x").await.text(), @r#"{"custom": {"customHeaders": {"x-a": [{"key": "X-A", "value": "1"}]}, "domainName": "b.example.com", "keepaliveTimeout": 8, "path": "/p", "port": 8443, "protocol": "https", "readTimeout": 7, "responseCompletionTimeout": 0, "sslProtocols": ["TLSv1.1", "TLSv1.2"]}}"#);
+    let seen: serde_json::Value = serde_json::from_str(edge.get("/x").await.text()).unwrap();
+    let custom = serde_json::json!({
+        "customHeaders": { "x-a": [{ "key": "X-A", "value": "1" }] },
+        "domainName": "b.example.com",
+        "keepaliveTimeout": 8,
+        "path": "/p",
+        "port": 8443,
+        "protocol": "https",
+        "readTimeout": 7,
+        "responseCompletionTimeout": 0,
+        "sslProtocols": ["TLSv1.1", "TLSv1.2"],
+    });
+    assert_eq!(seen, serde_json::json!({ "custom": custom }));
     edge.stop().await;
 }
 

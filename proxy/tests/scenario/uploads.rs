@@ -1,10 +1,14 @@
 //! Request bodies reach the origin whole and once, however they were framed.
 
-use crate::harness::{Edge, Http2, Origin, Reply, one_origin};
+use crate::harness::{Code, Edge, Http2, Language, Origin, Reply, in_every_language, one_origin};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+in_every_language! {
+    an_upload_passes_a_behavior_with_an_origin_request_function,
+}
 
 const UPLOADS: &str = r#"
     allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
@@ -110,20 +114,14 @@ async fn an_h2_upload_that_ends_with_an_empty_frame_has_one_last_chunk_at_the_or
     assert_eq!(recorded.matches("0\r\n\r\n").count(), 2, "one last chunk each: {recorded}");
 }
 
-#[tokio::test]
-async fn an_upload_passes_a_behavior_with_an_origin_request_function() {
+async fn an_upload_passes_a_behavior_with_an_origin_request_function(language: Language) {
+    let code = Code::around(
+        r#"request["headers"]["x-tagged"] = header(request["method"], "X-Tagged"); return request"#,
+        r#"request.headers["x-tagged"] = header(request.method, "X-Tagged"); return request;"#,
+    );
     let edge =
         Edge::before(&format!("{UPLOADS}\norigin_request = {{ lambda = \"tag\" }}"), |asked| Reply::ok(asked.body))
-            .python(
-                "tag",
-                r#"
-def handler(event, context):
-    request = event["Records"][0]["cf"]["request"]
-    request["headers"]["x-tagged"] = [{"key": "X-Tagged", "value": request["method"]}]
-    return request
-"#,
-                "timeout_s = 20",
-            )
+            .lambda(language, "tag", &code, "timeout_s = 20")
             .start()
             .await;
     let answer = edge.ask("POST", "/x", &[], "body").await;
