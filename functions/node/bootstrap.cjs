@@ -110,32 +110,40 @@
     process.exit(1);
   };
 
+  // A frame in two pieces: the body is encoded once and copied nowhere else.
   const frame = (head, body) => {
-    const start = Buffer.alloc(LENGTHS_BYTES);
-    const [headBytes, bodyBytes] = [Buffer.from(head), Buffer.from(body)];
-    start.writeUInt32LE(headBytes.length, 0);
-    start.writeUInt32LE(bodyBytes.length, 4);
-    return Buffer.concat([start, headBytes, bodyBytes]);
+    const [start, bytes] = [Buffer.allocUnsafe(LENGTHS_BYTES + Buffer.byteLength(head)), Buffer.from(body)];
+    start.writeUInt32LE(start.length - LENGTHS_BYTES, 0);
+    start.writeUInt32LE(bytes.length, 4);
+    start.write(head, LENGTHS_BYTES);
+    return [start, bytes];
   };
 
   const NEXT = frame("next", "");
 
   const send = (...frames) => {
     try {
-      const bytes = frames.length === 1 ? frames[0] : Buffer.concat(frames);
-      for (let sent = 0; sent < bytes.length; ) sent += fs.writeSync(CHANNEL, bytes, sent, bytes.length - sent);
+      let pieces = frames.flat();
+      for (;;) {
+        let sent = fs.writevSync(CHANNEL, pieces);
+        while (pieces.length > 0 && sent >= pieces[0].length) sent -= pieces.shift().length;
+        if (pieces.length === 0) return;
+        pieces[0] = pieces[0].subarray(sent);
+      }
     } catch (error) {
       lost(error);
     }
   };
 
-  // Bytes that were read and not used yet: `received` from 0 to `length`.
-  let received = Buffer.allocUnsafe(64 * 1024);
+  // Bytes that were read: `received` from 0 to `length`. Of more than one event nothing comes: the next has to be asked for.
+  const ROOM_BYTES = 64 * 1024;
+  const ROOM_KEPT_BYTES_MAX = 2 * 1024 * 1024;
+  let received = Buffer.allocUnsafeSlow(ROOM_BYTES);
   let length = 0;
 
   const fill = (bytes) => {
     if (bytes > received.length) {
-      const larger = Buffer.allocUnsafe(bytes);
+      const larger = Buffer.allocUnsafeSlow(bytes);
       received.copy(larger, 0, 0, length);
       received = larger;
     }
@@ -148,14 +156,15 @@
 
   const receive = () => {
     try {
+      length = 0;
+      if (received.length > ROOM_KEPT_BYTES_MAX) received = Buffer.allocUnsafeSlow(ROOM_BYTES);
       fill(LENGTHS_BYTES);
       const headEnd = LENGTHS_BYTES + received.readUInt32LE(0);
       const end = headEnd + received.readUInt32LE(4);
       fill(end);
+      if (length > end) throw new Error("more than the event that was asked for came");
       const [id, deadline, arn, trace] = received.utf8Slice(LENGTHS_BYTES, headEnd).split("\n");
       const text = received.utf8Slice(headEnd, end);
-      received.copyWithin(0, end, length);
-      length -= end;
       return { id, deadline: Number(deadline), arn, trace, text };
     } catch (error) {
       return lost(error);

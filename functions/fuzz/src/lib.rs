@@ -8,6 +8,7 @@ use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestOrigin, ShownBody};
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
+use homefront_functions::lambda;
 use homefront_functions::{
     EventContext, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict, rules,
 };
@@ -39,6 +40,37 @@ pub fn worker_frames(bytes: &[u8]) {
             assert_eq!(again, Ok(answer));
         }
     }
+}
+
+/// Bytes as a runtime of ours would send them over its channel: a function can write anything there. They are cut into the same
+/// frames however they come, each within Lambda's bounds, or make no sense; and what was understood is said again in the same bytes.
+pub fn lambda_frames(bytes: &[u8]) {
+    let (whole, whole_end) = lambda_frames_of(bytes, usize::MAX);
+    let cut = bytes.first().map_or(1, |byte| usize::from(*byte).max(1));
+    assert_eq!(lambda_frames_of(bytes, cut), (whole.clone(), whole_end));
+    let mut rest = bytes;
+    for lambda::frame::Frame { head, body } in whole {
+        let body = body.expect("what is larger than Lambda takes is larger than this input");
+        let again = [&lambda::frame::start(&head, body.len())[..], &body].concat();
+        let said;
+        (said, rest) = rest.split_at(again.len());
+        assert_eq!(said, again);
+    }
+}
+
+fn lambda_frames_of(bytes: &[u8], cut: usize) -> (Vec<lambda::frame::Frame>, Result<(), lambda::frame::Senseless>) {
+    let (mut inbox, mut frames) = (lambda::frame::Inbox::default(), Vec::new());
+    for piece in bytes.chunks(cut) {
+        inbox.room().extend_from_slice(piece);
+        loop {
+            match inbox.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(senseless) => return (frames, Err(senseless)),
+            }
+        }
+    }
+    (frames, Ok(()))
 }
 
 /// Bytes as a viewer's request, and as an origin's response to it: a function that reads all of the event and returns it changes
@@ -274,6 +306,13 @@ mod tests {
         Order::put_call(&mut orders, 1, 0, &call(&request, None));
         Order::put_call(&mut orders, 2, 0, &call(&request, Some(&response)));
         feed(worker_frames, &[&orders, b"\x08\0\0\0\x03\xff\xff\xff\xff\xff\xff\xff", b"\x03\0\0\0\x01\x01\x01"]);
+    }
+
+    #[test]
+    fn a_runtimes_frames_are_understood_or_make_no_sense() {
+        let sent = [("next", ""), ("response\nid", "{}"), ("error\nid\nRuntime.Error", "{}"), ("init-error\n", "")];
+        let sent = sent.map(|(head, body)| [&lambda::frame::start(head, body.len())[..], body.as_bytes()].concat());
+        feed(lambda_frames, &[&sent.concat(), &sent[1], b"\x02\0\0\0\xff\xff\xff\xff\xc3\xa9rest"]);
     }
 
     #[test]

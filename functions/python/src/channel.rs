@@ -5,6 +5,7 @@
 //! and the request id, `error` with the request id and the error's type, or `init-error` and the type.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::ops::Range;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
@@ -18,25 +19,29 @@ const HEAD_BYTES_MAX: usize = 64 * 1_024;
 const BODY_BYTES_MAX: usize = 8 * 1_048_576;
 /// Bytes of an error's type.
 const ERROR_TYPE_BYTES_MAX: usize = 256;
-/// Bytes asked for at a time.
-const READ_BYTES: usize = 64 * 1_024;
+/// Room for events, which most fit into.
+const ROOM_BYTES: usize = 64 * 1_024;
+/// Room that is given back after a larger event.
+const ROOM_KEPT_BYTES_MAX: usize = 2 * 1_048_576;
 
 /// The runtime's end.
 pub(crate) struct Channel {
     stream: UnixStream,
-    /// Bytes that were read and not used yet.
-    received: Vec<u8>,
+    /// Received bytes: the last event is read where it lies. Of more than one event nothing comes: the next has to be asked for.
+    room: Vec<u8>,
+    /// How many bytes of the room are received ones.
+    received: usize,
     /// The process that has it. One that a handler forks has a copy of everything, and must not answer or take events.
     owner: u32,
 }
 
-/// One event.
+/// One event. Its bytes stay in the channel's room until the next one is asked for, see [`Channel::body`].
 pub(crate) struct Next {
     pub(crate) request_id: String,
     pub(crate) deadline_ms: u64,
     pub(crate) function_arn: String,
     pub(crate) trace_id: String,
-    pub(crate) body: Vec<u8>,
+    body: Range<usize>,
 }
 
 impl Channel {
@@ -47,8 +52,17 @@ impl Channel {
         // first call says so.
         let inherited = unsafe { OwnedFd::from_raw_fd(INHERITED) };
         // The copy is closed when a program is executed.
-        let stream = UnixStream::from(inherited.try_clone()?);
-        Ok(Self { stream, received: Vec::with_capacity(READ_BYTES), owner: std::process::id() })
+        Ok(Self::over(UnixStream::from(inherited.try_clone()?)))
+    }
+
+    /// The runtime's end of this connection.
+    pub(crate) fn over(stream: UnixStream) -> Self {
+        Self { stream, room: vec![0; ROOM_BYTES], received: 0, owner: std::process::id() }
+    }
+
+    /// The bytes of the last event.
+    pub(crate) fn body(&self, next: &Next) -> &[u8] {
+        &self.room[next.body.clone()]
     }
 
     /// Waits for an event, for as long as it takes.
@@ -96,37 +110,44 @@ impl Channel {
     }
 
     fn event(&mut self) -> io::Result<Next> {
+        self.received = 0;
+        if self.room.len() > ROOM_KEPT_BYTES_MAX {
+            self.room = vec![0; ROOM_BYTES];
+        }
         self.fill(LENGTHS_BYTES)?;
-        let length =
-            |at: usize| self.received[at..at + 4].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let length = |at: usize| self.room[at..at + 4].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         let (head, body) = (length(0), length(4));
         if head > HEAD_BYTES_MAX || body > BODY_BYTES_MAX {
             return Err(other(format!("the node's event has {head} and {body} bytes")));
         }
         let (head_end, end) = (LENGTHS_BYTES + head, LENGTHS_BYTES + head + body);
         self.fill(end)?;
-        let head = String::from_utf8_lossy(&self.received[LENGTHS_BYTES..head_end]).into_owned();
-        let body = self.received[head_end..end].to_vec();
-        self.received.drain(..end);
+        if self.received > end {
+            return Err(other("the node sent more than the event that it was asked for".to_owned()));
+        }
+        let head = String::from_utf8_lossy(&self.room[LENGTHS_BYTES..head_end]);
         let mut fields = head.split('\n');
         let mut field =
             || fields.next().map(str::to_owned).ok_or_else(|| other(format!("the node's event begins {head:?}")));
         let (request_id, deadline) = (field()?, field()?);
         let deadline_ms = deadline.parse().map_err(|_| other(format!("the deadline is {deadline:?}")))?;
-        Ok(Next { request_id, deadline_ms, function_arn: field()?, trace_id: field()?, body })
+        Ok(Next { request_id, deadline_ms, function_arn: field()?, trace_id: field()?, body: head_end..end })
     }
 
     /// Reads until so many bytes are there.
     fn fill(&mut self, bytes: usize) -> io::Result<()> {
-        while self.received.len() < bytes {
-            let start = self.received.len();
-            self.received.resize(start + (bytes - start).max(READ_BYTES), 0);
-            let read = self.stream.read(&mut self.received[start..]);
-            self.received.truncate(start + read.as_ref().copied().unwrap_or(0));
-            match read {
+        if bytes > self.room.len() {
+            // What is there moves along: of a large event, the first part.
+            let mut larger = vec![0; bytes];
+            larger[..self.received].copy_from_slice(&self.room[..self.received]);
+            self.room = larger;
+        }
+        while self.received < bytes {
+            match self.stream.read(&mut self.room[self.received..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
+                Ok(read) => self.received += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

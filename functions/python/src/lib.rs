@@ -41,8 +41,8 @@ fn run(py: Python<'_>) -> PyResult<()> {
     };
     let mut next = py.detach(|| channel.next())?;
     loop {
-        let id = next.request_id.clone();
-        let answer = answer(py, &runtime, &handler, next)?;
+        let answer = answer(py, &runtime, &handler, &next, channel.body(&next))?;
+        let id = std::mem::take(&mut next.request_id);
         next = py.detach(|| match &answer {
             Answer::Result(body) => channel.answer(&id, body),
             Answer::Error { error_type, body } => channel.answer_with_error(&id, error_type, body),
@@ -56,15 +56,18 @@ enum Answer {
 }
 
 /// Calls the handler. `Err` is what must end the process: `SystemExit` and its like.
-fn answer(py: Python<'_>, runtime: &Bound<'_, PyModule>, handler: &Bound<'_, PyAny>, next: Next) -> PyResult<Answer> {
-    let Next { request_id, deadline_ms, function_arn, trace_id, body } = next;
+fn answer(
+    py: Python<'_>,
+    runtime: &Bound<'_, PyModule>,
+    handler: &Bound<'_, PyAny>,
+    next: &Next,
+    body: &[u8],
+) -> PyResult<Answer> {
+    let Next { request_id, deadline_ms, function_arn, trace_id, .. } = next;
     let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn, trace_id))?;
-    let called = read::object(py, &body)
+    let called = read::object(py, body)
         .map_err(|error| fault(runtime, "Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))
-        .and_then(|event| {
-            drop(body);
-            handler.call1((event, context))
-        });
+        .and_then(|event| handler.call1((event, context)));
     let result = called.and_then(|result| {
         if let Ok(bytes) = result.cast::<PyBytes>() {
             // They are posted as they are.

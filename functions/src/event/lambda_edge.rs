@@ -8,6 +8,7 @@ pub mod given;
 mod headers;
 mod origin;
 pub mod result;
+mod returned;
 
 use crate::rules::Event as Trigger;
 use crate::{EventContext, Request, RequestEdit, Response};
@@ -67,7 +68,7 @@ impl Event {
 
 /// The event of `viewer-request`: `request` is what the viewer sent.
 pub fn viewer_request(context: &EventContext, request: &Request, body: Option<ShownBody<'_>>) -> Event {
-    let mut out = Vec::with_capacity(1_024);
+    let mut out = Vec::with_capacity(1_024 + body.map_or(0, ShownBody::written_bytes));
     config(&mut out, context, "viewer-request");
     let (subject, _) = request_object(&mut out, context, None, request, body);
     out.extend_from_slice(b"}}]}");
@@ -81,7 +82,7 @@ pub fn origin_request(
     request: &Request,
     body: Option<ShownBody<'_>>,
 ) -> Event {
-    let mut out = Vec::with_capacity(1_536);
+    let mut out = Vec::with_capacity(1_536 + body.map_or(0, ShownBody::written_bytes));
     config(&mut out, context, "origin-request");
     let (subject, origin) = request_object(&mut out, context, Some(origin), request, body);
     out.extend_from_slice(b"}}]}");

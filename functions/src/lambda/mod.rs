@@ -8,6 +8,7 @@ mod environment;
 #[cfg(test)]
 mod fixture;
 mod folder;
+pub mod frame;
 mod interpreter;
 mod log;
 mod node;

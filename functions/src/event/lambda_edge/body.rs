@@ -1,6 +1,7 @@
 //! `request.body`: what a function with `include_body` is shown of a request's body, and what it puts in its place.
 
-use super::result::{invalid, refused, shortened, type_name};
+use super::result::{invalid, refused, shortened};
+use super::returned::{self, Object, Returned};
 use crate::Failure;
 use crate::rules::Event as Trigger;
 use base64::Engine as _;
@@ -36,12 +37,17 @@ impl<'a> ShownBody<'a> {
         let data = start.get(..bytes_max).unwrap_or(start);
         Self { data, input_truncated: data.len() < start.len() }
     }
+
+    /// Bytes of it in an event.
+    pub(super) fn written_bytes(self) -> usize {
+        self.data.len().div_ceil(3) * 4
+    }
 }
 
 /// Writes the member with its comma.
 pub(super) fn write(out: &mut Vec<u8>, body: ShownBody<'_>) {
     out.extend_from_slice(br#""body":{"action":"read-only","data":""#);
-    let (start, length) = (out.len(), body.data.len().div_ceil(3) * 4);
+    let (start, length) = (out.len(), body.written_bytes());
     out.resize(start + length, 0);
     // Base64 has nothing that JSON escapes.
     let encoded = STANDARD.encode_slice(body.data, &mut out[start..]);
@@ -51,13 +57,13 @@ pub(super) fn write(out: &mut Vec<u8>, body: ShownBody<'_>) {
 }
 
 /// The body that a function puts in the place of the request's; `None` = the request keeps its own.
-pub(super) fn replacement(trigger: Trigger, method: &str, body: &Value) -> Result<Option<Bytes>, Failure> {
-    let Value::Object(body) = body else {
-        let detail =
-            format!("Lambda function result failed validation, request.body is not an object but {}.", type_name(body));
+pub(super) fn replacement(trigger: Trigger, method: &str, body: Returned<'_>) -> Result<Option<Bytes>, Failure> {
+    let Returned::Object(Object { members, body: data }) = body else {
+        let what = body.type_name();
+        let detail = format!("Lambda function result failed validation, request.body is not an object but {what}.");
         return Err(invalid(Some(SENTENCE), detail));
     };
-    match body.get("action") {
+    match members.get("action") {
         None => return Ok(None),
         Some(Value::String(action)) if action == "read-only" => return Ok(None),
         Some(Value::String(action)) if action == "replace" => {}
@@ -66,22 +72,22 @@ pub(super) fn replacement(trigger: Trigger, method: &str, body: &Value) -> Resul
             return Err(refused(format_args!("request.body.action {other} is neither read-only nor replace")));
         }
     }
-    let data = match body.get("data") {
-        Some(Value::String(data)) => data,
+    let data = match data.map(|data| *data) {
+        Some(Returned::Text(data)) => data,
         other => {
-            let what = other.map_or("missing", type_name);
+            let what = other.map_or("missing", |other| other.type_name());
             let detail =
                 format!("Lambda function result failed validation, request.body.data is not a string but {what}.");
             return Err(invalid(Some(SENTENCE), detail));
         }
     };
-    let bytes = match body.get("encoding") {
+    let bytes = match members.get("encoding") {
         Some(Value::String(encoding)) if encoding == "text" => {
-            check_size(data, text_bytes_max(trigger))?;
-            Bytes::copy_from_slice(data.as_bytes())
+            check_size(&data, text_bytes_max(trigger))?;
+            returned::text_bytes(data)
         }
-        None => decoded(trigger, data)?,
-        Some(Value::String(encoding)) if encoding == "base64" => decoded(trigger, data)?,
+        None => decoded(trigger, &data)?,
+        Some(Value::String(encoding)) if encoding == "base64" => decoded(trigger, &data)?,
         Some(other) => {
             let other = shortened(other);
             return Err(refused(format_args!("request.body.encoding {other} is neither text nor base64")));
@@ -98,8 +104,7 @@ pub(super) fn replacement(trigger: Trigger, method: &str, body: &Value) -> Resul
 
 fn decoded(trigger: Trigger, data: &str) -> Result<Bytes, Failure> {
     check_size(data, base64_bytes_max(trigger))?;
-    let decoded = STANDARD.decode(data);
-    decoded.map(Bytes::from).map_err(|error| refused(format_args!("request.body.data is not base64: {error}")))
+    returned::base64_bytes(data).map_err(|error| refused(format_args!("request.body.data is not base64: {error}")))
 }
 
 fn text_bytes_max(trigger: Trigger) -> usize {

@@ -3,11 +3,10 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
+use super::returned::{self, Object, Returned};
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
 use serde_json::{Map, Value};
@@ -41,10 +40,10 @@ pub fn request(event: &Event, request: &Request, result: &[u8]) -> Verdict<Lambd
         return Verdict::Continue(LambdaRequestEdit::default());
     }
     let judged = object(result).and_then(|object| {
-        if object.contains_key("status") {
-            generated(event.trigger, &object).map(Verdict::Respond)
+        if object.has("status") {
+            generated(event.trigger, object).map(Verdict::Respond)
         } else {
-            request_edit(event, request, &object).map(Verdict::Continue)
+            request_edit(event, request, object).map(Verdict::Continue)
         }
     });
     judged.unwrap_or_else(Verdict::Fail)
@@ -59,15 +58,15 @@ pub fn response(event: &Event, response: &Response, result: &[u8]) -> Verdict<Re
         if event.trigger == Trigger::LambdaViewerResponse {
             viewer_response_edit(response, &object)
         } else {
-            origin_response_edit(response, &object)
+            origin_response_edit(response, object)
         }
     });
     judged.map_or_else(Verdict::Fail, Verdict::Continue)
 }
 
-fn object(result: &[u8]) -> Result<Map<String, Value>, Failure> {
-    match serde_json::from_slice(result) {
-        Ok(Value::Object(object)) => Ok(object),
+fn object(result: &[u8]) -> Result<Object<'_>, Failure> {
+    match Returned::parse(result) {
+        Ok(Returned::Object(object)) => Ok(object),
         Ok(_) => Err(invalid(
             Some(SENTENCE_NOT_AN_OBJECT),
             "The Lambda function returned invalid JSON, the JSON output must be an object type.".to_owned(),
@@ -79,19 +78,21 @@ fn object(result: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn request_edit(event: &Event, request: &Request, returned: &Map<String, Value>) -> Result<LambdaRequestEdit, Failure> {
+fn request_edit(event: &Event, request: &Request, returned: Object<'_>) -> Result<LambdaRequestEdit, Failure> {
+    let Object { members, body } = returned;
+    let returned = &members;
     let (Some(uri), Some(headers)) = (returned.get("uri"), returned.get("headers")) else {
         return Err(not_the_subject(returned, "request", "neither a request (uri, headers) nor a response (status)"));
     };
     unchanged(returned, "method", &request.method)?;
-    let body = match returned.get("body") {
+    let body = match body {
         None => None,
-        Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, body)?,
+        Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, *body)?,
         Some(body) => {
             let what = "the function returned request.body, which this association does not include";
             return Err(invalid(
                 Some(SENTENCE_BODY),
-                format!("Lambda function result failed validation, {what} (type {}).", type_name(body)),
+                format!("Lambda function result failed validation, {what} (type {}).", body.type_name()),
             ));
         }
     };
@@ -164,23 +165,27 @@ fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<
     }
 }
 
-fn generated(trigger: Trigger, returned: &Map<String, Value>) -> Result<Response, Failure> {
+fn generated(trigger: Trigger, returned: Object<'_>) -> Result<Response, Failure> {
+    let Object { members, body } = returned;
+    let returned = &members;
     let status = status(returned)?;
     let headers = match returned.get("headers") {
         None => Headers::default(),
         Some(headers) => headers::generated(trigger, headers)?,
     };
-    let body = response_body(returned)?.unwrap_or_default();
+    let body = response_body(returned, body)?.unwrap_or_default();
     check_size(trigger, headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
     no_body_without_content(status, &body)?;
     Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
 }
 
-fn origin_response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
+fn origin_response_edit(response: &Response, returned: Object<'_>) -> Result<ResponseEdit, Failure> {
+    let Object { members, body } = returned;
+    let returned = &members;
     let (status, status_description) = status_line(response, returned)?;
     let trigger = Trigger::LambdaOriginResponse;
     let headers = headers::edits(trigger, &response.headers, headers_of(returned))?;
-    let mut body = response_body(returned)?;
+    let mut body = response_body(returned, body)?;
     if let Some(body) = &body {
         check_size(trigger, headers.iter().map(edit_bytes).sum(), body)?;
         no_body_without_content(status, body)?;
@@ -193,16 +198,16 @@ fn origin_response_edit(response: &Response, returned: &Map<String, Value>) -> R
 
 /// Developer Guide, "Restrictions on Lambda@Edge": a viewer-response function cannot change the status; nothing lets it
 /// give a body.
-fn viewer_response_edit(response: &Response, returned: &Map<String, Value>) -> Result<ResponseEdit, Failure> {
-    let (status, status_description) = status_line(response, returned)?;
+fn viewer_response_edit(response: &Response, returned: &Object<'_>) -> Result<ResponseEdit, Failure> {
+    let (status, status_description) = status_line(response, &returned.members)?;
     if status != response.status {
         let shown = response.status;
         return Err(refused(format_args!("the function tried to change the status from {shown} to {status}")));
     }
-    if let Some(given) = ["body", "bodyEncoding"].into_iter().find(|member| returned.contains_key(*member)) {
+    if let Some(given) = ["body", "bodyEncoding"].into_iter().find(|member| returned.has(member)) {
         return Err(refused(format_args!("the function returned {given}, which it cannot do in viewer-response")));
     }
-    let headers = headers::edits(Trigger::LambdaViewerResponse, &response.headers, headers_of(returned))?;
+    let headers = headers::edits(Trigger::LambdaViewerResponse, &response.headers, headers_of(&returned.members))?;
     Ok(ResponseEdit { status: None, status_description, headers, body: None })
 }
 
@@ -252,7 +257,7 @@ fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure>
 }
 
 /// The body, decoded; `None` when the function said nothing about it.
-fn response_body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure> {
+fn response_body(returned: &Map<String, Value>, body: Option<Box<Returned<'_>>>) -> Result<Option<Bytes>, Failure> {
     let encoded = match returned.get("bodyEncoding") {
         None => false,
         Some(Value::String(encoding)) if encoding == "text" => false,
@@ -261,17 +266,19 @@ fn response_body(returned: &Map<String, Value>) -> Result<Option<Bytes>, Failure
             return Err(refused(format_args!("bodyEncoding {} is neither text nor base64", shortened(other))));
         }
     };
-    let Some(body) = returned.get("body") else { return Ok(None) };
-    let Some(body) = body.as_str() else {
-        let detail =
-            format!("Lambda function result failed validation, the body is not a string but {}.", type_name(body));
-        return Err(invalid(Some(SENTENCE_BODY), detail));
-    };
-    if !encoded {
-        return Ok(Some(Bytes::copy_from_slice(body.as_bytes())));
+    match body.map(|body| *body) {
+        None => Ok(None),
+        Some(Returned::Text(body)) if encoded => {
+            let decoded = returned::base64_bytes(&body);
+            decoded.map(Some).map_err(|error| refused(format_args!("the body is not base64: {error}")))
+        }
+        Some(Returned::Text(body)) => Ok(Some(returned::text_bytes(body))),
+        Some(other) => {
+            let what = other.type_name();
+            let detail = format!("Lambda function result failed validation, the body is not a string but {what}.");
+            Err(invalid(Some(SENTENCE_BODY), detail))
+        }
     }
-    let decoded = STANDARD.decode(body).map_err(|error| refused(format_args!("the body is not base64: {error}")))?;
-    Ok(Some(decoded.into()))
 }
 
 fn check_size(trigger: Trigger, head_bytes: usize, body: &Bytes) -> Result<(), Failure> {
@@ -302,17 +309,6 @@ fn not_the_subject(returned: &Map<String, Value>, subject: &str, what: &str) -> 
         String::new()
     };
     refused(format_args!("the function returned {what}{hint}"))
-}
-
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }
 
 /// A value for a message: whatever a function returned, the line stays short.

@@ -1,0 +1,135 @@
+//! What a function returned, as JSON. A body stays where it was received until it is clear what becomes of it: it is copied once,
+//! into the bytes that are sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize as _;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Where bodies are: `body` of a response, `body.data` of a request.
+const KEPT: &[&str] = &["body", "data"];
+
+/// A value that has a body, or is one.
+#[derive(Debug)]
+pub(super) enum Returned<'a> {
+    Text(Cow<'a, str>),
+    Object(Object<'a>),
+    /// Neither a string nor an object.
+    Other(Value),
+}
+
+/// An object, and of its members the one that is, or has, a body.
+#[derive(Debug, Default)]
+pub(super) struct Object<'a> {
+    pub(super) members: Map<String, Value>,
+    pub(super) body: Option<Box<Returned<'a>>>,
+}
+
+impl<'a> Returned<'a> {
+    pub(super) fn parse(json: &'a [u8]) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let returned = Keeping(KEPT).deserialize(&mut deserializer)?;
+        deserializer.end().map(|()| returned)
+    }
+
+    /// What it is, for a message.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a string",
+            Self::Object(_) => "an object",
+            Self::Other(Value::Null) => "null",
+            Self::Other(Value::Bool(_)) => "a boolean",
+            Self::Other(Value::Number(_)) => "a number",
+            Self::Other(_) => "an array",
+        }
+    }
+}
+
+impl Object<'_> {
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.members.contains_key(member) || member == KEPT[0] && self.body.is_some()
+    }
+}
+
+/// The bytes of a text. One with escapes is in bytes of its own already.
+pub(super) fn text_bytes(text: Cow<'_, str>) -> Bytes {
+    match text {
+        Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
+/// The bytes that a text is the base64 of.
+pub(super) fn base64_bytes(text: &str) -> Result<Bytes, base64::DecodeError> {
+    STANDARD.decode(text).map(Bytes::from)
+}
+
+/// Reads a value that may have the first of these members, and that may have the next one.
+#[derive(Clone, Copy)]
+struct Keeping(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Keeping {
+    type Value = Returned<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Keeping {
+    type Value = Returned<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Returned::Other(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Returned::Other(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Returned::Other(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Returned::Other(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Returned::Other(value.into()))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Returned::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Returned::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, sequence: A) -> Result<Self::Value, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(sequence)).map(Returned::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (kept, within) = self.0.split_first().map_or(("", self.0), |(kept, within)| (*kept, within));
+        let mut object = Object::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if !kept.is_empty() && name == kept {
+                object.body = Some(Box::new(map.next_value_seed(Self(within))?));
+            } else {
+                object.members.insert(name, map.next_value()?);
+            }
+        }
+        Ok(Returned::Object(object))
+    }
+}
