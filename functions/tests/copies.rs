@@ -170,7 +170,8 @@ async fn counted(runtime: &str, file: &str, code: &str) {
         let before = large();
         let sent = sent(node.call(method, wish, shown).await);
         let made = large() - before;
-        assert_eq!(made, room, "{runtime}, {way}: {what}");
+        // What a result was received in is used again when nobody has it any more.
+        assert!((room.saturating_sub(1)..=room).contains(&made), "{runtime}, {way}: {made} times for {what}");
         assert_eq!(sent.map(|sent| sent.len() > BODY_BYTES / 2), (wish != "nothing").then_some(true), "{way}");
     }
     node.lambdas.stop().await;

@@ -74,7 +74,7 @@ impl Identity {
             ("AWS_LAMBDA_LOG_STREAM_NAME", text(&stream)),
             ("AWS_LAMBDA_RUNTIME_API", text(&api.to_string())),
             ("LAMBDA_TASK_ROOT", lambda.code.clone().into()),
-            ("LAMBDA_RUNTIME_DIR", program.path.parent().unwrap_or(&lambda.code).into()),
+            ("LAMBDA_RUNTIME_DIR", folder_of(&program.path).unwrap_or(&lambda.code).into()),
             // Where a package keeps shared libraries, and what else its modules may name without a path.
             ("LD_LIBRARY_PATH", search_path("LD_LIBRARY_PATH", &[lambda.code.clone(), lambda.code.join("lib")])),
             ("NODE_PATH", search_path("NODE_PATH", std::slice::from_ref(&lambda.code))),
@@ -89,6 +89,11 @@ impl Identity {
             .chain(named)
             .collect()
     }
+}
+
+/// `None`: it is looked up by its name.
+fn folder_of(program: &Path) -> Option<&Path> {
+    program.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
 /// The node's own variables that functions see.
@@ -192,3 +197,7 @@ mod tests {
         assert_eq!(date_path(UNIX_EPOCH + Duration::from_secs(1_767_225_599)), "2025/12/31/");
     }
 }
+
+#[cfg(test)]
+#[path = "context_tests.rs"]
+mod variables;

@@ -107,6 +107,27 @@ async fn events_are_handed_over_with_lambdas_headers_and_answers_are_acknowledge
 }
 
 #[tokio::test]
+async fn s9_4_answers_are_taken_whatever_type_they_say_they_are_and_not_looked_into() {
+    const NO_JSON: &str = "<html> or \u{e9}, nobody asks";
+    for content_type in [
+        "",
+        "Content-Type: application/json\r\n",
+        "Content-Type: application/unknown\r\n",
+        "Content-Type: text/html; charset=utf-8\r\n",
+        "Content-Type:\r\n",
+    ] {
+        let (_api, mut client, answer) = running("1").await;
+        let taken = client.post("runtime/invocation/1/response", content_type, NO_JSON).await;
+        assert!(taken.starts_with("HTTP/1.1 202 "), "{content_type:?}: {taken}");
+        assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(NO_JSON.as_bytes())), "{content_type:?}");
+        let (_api, mut client, answer) = running("1").await;
+        let taken = client.post("runtime/invocation/1/error", content_type, NO_JSON).await;
+        assert!(taken.starts_with("HTTP/1.1 202 "), "{content_type:?}: {taken}");
+        assert!(matches!(answer.await.unwrap(), Answer::Error { .. }), "{content_type:?}");
+    }
+}
+
+#[tokio::test]
 async fn errors_are_taken_with_their_type_when_it_is_one_of_lambdas() {
     let cases = [
         ("Lambda-Runtime-Function-Error-Type: Runtime.NoSuchHandler\r\n", "Runtime.NoSuchHandler"),
