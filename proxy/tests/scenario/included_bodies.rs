@@ -1,11 +1,31 @@
 //! Lambda@Edge functions that see the request's body: how much of it, and what the origin gets, however it was framed.
 
-use crate::harness::{Answer, Connection, Edge, Http2, Origin, Reply, Running, one_origin, python, request_of};
+use crate::harness::{
+    Answer, Code, Connection, Edge, Http2, Language, Origin, Reply, Running, in_every_language, one_origin, request_of,
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+in_every_language! {
+    s2_the_origin_gets_the_whole_body_whatever_part_of_it_the_function_saw,
+    s2_a_replaced_body_is_the_origins_with_its_length,
+    s2_edits_of_a_read_only_body_are_ignored,
+    s2_a_replacement_that_is_too_large_or_no_base64_is_a_502,
+    s2_a_request_without_a_body_shows_an_empty_one,
+    s2_a_replaced_body_is_what_the_origin_request_function_sees,
+    s2_both_functions_see_a_body_that_is_left_alone,
+    s3_an_answer_of_the_function_leaves_the_connection_in_order,
+    requests_follow_each_other_on_a_connection,
+    a_viewer_that_waits_for_100_continue_is_told_once_before_the_function_is_called,
+    a_body_is_sent_again_over_another_connection_when_all_of_it_was_kept,
+    an_origin_that_cannot_be_reached_is_a_502_and_the_connection_goes_on,
+    a_viewer_that_leaves_within_its_body_costs_nothing,
+    a_slow_body_reaches_the_origin_piece_by_piece_after_its_start,
+    s3_an_answer_to_a_body_that_is_larger_than_what_the_function_saw_arrives,
+}
 
 const UPLOADS: &str = r#"
     allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
@@ -15,14 +35,14 @@ const UPLOADS: &str = r#"
 
 const KB: usize = 1_024;
 
-/// Adds what it saw as a header, and does what the query string says.
-const FUNCTION: &str = r#"import base64
+/// The function in Python: adds what it saw as the header `{seen}`, and does what `{wish}` says.
+const PYTHON: &str = r#"import base64, json
     body = request["body"]
     seen = base64.b64decode(body["data"])
-    told = "%s %d %s %s" % (body["encoding"], len(seen), body["inputTruncated"], body["action"])
-    request["headers"]["x-seen"] = header(told, "X-Seen")
+    told = "%s %d %s %s" % (body["encoding"], len(seen), json.dumps(body["inputTruncated"]), body["action"])
+    request["headers"]["{seen}"] = header(told, "{seen}")
     request["headers"]["x-length"] = header(request["headers"].get("content-length", header("none"))[0]["value"], "X-Length")
-    wish = request["querystring"]
+    wish = {wish}
     if wish == "edit": body["data"] = "%%%"
     if wish == "text": request["body"] = {"action": "replace", "encoding": "text", "data": "a=1"}
     if wish == "base64": request["body"] = {"action": "replace", "encoding": "base64", "data": "YT0x"}
@@ -34,12 +54,44 @@ const FUNCTION: &str = r#"import base64
     if wish == "answer": return {"status": "200", "body": told}
     return request"#;
 
+/// The same in Node.js.
+const NODE: &str = r#"const { body } = request;
+    const seen = Buffer.from(body.data, "base64");
+    const told = `${body.encoding} ${seen.length} ${JSON.stringify(body.inputTruncated)} ${body.action}`;
+    request.headers["{seen}"] = header(told, "{seen}");
+    request.headers["x-length"] = header(request.headers["content-length"]?.[0].value ?? "none", "X-Length");
+    const replace = (encoding, data) => { request.body = { action: "replace", encoding, data }; };
+    switch ({wish}) {
+        case "edit": body.data = "%%%"; break;
+        case "text": replace("text", "a=1"); break;
+        case "base64": replace("base64", "YT0x"); break;
+        case "empty": replace("text", ""); break;
+        case "upper": replace("text", seen.toString().toUpperCase()); break;
+        case "invalid": replace("base64", "%%%"); break;
+        case "large": replace("text", "x".repeat(41 * 1024)); break;
+        case "huge": replace("text", "x".repeat(1100000)); break;
+        case "answer": return { status: "200", body: told };
+    }
+    return request;"#;
+
+/// The function that tells in `x-seen` what it saw, and does what the query string says.
+fn function() -> Code {
+    let by_query = |code: &str, query: &str| code.replace("{seen}", "x-seen").replace("{wish}", query);
+    Code::around(&by_query(PYTHON, "request[\"querystring\"]"), &by_query(NODE, "request.querystring"))
+}
+
+/// One before it, which tells it in `x-first` and always does the same.
+fn first_function(wish: &str) -> Code {
+    let always = |code: &str| code.replace("{seen}", "x-first").replace("{wish}", &format!("\"{wish}\""));
+    Code::around(&always(PYTHON), &always(NODE))
+}
+
 /// A node that shows bodies to a function on one of the request events; its origin sends them back.
-async fn on(event: &str) -> Running {
+async fn on(language: Language, event: &str) -> Running {
     Edge::before(&format!("{UPLOADS}\n{event} = {{ lambda = \"l\", include_body = true }}"), |asked| {
         Reply::ok(asked.body)
     })
-    .python("l", &python(FUNCTION), "timeout_s = 20\nmemory_mb = 256")
+    .lambda(language, "l", &function(), "timeout_s = 20\nmemory_mb = 256")
     .start()
     .await
 }
@@ -80,7 +132,7 @@ async fn post(edge: &Running, framing: Framing, path: &str, body: &str) -> Answe
             connection.answer(false).await
         }
         Framing::Http2 | Framing::Http2WithLength => {
-            let viewer = Http2::over(TcpStream::connect(edge.address).await.unwrap()).await;
+            let viewer = Http2::open(edge.address).await;
             let mut request = http::Request::post(format!("http://dtest123456789.cloudfront.net{path}"));
             if matches!(framing, Framing::Http2WithLength) {
                 request = request.header("content-length", body.len());
@@ -90,16 +142,15 @@ async fn post(edge: &Running, framing: Framing, path: &str, body: &str) -> Answe
     }
 }
 
-#[tokio::test]
-async fn s2_the_origin_gets_the_whole_body_whatever_part_of_it_the_function_saw() {
+async fn s2_the_origin_gets_the_whole_body_whatever_part_of_it_the_function_saw(language: Language) {
     for (event, shown_max) in [("viewer_request", 40 * KB), ("origin_request", 1_024 * KB)] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         for framing in FRAMINGS {
             for bytes in [1, shown_max, shown_max + 1, 64 * KB, 1_500 * KB] {
                 let body = body_of(bytes);
                 let answer = post(&edge, framing, "/x", &body).await;
                 assert!(answer.body == body.as_bytes(), "{event} {framing:?} {bytes}: {}", answer.body.len());
-                let truncated = if bytes > shown_max { "True" } else { "False" };
+                let truncated = if bytes > shown_max { "true" } else { "false" };
                 let told = format!("base64 {} {truncated} read-only", bytes.min(shown_max));
                 let asked = edge.asked("app").pop().unwrap();
                 assert_eq!(asked.header("x-seen"), Some(told.as_str()), "{event} {framing:?} {bytes}");
@@ -109,10 +160,9 @@ async fn s2_the_origin_gets_the_whole_body_whatever_part_of_it_the_function_saw(
     }
 }
 
-#[tokio::test]
-async fn s2_a_replaced_body_is_the_origins_with_its_length() {
+async fn s2_a_replaced_body_is_the_origins_with_its_length(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         for framing in FRAMINGS {
             for bytes in [0, 10, 100 * KB, 1_500 * KB] {
                 for (wish, expected) in [("text", "a=1"), ("base64", "a=1"), ("empty", "")] {
@@ -133,22 +183,20 @@ async fn s2_a_replaced_body_is_the_origins_with_its_length() {
     }
 }
 
-#[tokio::test]
-async fn s2_edits_of_a_read_only_body_are_ignored() {
+async fn s2_edits_of_a_read_only_body_are_ignored(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let answer = edge.ask("POST", "/x?edit", &[], "body").await;
         assert_eq!((answer.status, answer.text()), (200, "body"), "{event}");
         edge.stop().await;
     }
 }
 
-#[tokio::test]
-async fn s2_a_replacement_that_is_too_large_or_no_base64_is_a_502() {
+async fn s2_a_replacement_that_is_too_large_or_no_base64_is_a_502(language: Language) {
     for (event, wishes) in
         [("viewer_request", vec!["invalid", "large", "huge"]), ("origin_request", vec!["invalid", "huge"])]
     {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         for wish in wishes {
             let answer = edge.ask("POST", &format!("/x?{wish}"), &[], "body").await;
             assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{event} {wish}");
@@ -159,16 +207,15 @@ async fn s2_a_replacement_that_is_too_large_or_no_base64_is_a_502() {
     }
 }
 
-#[tokio::test]
-async fn s2_a_request_without_a_body_shows_an_empty_one() {
+async fn s2_a_request_without_a_body_shows_an_empty_one(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         for method in ["GET", "DELETE"] {
             assert_eq!(edge.ask(method, "/x", &[], "").await.status, 200, "{event} {method}");
             let asked = edge.asked("app").pop().unwrap();
             assert_eq!(
                 (asked.header("x-seen"), asked.header("content-length")),
-                (Some("base64 0 False read-only"), None)
+                (Some("base64 0 false read-only"), None)
             );
         }
         assert_eq!(edge.get("/x?text").await.status, 502, "a GET has no body to replace");
@@ -176,25 +223,20 @@ async fn s2_a_request_without_a_body_shows_an_empty_one() {
     }
 }
 
-#[tokio::test]
-async fn s2_a_replaced_body_is_what_the_origin_request_function_sees() {
+async fn s2_a_replaced_body_is_what_the_origin_request_function_sees(language: Language) {
     let behavior = format!(
         "{UPLOADS}\nviewer_request = {{ lambda = \"v\", include_body = true }}\norigin_request = {{ lambda = \"o\", include_body = true }}"
     );
-    let upper = FUNCTION
-        .replace("x-seen", "x-first")
-        .replace("X-Seen", "X-First")
-        .replace("wish = request[\"querystring\"]", "wish = \"upper\"");
     let edge = Edge::before(&behavior, |asked| Reply::ok(asked.body))
-        .python("v", &python(&upper), "timeout_s = 20")
-        .python("o", &python(FUNCTION), "timeout_s = 20")
+        .lambda(language, "v", &first_function("upper"), "timeout_s = 20")
+        .lambda(language, "o", &function(), "timeout_s = 20")
         .start()
         .await;
     for framing in FRAMINGS {
         let answer = post(&edge, framing, "/x", "abc").await;
         assert_eq!((answer.status, answer.text()), (200, "ABC"), "{framing:?}");
         let asked = edge.asked("app").pop().unwrap();
-        assert_eq!((asked.header("x-seen"), asked.header("x-length")), (Some("base64 3 False read-only"), Some("3")));
+        assert_eq!((asked.header("x-seen"), asked.header("x-length")), (Some("base64 3 false read-only"), Some("3")));
     }
     let body = body_of(100 * KB);
     let answer = edge.ask("POST", "/x", &[], &body).await;
@@ -206,14 +248,13 @@ async fn s2_a_replaced_body_is_what_the_origin_request_function_sees() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s2_both_functions_see_a_body_that_is_left_alone() {
+async fn s2_both_functions_see_a_body_that_is_left_alone(language: Language) {
     let behavior = format!(
         "{UPLOADS}\nviewer_request = {{ lambda = \"v\", include_body = true }}\norigin_request = {{ lambda = \"o\", include_body = true }}"
     );
     let edge = Edge::before(&behavior, |asked| Reply::ok(asked.body))
-        .python("v", &python(&FUNCTION.replace("x-seen", "x-first").replace("X-Seen", "X-First")), "timeout_s = 20")
-        .python("o", &python(FUNCTION), "timeout_s = 20")
+        .lambda(language, "v", &first_function("none"), "timeout_s = 20")
+        .lambda(language, "o", &function(), "timeout_s = 20")
         .start()
         .await;
     for framing in FRAMINGS {
@@ -222,33 +263,33 @@ async fn s2_both_functions_see_a_body_that_is_left_alone() {
         assert!(answer.body == body.as_bytes(), "{framing:?}");
         let asked = edge.asked("app").pop().unwrap();
         let told = (asked.header("x-first"), asked.header("x-seen"));
-        assert_eq!(told, (Some("base64 40960 True read-only"), Some("base64 102400 False read-only")));
+        assert_eq!(told, (Some("base64 40960 true read-only"), Some("base64 102400 false read-only")));
     }
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s3_an_answer_of_the_function_leaves_the_connection_in_order() {
+async fn s3_an_answer_of_the_function_leaves_the_connection_in_order(language: Language) {
     for (event, bytes) in [("viewer_request", 30 * KB), ("origin_request", 900 * KB)] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let mut connection = edge.connect().await;
         for _ in 0..2 {
             let answer = connection.send(&request_of("POST", "/x?answer", &[], &body_of(bytes))).await;
             assert_eq!((answer.status, answer.x_cache()), (200, "LambdaGeneratedResponse"), "{event}");
-            assert_eq!(answer.text(), format!("base64 {bytes} False read-only"));
+            assert_eq!(answer.text(), format!("base64 {bytes} false read-only"));
         }
         for framing in FRAMINGS {
-            assert_eq!(post(&edge, framing, "/x?answer", &body_of(bytes)).await.status, 200, "{event} {framing:?}");
+            let answer = post(&edge, framing, "/x?answer", &body_of(bytes)).await;
+            assert_eq!((answer.status, answer.x_cache()), (200, "LambdaGeneratedResponse"), "{event} {framing:?}");
+            assert_eq!(answer.text(), format!("base64 {bytes} false read-only"), "{event} {framing:?}");
         }
-        assert_eq!(edge.asked_times("app"), 0);
+        assert_eq!(edge.asked_times("app"), 0, "{event}");
         edge.stop().await;
     }
 }
 
-#[tokio::test]
-async fn requests_follow_each_other_on_a_connection() {
+async fn requests_follow_each_other_on_a_connection(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let mut connection = edge.connect().await;
         for bytes in [10, 100 * KB, 0, 64 * KB, 300 * KB] {
             let body = body_of(bytes);
@@ -261,10 +302,9 @@ async fn requests_follow_each_other_on_a_connection() {
     }
 }
 
-#[tokio::test]
-async fn a_viewer_that_waits_for_100_continue_is_told_once_before_the_function_is_called() {
+async fn a_viewer_that_waits_for_100_continue_is_told_once_before_the_function_is_called(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let mut tcp = TcpStream::connect(edge.address).await.unwrap();
         tcp.write_all(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
             .await
@@ -278,7 +318,7 @@ async fn a_viewer_that_waits_for_100_continue_is_told_once_before_the_function_i
         let answer = connection.answer(false).await;
         assert_eq!((answer.status, answer.text()), (200, "body"), "{event}");
         let asked = edge.asked("app")[0].clone();
-        assert_eq!((asked.header("expect"), asked.header("x-seen")), (None, Some("base64 4 False read-only")));
+        assert_eq!((asked.header("expect"), asked.header("x-seen")), (None, Some("base64 4 false read-only")));
         edge.stop().await;
     }
 }
@@ -317,8 +357,7 @@ fn closes_an_idle_connection(connections: Arc<Mutex<usize>>) -> Origin {
     })
 }
 
-#[tokio::test]
-async fn a_body_is_sent_again_over_another_connection_when_all_of_it_was_kept() {
+async fn a_body_is_sent_again_over_another_connection_when_all_of_it_was_kept(language: Language) {
     for (event, bytes, again) in [
         ("viewer_request", 4 * KB, true),
         ("viewer_request", 100 * KB, true),
@@ -329,7 +368,7 @@ async fn a_body_is_sent_again_over_another_connection_when_all_of_it_was_kept() 
         let behavior = format!("{UPLOADS}\n{event} = {{ lambda = \"l\", include_body = true }}");
         let edge = Edge::with(one_origin(&behavior))
             .served("app", closes_an_idle_connection(Arc::clone(&connections)))
-            .python("l", &python(FUNCTION), "timeout_s = 20\nmemory_mb = 256")
+            .lambda(language, "l", &function(), "timeout_s = 20\nmemory_mb = 256")
             .start()
             .await;
         assert_eq!(edge.ask("PUT", "/x", &[], "first").await.text(), "5");
@@ -340,8 +379,7 @@ async fn a_body_is_sent_again_over_another_connection_when_all_of_it_was_kept() 
     }
 }
 
-#[tokio::test]
-async fn an_origin_that_cannot_be_reached_is_a_502_and_the_connection_goes_on() {
+async fn an_origin_that_cannot_be_reached_is_a_502_and_the_connection_goes_on(language: Language) {
     for event in ["viewer_request", "origin_request"] {
         // Bound and not listened to: nobody else gets the port, and connections are refused.
         let unreachable = tokio::net::TcpSocket::new_v4().unwrap();
@@ -349,7 +387,7 @@ async fn an_origin_that_cannot_be_reached_is_a_502_and_the_connection_goes_on() 
         let port = unreachable.local_addr().unwrap().port();
         let toml = one_origin(&format!("{UPLOADS}\n{event} = {{ lambda = \"l\", include_body = true }}"));
         let edge = Edge::with(toml.replace("{app}", &port.to_string()))
-            .python("l", &python(FUNCTION), "timeout_s = 20\nmemory_mb = 256")
+            .lambda(language, "l", &function(), "timeout_s = 20\nmemory_mb = 256")
             .start()
             .await;
         let answer = edge.ask("PUT", "/x", &[], &body_of(30 * KB)).await;
@@ -358,10 +396,9 @@ async fn an_origin_that_cannot_be_reached_is_a_502_and_the_connection_goes_on() 
     }
 }
 
-#[tokio::test]
-async fn a_viewer_that_leaves_within_its_body_costs_nothing() {
+async fn a_viewer_that_leaves_within_its_body_costs_nothing(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let mut tcp = TcpStream::connect(edge.address).await.unwrap();
         tcp.write_all(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 400\r\n\r\nhalf").await.unwrap();
         drop(tcp);
@@ -370,9 +407,8 @@ async fn a_viewer_that_leaves_within_its_body_costs_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_slow_body_reaches_the_origin_piece_by_piece_after_its_start() {
-    let edge = on("viewer_request").await;
+async fn a_slow_body_reaches_the_origin_piece_by_piece_after_its_start(language: Language) {
+    let edge = on(language, "viewer_request").await;
     let mut connection = edge.connect().await;
     let (start, rest) = (body_of(50 * KB), body_of(20 * KB));
     let head =
@@ -385,10 +421,9 @@ async fn a_slow_body_reaches_the_origin_piece_by_piece_after_its_start() {
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn s3_an_answer_to_a_body_that_is_larger_than_what_the_function_saw_arrives() {
+async fn s3_an_answer_to_a_body_that_is_larger_than_what_the_function_saw_arrives(language: Language) {
     for event in ["viewer_request", "origin_request"] {
-        let edge = on(event).await;
+        let edge = on(language, event).await;
         let body = body_of(1_500 * KB);
         let answer = post(&edge, Framing::Http2, "/x?answer", &body).await;
         assert_eq!((answer.status, answer.x_cache()), (200, "LambdaGeneratedResponse"), "{event}: h2");

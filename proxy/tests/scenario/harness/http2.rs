@@ -4,7 +4,9 @@ use super::{Answer, PATIENCE};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
+use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// A viewer's HTTP/2 connection.
 pub(crate) struct Http2 {
@@ -12,6 +14,14 @@ pub(crate) struct Http2 {
 }
 
 impl Http2 {
+    /// A connection with prior knowledge. Like browsers' it holds nothing back: the end of a window would wait for the other
+    /// side's delayed acknowledgement, 40 ms for each 64 KB.
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let tcp = TcpStream::connect(address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        Self::over(tcp).await
+    }
+
     /// With prior knowledge, or after ALPN.
     pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (send, connection) = h2::client::handshake(stream).await.unwrap();

@@ -256,22 +256,3 @@ impl Running {
 pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
 }
-
-/// The source of a Lambda@Edge handler around these lines; `cf`, `request`, `calls` and `header(value, name)` are there.
-pub(crate) fn python(lines: &str) -> String {
-    format!(
-        r#"
-calls = 0
-
-def header(value, name="x"):
-    return [{{"key": name, "value": str(value)}}]
-
-def handler(event, context):
-    global calls
-    calls += 1
-    cf = event["Records"][0]["cf"]
-    request = cf["request"]
-    {lines}
-"#
-    )
-}
