@@ -13,6 +13,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::env;
+use std::io;
+use std::mem::ManuallyDrop;
 
 /// Loaded from its file by name, so it needs no installing.
 #[pymodule(name = "homefront_python")]
@@ -24,7 +26,8 @@ mod homefront_python {
 /// Imports the handler and answers events until the node goes away or the process is told to end.
 #[pyfunction]
 fn run(py: Python<'_>) -> PyResult<()> {
-    let mut channel = Channel::inherited()?;
+    // The end of the process closes it. A function may have closed it before, and to close it twice would close something else.
+    let mut channel = ManuallyDrop::new(Channel::inherited()?);
     let runtime = PyModule::from_code(
         py,
         const { c_str(concat!(include_str!("runtime.py"), "\0")) },
@@ -39,14 +42,28 @@ fn run(py: Python<'_>) -> PyResult<()> {
         }
         Err(error) => return Err(error),
     };
-    let mut next = py.detach(|| channel.next())?;
+    let mut next = py.detach(|| channel.next()).map_err(|error| lost(&runtime, error))?;
     loop {
         let answer = answer(py, &runtime, &handler, &next, channel.body(&next))?;
         let id = std::mem::take(&mut next.request_id);
-        next = py.detach(|| match &answer {
-            Answer::Result(body) => channel.answer(&id, body),
-            Answer::Error { error_type, body } => channel.answer_with_error(&id, error_type, body),
-        })?;
+        next = py
+            .detach(|| match &answer {
+                Answer::Result(body) => channel.answer(&id, body),
+                Answer::Error { error_type, body } => channel.answer_with_error(&id, error_type, body),
+            })
+            .map_err(|error| lost(&runtime, error))?;
+    }
+}
+
+/// What ends the process when the node cannot be heard or reached any more.
+fn lost(runtime: &Bound<'_, PyModule>, error: io::Error) -> PyErr {
+    // What is no error of the system's says all there is to say.
+    if error.kind() == io::ErrorKind::Other {
+        return error.into();
+    }
+    match runtime.call_method1("lost", (error.to_string(),)) {
+        Ok(exit) => PyErr::from_value(exit),
+        Err(error) => error,
     }
 }
 
@@ -90,7 +107,7 @@ fn answer(
 
 fn init_failed(py: Python<'_>, runtime: &Bound<'_, PyModule>, channel: &mut Channel, error: &PyErr) -> PyResult<()> {
     let (error_type, body) = describe(runtime, "init_error_object", error)?;
-    py.detach(|| channel.report_failed_start(&error_type, &body))?;
+    py.detach(|| channel.report_failed_start(&error_type, &body)).map_err(|error| lost(runtime, error))?;
     Err(pyo3::exceptions::PySystemExit::new_err(1))
 }
 

@@ -129,6 +129,12 @@ def load(handler):
         ) from None
 
 
+def lost(error):
+    """How the process ends without its channel to the node; the log is told past whatever the function made of its outputs."""
+    os.write(2, f"homefront: the channel to the node is lost: {error}\n".encode())
+    return SystemExit(1)
+
+
 def begin(request_id, deadline_ms, function_arn, trace_id):
     """Makes the context of the next event; what is logged from here on belongs to it."""
     global _request_id

@@ -252,7 +252,7 @@ impl Environment {
         };
         let address = port.address();
         let child = Arc::new(plan.spawner.spawn(launch).await?);
-        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()), channel);
+        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()), channel, plan.log.clone());
         Ok((api, output, child))
     }
 
@@ -401,7 +401,12 @@ impl Environment {
             init: self.init.take(),
             status,
         };
-        let explained = matches!(outcome, Outcome::Exceeded(Excess::Files)).then(files_line);
+        let explained = match outcome {
+            Outcome::Exceeded(Excess::Files) => Some(files_line()),
+            // What loses its channel and goes on waits in vain; what ends has told of it by itself.
+            Outcome::TimedOut if self.api.has_lost_its_channel() => Some(platform_line(LOST_CHANNEL)),
+            _ => None,
+        };
         let mut lines: Vec<String> = explained.into_iter().chain(message).collect();
         lines.push(super::log::end_line(request_id));
         lines.push(report.to_string());
@@ -409,11 +414,14 @@ impl Environment {
     }
 }
 
+/// Why nothing was heard of a process that ran until its deadline.
+const LOST_CHANNEL: &str = "the environment's channel to the node was closed in the call; no answer could come";
+
 /// Lambda's name for a program that cannot be started.
 const ENTRYPOINT_ERROR: &str = "Runtime.InvalidEntrypoint";
 
 /// A line of the platform's own in the function's log.
-fn platform_line(what: &str) -> String {
+pub(super) fn platform_line(what: &str) -> String {
     format!("homefront: {what}")
 }
 

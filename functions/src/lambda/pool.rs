@@ -6,7 +6,7 @@
 use super::alive::Living;
 use super::call::{Call, execution_failure};
 use super::counters::{Counters, Figures};
-use super::environment::{Environment, Outcome, Phase, Plan};
+use super::environment::{Environment, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
@@ -367,7 +367,7 @@ impl Pool {
         !state.closed && state.waiters.iter().any(|waiter| !waiter.sender.is_closed())
     }
 
-    /// Keeps a child in sight until it is reaped.
+    /// Keeps a child in sight until it is reaped, and tells of what it left running.
     fn watch(&self, child: &Arc<Child>) {
         let mut state = self.0.state.lock();
         state.children.insert(child.id(), child.clone());
@@ -375,9 +375,15 @@ impl Pool {
             child.kill();
         }
         drop(state);
-        let (pool, child, alive) = (Arc::downgrade(&self.0), child.clone(), self.0.living.token());
+        let (pool, log) = (Arc::downgrade(&self.0), self.0.plan.log.clone());
+        let (child, alive) = (child.clone(), self.0.living.token());
         self.0.runtime.spawn(async move {
             child.wait().await;
+            let left = child.left_running();
+            if left > 0 {
+                let processes = if left == 1 { "1 process".to_owned() } else { format!("{left} processes") };
+                log.line(&platform_line(&format!("an environment ended, and with it {processes} that it had started")));
+            }
             if let Some(pool) = pool.upgrade() {
                 pool.state.lock().children.remove(&child.id());
             }

@@ -5,14 +5,17 @@
 //! connects: only that environment's own processes are let in. Whatever they send can only spoil the call that they were given.
 
 mod channel;
+mod remarks;
 mod service;
 
 pub(super) use channel::Channel;
 
+use crate::function_log::FunctionLog;
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_API_CONNECTIONS_MAX;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use remarks::{Remark, Remarks};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -83,6 +86,7 @@ struct Shared {
     changed: Notify,
     /// Nothing comes over the channel, any more or at all.
     is_parted: AtomicBool,
+    remarks: Remarks,
 }
 
 /// Lambda's own names of the states, as its error messages print them.
@@ -126,10 +130,12 @@ impl Port {
 }
 
 impl RuntimeApi {
-    /// Serves whom `admits` lets in, and who has the other end of the channel. Needs a tokio runtime.
-    pub(super) fn serve(port: Port, admits: Admits, channel: Option<Channel>) -> Self {
+    /// Serves whom `admits` lets in, and who has the other end of the channel; the function's log learns of what makes no sense. Needs a
+    /// tokio runtime.
+    pub(super) fn serve(port: Port, admits: Admits, channel: Option<Channel>, log: FunctionLog) -> Self {
         let (state, changed) = (Mutex::new(State::Started), Notify::new());
-        let shared = Arc::new(Shared { state, changed, is_parted: AtomicBool::new(channel.is_none()) });
+        let is_parted = AtomicBool::new(channel.is_none());
+        let shared = Arc::new(Shared { state, changed, is_parted, remarks: Remarks::new(log) });
         let channel = channel.map(Arc::new);
         let mut servers = vec![tokio::spawn(accept(port.listener, shared.clone(), admits))];
         servers.extend(channel.clone().map(|channel| tokio::spawn(channel.serve(shared.clone()))));
@@ -161,6 +167,11 @@ impl RuntimeApi {
         self.channel.is_some()
     }
 
+    /// Whether it had a channel, and nothing can come over that any more.
+    pub(super) fn has_lost_its_channel(&self) -> bool {
+        self.channel.is_some() && self.shared.is_parted.load(Ordering::Acquire)
+    }
+
     /// Returns when the runtime waits for an event. `Err` is what it posted to `init/error`.
     pub(super) async fn ready(&self) -> Result<(), Answer> {
         loop {
@@ -188,6 +199,7 @@ impl RuntimeApi {
         let mut state = self.shared.state.lock();
         let State::Ready(waiting) = &*state else { return None };
         let on_channel = matches!(waiting, Waiting::Channel);
+        self.shared.remarks.begin();
         let request_id = invocation.request_id.clone();
         let (reply, answer) = oneshot::channel();
         let running = State::Running { request_id, reply, on_channel };
@@ -258,14 +270,16 @@ impl Shared {
         self.changed.notify_one();
     }
 
-    /// Whether an answer to `id` would be taken now.
+    /// Whether an answer to `id` would be taken now. Of one that is not the log is told.
     fn check(&self, id: &str) -> Result<(), Refusal> {
-        match &*self.state.lock() {
-            State::Running { request_id, .. } if request_id == id => Ok(()),
-            State::Running { .. } => Err(Refusal::InvalidRequestId),
-            State::Answered { request_id, .. } if request_id == id => Err(Refusal::InvalidRequestId),
-            state => Err(Refusal::InvalidState(state.name())),
-        }
+        let refusal = match &*self.state.lock() {
+            State::Running { request_id, .. } if request_id == id => return Ok(()),
+            State::Running { .. } => Refusal::InvalidRequestId,
+            State::Answered { request_id, .. } if request_id == id => Refusal::InvalidRequestId,
+            state => Refusal::InvalidState(state.name()),
+        };
+        self.remarks.make(Remark::DroppedAnswer);
+        Err(refusal)
     }
 
     /// Takes the answer to `id`; the first one counts.
@@ -273,7 +287,11 @@ impl Shared {
         self.check(id)?;
         let mut state = self.state.lock();
         let with_error = matches!(answer, Answer::Error { .. });
-        let State::Running { .. } = &*state else { return Err(Refusal::InvalidState(state.name())) };
+        let State::Running { .. } = &*state else {
+            // Another was quicker.
+            self.remarks.make(Remark::DroppedAnswer);
+            return Err(Refusal::InvalidState(state.name()));
+        };
         let answered = State::Answered { request_id: id.to_owned(), with_error };
         if let State::Running { reply, .. } = std::mem::replace(&mut *state, answered) {
             // Nobody waits any more when the deadline has passed.
@@ -342,13 +360,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, admits: Admits) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // An answer is one write: waiting for more would only delay it.
     let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request| service::answer(shared.clone(), request));
-    // A client that breaks off or speaks no HTTP ends its own connection; there is nobody to tell.
-    let _ = hyper::server::conn::http1::Builder::new()
+    let service = hyper::service::service_fn(|request| service::answer(shared.clone(), request));
+    // A client that breaks off ends its own connection; there is nobody to tell.
+    let served = hyper::server::conn::http1::Builder::new()
         .title_case_headers(true)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
+    if served.is_err_and(|error| error.is_parse()) {
+        shared.remarks.make(Remark::NoHttp);
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::spawner::Started;
 use super::{Exit, Spawner, sweeper};
 use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -37,6 +38,9 @@ struct Group {
     inside: Option<Inside>,
     /// What the program had resident at the most, when it ended by itself.
     memory_used_bytes_max: OnceLock<u64>,
+    /// Of what it left running: whom the node found and killed, and how many there were in all, once that is known.
+    killed: Mutex<BTreeSet<u32>>,
+    left_running: OnceLock<usize>,
     /// The thread that forked must live as long as the child.
     spawner: Spawner,
 }
@@ -81,6 +85,8 @@ impl Child {
             mark,
             inside: enclosed.as_ref().map(|enclosed| Inside::of(enclosed.init)),
             memory_used_bytes_max: OnceLock::new(),
+            killed: Mutex::default(),
+            left_running: OnceLock::new(),
             spawner,
         });
         group.spawner.born();
@@ -123,8 +129,18 @@ impl Child {
         self.group.memory_used_bytes_max.get().copied()
     }
 
+    /// How many processes that it had started still ran when it ended, and were ended with it. Known once it is reaped.
+    pub fn left_running(&self) -> usize {
+        self.group.left_running.get().copied().unwrap_or_default()
+    }
+
     /// Kills it and its group at once. Nothing happens when it is gone already.
     pub fn kill(&self) {
+        if self.group.inside.is_some() || self.group.mark.is_some() {
+            let mut others = self.processes();
+            others.retain(|process| *process != self.program());
+            self.group.killed.lock().extend(family::living(others));
+        }
         self.group.signal(Signal::KILL);
     }
 
@@ -233,14 +249,15 @@ impl End {
 
 async fn supervise(mut leash: Leash, end: End, init: Option<End>) {
     end.reached().await;
+    // Whoever waits for the child may rely on it that nothing of it is left. What is marked is counted before its group is killed.
+    if let Some(mark) = leash.group.mark.clone() {
+        let swept = tokio::task::spawn_blocking(move || sweeper::sweep(&mark)).await;
+        leash.group.killed.lock().extend(swept.unwrap_or_default());
+    }
     // The leader is a zombie, so its number, which is also its group's, cannot have been given to anyone else.
     leash.group.signal(Signal::KILL);
-    // Whoever waits for the child may rely on it that nothing of it is left.
     if let Some(init) = init {
         init.reached().await;
-    }
-    if let Some(mark) = leash.group.mark.clone() {
-        let _ = tokio::task::spawn_blocking(move || sweeper::sweep(&mark)).await;
     }
     leash.reap();
 }
@@ -254,9 +271,12 @@ impl Leash {
         *reaped = true;
         let exit = self.process.wait().ok().map(Exit::from);
         drop(reaped);
-        if let Some(bytes) = self.enclosed.as_mut().and_then(Enclosed::memory_used_bytes_max) {
-            let _ = self.group.memory_used_bytes_max.set(bytes);
+        let last_word = self.enclosed.as_mut().and_then(Enclosed::last_word);
+        if let Some(last_word) = last_word {
+            let _ = self.group.memory_used_bytes_max.set(last_word.memory_used_bytes_max);
         }
+        let left_running = self.group.killed.lock().len().max(last_word.map_or(0, |last_word| last_word.left_running));
+        let _ = self.group.left_running.set(left_running);
         if exit.is_some() {
             self.exit.send_replace(exit);
         }
@@ -442,6 +462,26 @@ mod tests {
         child.kill();
         assert_eq!(child.wait().await.to_string(), "signal: killed");
         until_dead(&tree).await;
+    }
+
+    #[tokio::test]
+    async fn how_many_it_left_running_is_known_whichever_way_it_ends() {
+        let strays = "sleep 1000 & setsid sleep 1000 & (exit 0) & echo up";
+        for (end, expected) in [("; exit 3", "exit status 3"), ("; wait; wait", "signal: killed")] {
+            let mut child = spawn(shell(&format!("{strays}{end}"))).await;
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert_eq!(lines.next_line().await.unwrap().unwrap(), "up");
+            if expected == "signal: killed" {
+                child.kill();
+            }
+            assert_eq!(child.wait().await.to_string(), expected);
+            let left = child.left_running();
+            // The third is over in a moment.
+            assert!((2..=3).contains(&left), "{left} after {end}");
+        }
+        let child = spawn(shell("true")).await;
+        child.wait().await;
+        assert_eq!(child.left_running(), 0);
     }
 
     #[tokio::test]

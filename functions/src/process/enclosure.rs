@@ -75,6 +75,20 @@ pub(super) struct Enclosed {
     end: io::PipeReader,
 }
 
+/// What a launcher tells when it ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastWord {
+    /// The most memory that the program had resident.
+    pub(super) memory_used_bytes_max: u64,
+    /// Processes that the program left running, and that have ended with it.
+    pub(super) left_running: usize,
+}
+
+/// Bytes of it on the way: memory in KiB and processes, 8 bytes each, little-endian.
+const LAST_WORD_BYTES: usize = 16;
+/// Of what the init tells the launcher: how the program ended, and the last word.
+const REPORT_BYTES: usize = 4 + LAST_WORD_BYTES;
+
 /// The command line of a launcher, and how it will tell what became of the program.
 pub(super) fn command(enclosure: &Enclosure, launch: &Launch) -> io::Result<(Command, Told, Reports)> {
     let (start, start_writer) = io::pipe()?;
@@ -111,11 +125,15 @@ impl Reports {
 }
 
 impl Enclosed {
-    /// The most memory that the program had resident, once the launcher has ended by itself.
-    pub(super) fn memory_used_bytes_max(&mut self) -> Option<u64> {
-        let mut kib = [0; 8];
+    /// What it tells, once the launcher has ended by itself.
+    pub(super) fn last_word(&mut self) -> Option<LastWord> {
+        let (mut kib, mut processes) = ([0; 8], [0; 8]);
         self.end.read_exact(&mut kib).ok()?;
-        Some(u64::from_le_bytes(kib) * 1_024)
+        self.end.read_exact(&mut processes).ok()?;
+        Some(LastWord {
+            memory_used_bytes_max: u64::from_le_bytes(kib) * 1_024,
+            left_running: usize::try_from(u64::from_le_bytes(processes)).unwrap_or(usize::MAX),
+        })
     }
 }
 
@@ -201,16 +219,16 @@ fn launch(start: RawFd, end: OwnedFd, channel: Option<OwnedFd>, command: Command
     close(start);
     // Where the init is gone already, its report will not come.
     let _ = let_go_of_output().and_then(|()| launcher.write_all(&[1]));
-    let mut report = [0; 12];
+    let mut report = [0; REPORT_BYTES];
     let told = ended.read_exact(&mut report);
     // Until it is gone, and all the others in there with it.
     let _ = rustix::process::waitpid(Some(init), WaitOptions::empty());
-    let (status, memory_kib) = report.split_at(4);
+    let (status, last_word) = report.split_at(4);
     if told.is_err() {
         // Somebody outside killed it.
         return Ok(end_by(libc::SIGKILL));
     }
-    let _ = std::fs::File::from(end).write_all(memory_kib);
+    let _ = std::fs::File::from(end).write_all(last_word);
     let status = i32::from_le_bytes(status.try_into().unwrap_or_default());
     if libc::WIFSIGNALED(status) {
         return Ok(end_by(libc::WTERMSIG(status)));
@@ -256,6 +274,7 @@ fn be_init(
         if pid == program.as_raw_nonzero().get() {
             let mut report = status.to_le_bytes().to_vec();
             report.extend(memory_kib.to_le_bytes());
+            report.extend(end_the_others().to_le_bytes());
             let _ = tell_end.write_all(&report);
             return ExitCode::SUCCESS;
         }
@@ -312,6 +331,22 @@ fn fork() -> io::Result<Option<Pid>> {
     // SAFETY: launcher and init have one thread each, so that the copy is whole: no lock is held by a thread it has not.
     let forked = unsafe { libc::fork() };
     if forked < 0 { Err(io::Error::last_os_error()) } else { Ok(Pid::from_raw(forked)) }
+}
+
+/// Kills what else there is in here, as the kernel would when this ends; gives how many still ran.
+fn end_the_others() -> u64 {
+    let mut ended = 0;
+    // To process 1 this group is everybody in its namespace but itself; to any other process it would be the machine.
+    while rustix::process::getpid() == Pid::INIT && rustix::process::kill_process_group(Pid::INIT, Signal::KILL).is_ok()
+    {
+        let mut options = WaitOptions::empty();
+        // One at least, and then who is there already. What was forked meanwhile is found in the next round.
+        while let Ok(Some((_, status))) = rustix::process::wait(options) {
+            ended += u64::from(status.terminating_signal() == Some(libc::SIGKILL));
+            options = WaitOptions::NOHANG;
+        }
+    }
+    ended
 }
 
 /// The next process in here that ended: its number, how it ended, and the KiB it had resident at the most.

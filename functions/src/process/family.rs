@@ -37,6 +37,15 @@ pub(super) fn with_descendants(process: u32) -> Vec<u32> {
     [vec![process], descendants(process)].concat()
 }
 
+/// Those of them that have not ended: a process whose end nobody has asked for is still there by name.
+pub(super) fn living(processes: Vec<u32>) -> Vec<u32> {
+    let lives = |process: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
+    };
+    processes.into_iter().filter(lives).collect()
+}
+
 /// Stops all that `processes` finds, and what they start meanwhile.
 pub(super) fn stop(processes: impl Fn() -> Vec<u32>) {
     let mut stopped = BTreeSet::new();

@@ -3,7 +3,9 @@
 //! Every child that may start processes carries a mark in its environment, which its descendants inherit. The sweeper is a
 //! process of our own binary that does nothing until the node is gone, however it went, and then kills all that is marked.
 
+use super::family;
 use rustix::process::{Pid, PidfdFlags, Signal};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -78,26 +80,29 @@ pub fn run(mark: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Kills every process whose environment starts its mark with `mark`.
-pub(super) fn sweep(mark: &str) {
+/// Kills every process whose environment starts its mark with `mark`; gives their numbers.
+pub(super) fn sweep(mark: &str) -> BTreeSet<u32> {
+    let mut all = BTreeSet::new();
     // An empty mark would be everyone's.
     if mark.len() < 2 {
-        return;
+        return all;
     }
     let needle = format!("{VARIABLE}={mark}").into_bytes();
     for _ in 0..ROUNDS_MAX {
-        match kill_marked(&needle) {
-            Seen { killed: 0, beginning: 0 } => return,
-            Seen { killed: 0, .. } => std::thread::sleep(PAUSE),
-            Seen { .. } => {}
+        let Seen { killed, beginning } = kill_marked(&needle);
+        match (killed.is_empty(), beginning) {
+            (true, 0) => return all,
+            (true, _) => std::thread::sleep(PAUSE),
+            (false, _) => all.extend(killed),
         }
     }
+    all
 }
 
 /// What one round of looking found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Seen {
-    killed: usize,
+    killed: Vec<u32>,
     /// Processes of which nobody can tell yet.
     beginning: usize,
 }
@@ -115,7 +120,7 @@ fn kill_marked(needle: &[u8]) -> Seen {
         }
         let marked = environment.split(|&byte| byte == 0).any(|variable| variable.starts_with(needle));
         if marked && rustix::process::pidfd_send_signal(&process, Signal::KILL).is_ok() {
-            seen.killed += 1;
+            seen.killed.push(family::id(pid));
         }
     }
     seen

@@ -152,6 +152,23 @@ pub(crate) async fn the_memory_of_a_program_that_ended_is_known() {
     assert!(large.is_some_and(|bytes| bytes >= 40_000_000), "what it waited for counts: {large:?}");
 }
 
+pub(crate) async fn what_it_left_running_is_counted() {
+    let Some(spawner) = spawner().await else { return };
+    let strays = "sleep 1000 & setsid env -i sleep 1000 & echo up";
+    for (end, told) in [("exit 3", "exit status 3"), ("exec sleep 1000", "signal: killed")] {
+        let mut child = spawner.spawn(enclosed(&format!("{strays}; {end}"), None)).await.expect("it starts");
+        assert_eq!(first_line(&mut child).await, "up");
+        if told == "signal: killed" {
+            child.kill();
+        }
+        assert_eq!(child.wait().await.to_string(), told);
+        assert_eq!(child.left_running(), 2, "{end}");
+    }
+    let alone = spawner.spawn(enclosed("true", None)).await.expect("it starts");
+    alone.wait().await;
+    assert_eq!(alone.left_running(), 0);
+}
+
 pub(crate) async fn its_channel_is_the_programs_alone() {
     let Some(spawner) = spawner().await else { return };
     for is_enclosed in [true, false] {

@@ -89,6 +89,7 @@ const TESTS: &[Test] = tests! {
         it_sees_no_process_but_its_own
         its_folder_lies_over_tmp_for_it_alone
         its_channel_is_the_programs_alone
+        what_it_left_running_is_counted
         all_of_it_stops_and_goes_on
         the_memory_of_a_program_that_ended_is_known;
     invoke:

@@ -1,7 +1,8 @@
 //! More requests than a Lambda@Edge function has environments: they wait, and what is too much is throttled as on CloudFront.
 
-use crate::harness::{Answer, Code, Edge, Gate, Http2, Language, Program, Reply, in_every_language, one_origin};
+use crate::harness::{Answer, Edge, Gate, Http2, Language, Program, Reply, in_every_language, one_origin};
 use homefront_config::limits::LAMBDA_QUEUE_EVENTS_MAX;
+use std::collections::HashSet;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -15,29 +16,21 @@ in_every_language! {
 /// A program whose default behavior answers by a function that waits at the gate first, if the path says so, and whose behavior
 /// `/other/*` has none.
 async fn program(language: Language, gate: &Gate, settings: &str) -> Program {
-    let port = gate.port();
-    let code = Code {
-        python: format!(
-            r#"{}
+    let code = gate.code(
+        r#"
 def handler(event, context):
     uri = event["Records"][0]["cf"]["request"]["uri"]
-    if uri.startswith("/gate"):
-        wait_at({port})
-    return {{"status": "200", "body": uri}}
+    if uri.startswith("/gate"): wait_at(PORT)
+    return {"status": "200", "body": uri}
 "#,
-            Gate::PYTHON
-        ),
-        node: format!(
-            r#"{}
-exports.handler = async (event) => {{
-    const {{ uri }} = event.Records[0].cf.request;
-    if (uri.startsWith("/gate")) await waitAt({port});
-    return {{ status: "200", body: uri }};
-}};
+        r#"
+exports.handler = async (event) => {
+    const { uri } = event.Records[0].cf.request;
+    if (uri.startsWith("/gate")) await waitAt(PORT);
+    return { status: "200", body: uri };
+};
 "#,
-            Gate::NODE
-        ),
-    };
+    );
     let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
     let toml =
         format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behavior));
@@ -75,11 +68,23 @@ fn served_or_throttled(path: &str, answer: &Answer) -> bool {
     answer.status == 200
 }
 
+/// What an access log says: how many different paths it has, of which each must be there once, and how many of them were throttled.
+fn told(log: &str) -> (usize, usize) {
+    let requests: Vec<Vec<&str>> =
+        log.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
+    let paths: HashSet<_> = requests.iter().map(|fields| fields[7]).collect();
+    assert_eq!(paths.len(), requests.len(), "one line for each request: {log}");
+    (paths.len(), requests.iter().filter(|fields| fields[13] == "LambdaLimitExceeded").count())
+}
+
 async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_throttled_function(language: Language) {
     const TOO_MANY: usize = 5;
     let gate = Gate::new().await;
     let mut program = program(language, &gate, "timeout_s = 30\nconcurrency_max = 1").await;
     let mut log = program.binary.log();
+    assert_eq!(program.get("/warm").await.text(), "/warm");
+    assert_eq!(program.get("/other/warm").await.text(), "/other/warm");
+    let (before, memory_mib) = (program.held(), program.memory_mib());
     let mut busy = at_once(&program, vec!["/gate".to_owned()]).await;
     let waiting = gate.arrival().await;
     let paths = (0..LAMBDA_QUEUE_EVENTS_MAX + TOO_MANY).map(|number| format!("/{number}")).collect();
@@ -89,7 +94,10 @@ async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_
         assert!(!served_or_throttled(&path, &answer), "nobody is served before the function is let on");
         assert!(answer.text().contains("<H1>503 ERROR</H1>"), "{}", answer.text());
     }
-    assert_eq!(program.get("/other/x").await.text(), "/other/x", "another behavior is served meanwhile");
+    for number in 0..20 {
+        let path = format!("/other/{number}");
+        assert_eq!(program.get(&path).await.text(), path, "another behavior is served meanwhile");
+    }
     assert!(busy.try_join_next().is_none(), "the function still waits");
     drop(waiting);
     assert_eq!(busy.join_next().await.unwrap().unwrap().1.text(), "/gate");
@@ -102,10 +110,14 @@ async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_
     assert_eq!(program.get("/after").await.text(), "/after");
     let line = log.line_with("environments are busy").await;
     assert!(line.contains("1 environments are busy and 1024 events wait; concurrency_max is 1"), "{line}");
-    gate.open();
+    program.holds_no_more_than(&before).await;
+    let used = program.memory_mib();
+    assert!(used <= memory_mib + 96, "{memory_mib} MiB before, {used} after");
     let log = program.stop_and_read("access.log").await;
-    let throttled = log.lines().filter(|line| line.split('\t').nth(13) == Some("LambdaLimitExceeded")).count();
+    let (lines, throttled) = told(&log);
     assert_eq!(throttled, TOO_MANY + LAMBDA_QUEUE_EVENTS_MAX - served, "{log}");
+    // Of the function and of the other behavior, before, meanwhile and after.
+    assert_eq!(lines, 2 + 1 + LAMBDA_QUEUE_EVENTS_MAX + TOO_MANY + 20 + 1, "{log}");
 }
 
 async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nobody_and_leave_nothing(
@@ -122,7 +134,7 @@ async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nob
     }
     assert_eq!(program.get("/other/warm").await.text(), "/other/warm");
     let (before, mut gate) = (program.held(), Some(gate));
-    let mut memory_mib = None;
+    let (mut memory_mib, mut throttled) = (None, 0);
     for wave in 0..3 {
         let paths = (0..1_000).map(|number| format!("/gate/{wave}/{number}")).collect();
         let mut answers = at_once(&program, paths).await;
@@ -142,9 +154,12 @@ async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nob
             served += usize::from(served_or_throttled(&path, &answer));
         }
         assert!(served >= 4, "{served}");
+        throttled += 1_000 - served;
         program.holds_no_more_than(&before).await;
         let (used, first) = (program.memory_mib(), *memory_mib.get_or_insert(program.memory_mib()));
         assert!(used <= first + 48, "{first} MiB after the first thousand, {used} after the next");
     }
-    program.stop_and_read("access.log").await;
+    let log = program.stop_and_read("access.log").await;
+    // The warm ones, three thousand, and those of the other behavior.
+    assert_eq!(told(&log), (4 + 1 + 3_000 + 20, throttled), "{log}");
 }

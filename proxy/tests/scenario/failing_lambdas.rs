@@ -1,7 +1,7 @@
 //! Lambda@Edge functions that fail: their own request gets CloudFront's error, the next one is served, and no other behavior
 //! notices.
 
-use crate::harness::{Code, Edge, Language, Reply, Running, in_every_language};
+use crate::harness::{Code, Edge, Gate, Language, Reply, Running, before, in_every_language};
 
 const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
@@ -14,15 +14,15 @@ in_every_language! {
     c22_after_a_timeout_or_an_exit_another_process_finds_the_files_and_serves_the_next_request,
 }
 
-/// A function of which each request says what it does; it must answer the next one.
-fn wishes() -> Code {
-    Code {
-        python: r#"
+/// A function of which each request says what it does; it must answer the next one. Where it fails it waits at the gate first.
+fn wishes(gate: &Gate) -> Code {
+    let python = r#"
 import os, signal, sys, tempfile, threading
 
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     wish = request["uri"].split("/")[-1]
+    if wish in ["raise", "kill", "exit", "hard-exit", "memory", "files"]: wait_at(PORT)
     if wish == "raise": raise ValueError("boom")
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
     if wish == "hang": threading.Event().wait()
@@ -50,15 +50,16 @@ def handler(event, context):
     if wish == "read-only": request["headers"]["connection"] = [{"value": "close"}]
     if wish == "uri": request["uri"] = "no-slash"
     return request
-"#
-        .to_owned(),
-        node: r#"
+"#;
+    let node = r#"
 const { spawn, execFileSync } = require("node:child_process");
 const never = () => new Promise(() => setInterval(() => {}, 1000));
 const handler = async (event, context) => {
     const { request } = event.Records[0].cf;
     const kept = [];
-    switch (request.uri.split("/").pop()) {
+    const wish = request.uri.split("/").pop();
+    if (["raise", "kill", "exit", "hard-exit", "memory", "files"].includes(wish)) await waitAt(PORT);
+    switch (wish) {
         case "raise": throw new TypeError("boom");
         case "kill": process.kill(process.pid, "SIGKILL");
         case "hang": await never();
@@ -84,41 +85,39 @@ const handler = async (event, context) => {
     return request;
 };
 exports.handler = handler;
-"#
-        .to_owned(),
-    }
+"#;
+    gate.code(python, node)
 }
 
-/// A node whose default behavior has such a function, whose behavior `/brief/*` has one that may take two seconds, and whose
-/// behavior `/other/*` has none.
-async fn node(language: Language, settings: &str) -> Running {
-    let behaviors = r#"origin_request = { lambda = "l" }
-[[distribution.behavior]]
-path_pattern = "/brief/*"
-target_origin = "app"
-origin_request = { lambda = "brief" }
-[[distribution.behavior]]
-path_pattern = "/other/*"
-target_origin = "app""#;
-    Edge::before(behaviors, |asked| Reply::ok(asked.target))
-        .lambda(language, "l", &wishes(), settings)
-        .lambda(language, "brief", &wishes(), "timeout_s = 2\nconcurrency_max = 1")
-        .start()
-        .await
+/// A node whose behavior `/brief/*` gives such a function two seconds, and whose behavior `/other/*` has none.
+async fn node(language: Language, code: &Code, settings: &str) -> Running {
+    Edge::with_and_without(language, code, settings, "timeout_s = 2\nconcurrency_max = 1").start().await
 }
 
 async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works(language: Language) {
-    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
+    let gate = Gate::new().await;
+    let edge = node(language, &wishes(&gate), "timeout_s = 30\nconcurrency_max = 1").await;
     let wishes = ["raise", "kill", "brief/hang", "brief/spin", "exit", "hard-exit", "memory", "files"];
     for wish in wishes {
         let (path, other) = (format!("/{wish}"), format!("/other/{wish}"));
-        let (failing, beside) = tokio::join!(edge.get(&path), edge.get(&other));
+        let mut asked = Box::pin(edge.get(&path));
+        let beside = async {
+            let beside = edge.get(&other).await;
+            assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {wish}");
+        };
+        let failing = if wish.starts_with("brief/") {
+            tokio::join!(asked, beside).0
+        } else {
+            let waiting = gate.arrival_before(&mut asked).await;
+            before(&mut asked, beside).await;
+            drop(waiting);
+            asked.await
+        };
         assert_eq!(
             (failing.status, failing.x_cache(), failing.sentence()),
             (503, "LambdaExecutionError", EXECUTION),
             "{wish}"
         );
-        assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {wish}");
         let after = format!("{path}-after");
         let next = edge.get(&after).await;
         assert_eq!((next.status, next.text()), (200, after.as_str()));
@@ -133,7 +132,7 @@ async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_work
 }
 
 async fn a_function_that_returns_nonsense_costs_its_own_request_a_502(language: Language) {
-    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
+    let edge = node(language, &wishes(&Gate::new().await), "timeout_s = 30\nconcurrency_max = 1").await;
     for wish in ["none", "number", "text", "status", "headers", "large", "read-only", "uri"] {
         let answer = edge.get(&format!("/{wish}")).await;
         assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{wish}: {answer:?}");
@@ -143,7 +142,8 @@ async fn a_function_that_returns_nonsense_costs_its_own_request_a_502(language: 
 }
 
 async fn a_function_that_prints_megabytes_or_recurses_harms_nobody(language: Language) {
-    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1\nmemory_mb = 256").await;
+    let edge =
+        node(language, &wishes(&Gate::new().await), "timeout_s = 30\nconcurrency_max = 1\nmemory_mb = 256").await;
     assert_eq!(edge.get("/print").await.text(), "/print");
     assert_eq!(edge.get("/recurse").await.status, 503);
     assert_eq!(edge.get("/fork").await.text(), "/fork");
@@ -171,7 +171,7 @@ async fn a_function_that_cannot_be_loaded_is_a_503(language: Language) {
 }
 
 async fn one_request_too_many_for_a_function_waits_and_is_served(language: Language) {
-    let edge = node(language, "timeout_s = 30\nconcurrency_max = 1").await;
+    let edge = node(language, &wishes(&Gate::new().await), "timeout_s = 30\nconcurrency_max = 1").await;
     let (one, two) = tokio::join!(edge.get("/one"), edge.get("/two"));
     assert_eq!((one.text(), two.text()), ("/one", "/two"), "concurrency_max = 1: one after the other");
     edge.stop().await;

@@ -1,47 +1,95 @@
 //! Lambda@Edge functions that do their worst to the node: each costs its own request at the most, other behaviors do not notice,
 //! the log says what happened, and nothing of it is left.
 
-use crate::harness::{Code, Edge, Gate, Language, Program, Reply, in_every_language, one_origin};
+use crate::harness::{Code, Edge, Gate, Language, Program, before, in_every_language};
 
 in_every_language! {
     what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing,
+    what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody_wait,
     a_function_that_takes_ten_seconds_to_start_is_given_up,
 }
 
-/// What a request asks the function for, and the statuses it may get: some faults one language survives and another does not.
-const FAULTS: [(&str, &[u16]); 13] = [
-    ("garbage", &[200]),
-    ("twice", &[200]),
-    ("sockets", &[200, 503]),
-    ("channel", &[503]),
-    ("print", &[200]),
-    ("fork", &[200]),
-    ("kill", &[503]),
-    ("brief/hang", &[503]),
-    ("brief/late", &[503]),
-    ("files", &[503]),
-    ("memory", &[503]),
-    ("exit", &[503]),
-    ("raise", &[503]),
+/// Requests of another behavior that are served while a function waits in the middle of what it does.
+const BESIDE: usize = 3;
+
+/// Something a function does.
+struct Fault {
+    /// What a request asks it for.
+    wish: &'static str,
+    /// Whether it gets so far that it waits at the gate again, and whether its request has an answer then.
+    then: Then,
+    /// Some faults one language survives and another does not.
+    statuses: &'static [u16],
+    /// What the log says of it: in Python, in Node.js, and of a runtime of the package's own.
+    told: [&'static str; 3],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Ends,
+    WaitsUnanswered,
+    WaitsAnswered,
+}
+
+use Then::{Ends, WaitsAnswered, WaitsUnanswered};
+
+const FAULTS: [Fault; 11] = [
+    Fault { wish: "garbage", then: WaitsUnanswered, statuses: &[200], told: [NO_HTTP; 3] },
+    Fault { wish: "twice", then: WaitsAnswered, statuses: &[200], told: [DROPPED; 3] },
+    Fault { wish: "sockets", then: WaitsUnanswered, statuses: &[503], told: LOST },
+    // What brings a runtime of its own spoils its connection to the Runtime API instead.
+    Fault { wish: "channel", then: WaitsUnanswered, statuses: &[503], told: [SENSELESS, SENSELESS, NO_HTTP] },
+    Fault { wish: "print", then: WaitsUnanswered, statuses: &[200], told: ["more bytes were printed and dropped"; 3] },
+    Fault { wish: "fork", then: WaitsUnanswered, statuses: &[200], told: [LEFT; 3] },
+    Fault { wish: "kill", then: Ends, statuses: &[503], told: ["Runtime exited with error: signal: killed"; 3] },
+    Fault { wish: "files", then: Ends, statuses: &[503], told: ["TMPDIR holds more than"; 3] },
+    Fault { wish: "memory", then: Ends, statuses: &[503], told: ["Error Type: Runtime.OutOfMemory"; 3] },
+    Fault { wish: "exit", then: Ends, statuses: &[503], told: ["exit status 3"; 3] },
+    Fault { wish: "raise", then: Ends, statuses: &[503], told: ["ValueError: boom", "TypeError", "ValueError: boom"] },
 ];
 
-fn hostile(gate: &Gate) -> Code {
-    let port = gate.port();
-    let python = r#"
-import http.client, os, signal, socket, subprocess, sys, tempfile
+const LOST: [&str; 3] = [
+    "homefront: the channel to the node is lost: Bad file descriptor",
+    "homefront: the channel to the node is lost: EBADF",
+    "OSError: [Errno 9] Bad file descriptor",
+];
+const NO_HTTP: &str = "what came to the Runtime API is not HTTP; that connection is closed";
+const DROPPED: &str = "an answer was dropped: its event has been answered already";
+const SENSELESS: &str = "makes no sense; it is closed";
+const LEFT: &str = "an environment ended, and with it 8 processes that it had started";
+
+const PYTHON: &str = r#"
+import http.client, os, signal, socket, subprocess, sys, tempfile, threading
 api = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     wish = request["uri"].split("/")[-1]
+    if wish == "end": os._exit(0)
+    if wish == "before" or wish.endswith("-after"): return {"status": "200", "body": wish}
+    if wish == "hang":
+        pass_by(PORT)
+        while True: pass
+    if wish == "closed":
+        os.closerange(3, 1024)
+        pass_by(PORT)
+        threading.Event().wait()
+    print("it begins:", wish, flush=True)
+    wait_at(PORT)
     if wish == "garbage":
         host, port = api.split(":")
         for garbage in [b"\0" * 9000, b"GET", b"NONSENSE / HTTP/9\r\n\r\n", b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]:
-            with socket.create_connection((host, int(port))) as other: other.sendall(garbage)
+            with socket.create_connection((host, int(port))) as other:
+                try:
+                    other.sendall(garbage)
+                    other.shutdown(socket.SHUT_WR)
+                    while other.recv(4096): pass
+                except OSError: pass
     if wish == "twice":
         client = http.client.HTTPConnection(api)
         client.request("POST", f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response", '{"status": "200", "body": "first"}')
         client.getresponse().read()
+        wait_at(PORT)
         return {"status": "200", "body": "second"}
     if wish == "sockets": os.closerange(3, 1024)
     if wish == "channel":
@@ -50,30 +98,37 @@ def handler(event, context):
                 if int(file) > 2 and os.readlink("/proc/self/fd/" + file).startswith("socket:"): os.write(int(file), b"\xff" * 64)
             except OSError: pass
     if wish == "print":
-        for _ in range(10_240): print("x" * 1023)
+        for number in range(10_240):
+            if number == 5_120: wait_at(PORT)
+            print("x" * 1023)
     if wish == "fork":
         for _ in range(8): subprocess.Popen(["sleep", "1000"], start_new_session=True)
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
-    if wish == "hang":
-        while True: pass
-    if wish == "late": wait_at(PORT)
     if wish == "files":
         for name in ["a", "b"]:
             os.posix_fallocate(os.open(tempfile.gettempdir() + "/" + name, os.O_CREAT | os.O_WRONLY), 0, 300 << 20)
-        wait_at(PORT)
+        threading.Event().wait()
     if wish == "memory":
         kept = []
         while True: kept.append(os.urandom(16) * 65536)
     if wish == "exit": sys.exit(3)
     if wish == "raise": raise ValueError("boom")
+    if wish in ["garbage", "sockets", "channel", "fork"]: wait_at(PORT)
     return {"status": "200", "body": wish}
 "#;
-    let node = r#"
+
+const NODE: &str = r#"
 const { spawn, execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const api = process.env.AWS_LAMBDA_RUNTIME_API;
 const [host, apiPort] = api.split(":");
+const never = () => new Promise(() => setInterval(() => {}, 1000));
+const closeSockets = () => {
+    for (const fd of fs.readdirSync("/proc/self/fd")) {
+        try { if (fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:")) fs.closeSync(Number(fd)); } catch {}
+    }
+};
 const send = (garbage) => new Promise((sent) => {
     const other = net.connect(apiPort, host, () => other.end(garbage));
     other.on("error", sent).on("close", sent).resume();
@@ -81,6 +136,12 @@ const send = (garbage) => new Promise((sent) => {
 exports.handler = async (event, context) => {
     const { request } = event.Records[0].cf;
     const wish = request.uri.split("/").pop();
+    if (wish === "end") process.exit(0);
+    if (wish === "before" || wish.endsWith("-after")) return { status: "200", body: wish };
+    console.log("it begins:", wish);
+    if (wish === "hang") { await passBy(PORT); for (;;); }
+    if (wish === "closed") { closeSockets(); await passBy(PORT); await never(); }
+    await waitAt(PORT);
     switch (wish) {
         case "garbage":
             await send("\0".repeat(9000)); await send("GET"); await send("NONSENSE / HTTP/9\r\n\r\n");
@@ -89,106 +150,129 @@ exports.handler = async (event, context) => {
         case "twice":
             await new Promise((answered) => {
                 const path = `/2018-06-01/runtime/invocation/${context.awsRequestId}/response`;
-                const post = http.request({ host, port: apiPort, path, method: "POST" }, (response) => response.resume().on("end", answered));
+                const post = http.request({ host, port: apiPort, path, method: "POST", agent: false }, (response) => response.resume().on("end", answered));
                 post.end('{"status": "200", "body": "first"}');
             });
+            await waitAt(PORT);
             return { status: "200", body: "second" };
-        case "sockets":
-            for (const fd of fs.readdirSync("/proc/self/fd")) {
-                try { if (fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:")) fs.closeSync(Number(fd)); } catch {}
+        case "sockets": closeSockets(); break;
+        case "channel": fs.writeSync(3, Buffer.alloc(64, 0xff)); break;
+        case "print":
+            for (let i = 0; i < 10240; i++) {
+                if (i === 5120) await waitAt(PORT);
+                process.stdout.write("x".repeat(1023) + "\n");
             }
             break;
-        case "channel": fs.writeSync(3, Buffer.alloc(64, 0xff)); break;
-        case "print": for (let i = 0; i < 10240; i++) process.stdout.write("x".repeat(1023) + "\n"); break;
         case "fork": for (let i = 0; i < 8; i++) spawn("sleep", ["1000"], { detached: true }); break;
-        case "kill": process.kill(process.pid, "SIGKILL"); await new Promise(() => setInterval(() => {}, 1000));
-        case "hang": for (;;);
-        case "late": await waitAt(PORT); break;
+        case "kill": process.kill(process.pid, "SIGKILL"); await never();
         case "files":
             for (const name of ["a", "b"]) execFileSync("fallocate", ["-l", "300M", process.env.TMPDIR + "/" + name]);
-            await waitAt(PORT);
-            break;
+            await never();
         case "memory": { const kept = []; for (;;) { kept.push(Buffer.alloc(1 << 20, 1)); await new Promise(setImmediate); } }
         case "exit": process.exit(3);
         case "raise": throw new TypeError("boom");
     }
+    if (["garbage", "sockets", "channel", "fork"].includes(wish)) await waitAt(PORT);
     return { status: "200", body: wish };
 };
 "#;
-    let at = |source: &str| source.replace("PORT)", &format!("{port})"));
-    Code { python: format!("{}{}", Gate::PYTHON, at(python)), node: format!("{}{}", Gate::NODE, at(node)) }
-}
 
-/// A node whose default behavior has such a function, whose behavior `/brief/*` has one that may take two seconds, and whose
-/// behavior `/other/*` has none.
-fn edge(language: Language, code: &Code, settings: &str) -> Edge {
-    let behaviors = r#"origin_request = { lambda = "l" }
-[[distribution.behavior]]
-path_pattern = "/brief/*"
-target_origin = "app"
-origin_request = { lambda = "brief" }
-[[distribution.behavior]]
-path_pattern = "/other/*"
-target_origin = "app""#;
-    let toml =
-        format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behaviors));
-    Edge::with(toml).origin("app", |asked| Reply::ok(asked.target)).lambda(language, "l", code, settings).lambda(
-        language,
-        "brief",
-        code,
-        "timeout_s = 2\nconcurrency_max = 1",
-    )
+/// Whole answers of another behavior, one after the other.
+async fn served_beside(program: &Program, what: &str) {
+    for number in 0..BESIDE {
+        let path = format!("/other/{what}/{number}");
+        let answer = program.get(&path).await;
+        assert_eq!((answer.status, answer.text()), (200, path.as_str()), "beside {what}");
+    }
 }
 
 async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing(
     language: Language,
 ) {
     let gate = Gate::new().await;
-    let program = Program::start(edge(language, &hostile(&gate), "timeout_s = 30\nconcurrency_max = 1")).await;
+    let settings = "timeout_s = 30\nconcurrency_max = 1";
+    let program = Program::start(Edge::with_and_without(language, &gate.code(PYTHON, NODE), settings, settings)).await;
     assert_eq!(program.get("/before").await.text(), "before");
-    assert_eq!(program.get("/brief/before").await.text(), "before");
     assert_eq!(program.get("/other/before").await.text(), "/other/before");
-    let (before, memory_mib) = (program.held(), program.memory_mib());
-    for (fault, statuses) in FAULTS {
-        let (path, other) = (format!("/{fault}"), format!("/other/{fault}"));
-        let wish = fault.trim_start_matches("brief/");
-        let (answer, late) = tokio::join!(program.get(&path), async {
-            let late = if fault == "brief/late" { Some(gate.arrival().await) } else { None };
-            let beside = program.get(&other).await;
-            assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {fault}");
-            late
-        });
-        // Whoever waits there is let on after its deadline.
-        drop(late);
-        assert!(statuses.contains(&answer.status), "{fault}: {answer:?}");
+    let (held, memory_mib) = (program.held(), program.memory_mib());
+    for Fault { wish, then, statuses, .. } in FAULTS {
+        let path = format!("/{wish}");
+        let mut asked = Box::pin(program.get(&path));
+        // Right before it does what it does, and right after where it gets so far.
+        let mut waiting = gate.arrival_before(&mut asked).await;
+        before(&mut asked, served_beside(&program, wish)).await;
+        if then == WaitsUnanswered {
+            drop(waiting);
+            waiting = gate.arrival_before(&mut asked).await;
+            before(&mut asked, served_beside(&program, wish)).await;
+        }
+        drop(waiting);
+        let answer = asked.await;
+        if then == WaitsAnswered {
+            let waiting = gate.arrival().await;
+            served_beside(&program, wish).await;
+            drop(waiting);
+        }
+        assert!(statuses.contains(&answer.status), "{wish}: {answer:?}");
         match answer.status {
-            200 => {
-                let expected = if fault == "twice" { "first" } else { wish };
-                assert_eq!(answer.text(), expected);
-            }
-            _ => assert_eq!(answer.x_cache(), "LambdaExecutionError", "{fault}"),
+            200 => assert_eq!(answer.text(), if wish == "twice" { "first" } else { wish }),
+            _ => assert_eq!(answer.x_cache(), "LambdaExecutionError", "{wish}"),
+        }
+        if wish == "fork" {
+            // What it has started is the environment's for as long as that is there.
+            assert_eq!(program.get("/end").await.status, 503);
         }
         let next = program.get(&format!("{path}-after")).await;
         assert_eq!((next.status, next.text()), (200, format!("{wish}-after").as_str()));
+        program.holds_no_more_than(&held).await;
+        let used = program.memory_mib();
+        assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after {wish}");
     }
-    program.holds_no_more_than(&before).await;
-    assert!(program.memory_mib() <= memory_mib + 64, "{memory_mib} MiB before, {} after", program.memory_mib());
     let log = program.stop_and_read("functions.log").await;
-    let raised = if language == Language::Provided { "" } else { "boom" };
-    // What brings a runtime of its own spoils its connection to the Runtime API instead.
-    let senseless = if language == Language::Provided { "" } else { "makes no sense; it is closed" };
-    for told in [
-        senseless,
-        "more bytes were printed and dropped",
-        "signal: killed",
-        "Status: timeout",
-        "TMPDIR",
-        "Runtime.OutOfMemory",
-        "exit status 3",
-        raised,
-    ] {
-        assert!(log.contains(told), "the log tells of {told:?}: {log}");
+    for Fault { wish, told, .. } in FAULTS {
+        let told = told[language as usize];
+        let (_, rest) = log.split_once(&format!("it begins: {wish}\n")).expect("what it prints");
+        let of_it = rest.split("it begins: ").next().unwrap();
+        assert!(of_it.contains(told), "the log tells of {wish}, {told:?}: {of_it}");
     }
+}
+
+async fn what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody_wait(language: Language) {
+    let gate = Gate::new().await;
+    let settings = |environments| format!("timeout_s = 10\nconcurrency_max = {environments}");
+    let edge = Edge::with_and_without(language, &gate.code(PYTHON, NODE), &settings(1), &settings(2));
+    let program = Program::start(edge).await;
+    // All environments are there, and what the node opens once.
+    let warm = async { tokio::join!(program.get("/warm"), program.get("/brief/1/warm"), program.get("/brief/2/warm")) };
+    let let_on = async { drop([gate.arrival().await, gate.arrival().await, gate.arrival().await]) };
+    let ((one, two, three), ()) = tokio::join!(warm, let_on);
+    assert_eq!([one.text(), two.text(), three.text()], ["warm"; 3]);
+    served_beside(&program, "warm").await;
+    let (held, memory_mib) = (program.held(), program.memory_mib());
+    let mut hang = Box::pin(program.get("/hang"));
+    let mut late = Box::pin(program.get("/brief/late"));
+    let mut closed = Box::pin(program.get("/brief/closed"));
+    let in_the_middle = async { [gate.arrival().await, gate.arrival().await, gate.arrival().await] };
+    let waiting = before(&mut hang, before(&mut late, before(&mut closed, in_the_middle))).await;
+    let beside = Box::pin(served_beside(&program, "late"));
+    before(&mut hang, before(&mut late, before(&mut closed, beside))).await;
+    for (wish, answer) in [("hang", hang.await), ("late", late.await), ("closed", closed.await)] {
+        assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"), "{wish}");
+    }
+    // Whoever waits there is let on after its deadline.
+    drop(waiting);
+    for path in ["/hang-after", "/brief/late-after", "/brief/closed-after"] {
+        let answer = program.get(path).await;
+        assert_eq!((answer.status, answer.text()), (200, path.rsplit('/').next().unwrap()));
+    }
+    program.holds_no_more_than(&held).await;
+    let used = program.memory_mib();
+    assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after");
+    let log = program.stop_and_read("functions.log").await;
+    assert_eq!(log.matches("Status: timeout").count(), 3, "{log}");
+    // A runtime of the package's own has no such channel.
+    let lost = usize::from(language != Language::Provided);
+    assert_eq!(log.matches("the environment's channel to the node was closed in the call").count(), lost, "{log}");
 }
 
 async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Language) {
@@ -196,7 +280,8 @@ async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Langua
         python: "import threading\nthreading.Event().wait()".to_owned(),
         node: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);".to_owned(),
     };
-    let program = Program::start(edge(language, &code, "timeout_s = 20\nconcurrency_max = 1")).await;
+    let settings = "timeout_s = 20\nconcurrency_max = 1";
+    let program = Program::start(Edge::with_and_without(language, &code, settings, settings)).await;
     let mut starting = Box::pin(program.get("/x"));
     for number in 0..20 {
         let path = format!("/other/{number}");

@@ -50,8 +50,16 @@ impl Client {
     }
 }
 
+/// An API, and what it tells the function's log.
+async fn logging() -> (RuntimeApi, Arc<Mutex<Vec<String>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = told.clone();
+    let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
+    (RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), None, log), told)
+}
+
 async fn open() -> RuntimeApi {
-    RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), None)
+    RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), None, FunctionLog::new(|_| {}))
 }
 
 fn invocation(id: &str) -> Invocation {
@@ -257,6 +265,39 @@ async fn garbage_costs_a_client_its_connection_and_nothing_else() {
     assert!(good.get("ping").await.ends_with("pong"));
     assert!(good.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"));
     assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")));
+}
+
+#[tokio::test]
+async fn the_log_is_told_once_a_call_of_garbage_and_of_answers_that_are_dropped() {
+    let (api, told) = logging().await;
+    for id in ["1", "2"] {
+        let mut client = Client::connect(&api).await;
+        client.send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        api.ready().await.unwrap();
+        let answer = api.invoke(invocation(id)).unwrap();
+        client.receive().await;
+        for _ in 0..3 {
+            let mut other = Client::connect(&api).await;
+            other.send("NONSENSE / HTTP/9\r\n\r\n").await;
+            other.receive().await;
+        }
+        let path = format!("runtime/invocation/{id}/response");
+        assert!(client.post(&path, "", "first").await.starts_with("HTTP/1.1 202"));
+        for _ in 0..3 {
+            assert!(client.post(&path, "", "second").await.starts_with("HTTP/1.1 400"));
+        }
+        assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"first")));
+        until(|| told.lock().len() == 2).await;
+        let mut told = std::mem::take(&mut *told.lock());
+        told.sort_unstable();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told.join("\n"), @r"
+            homefront: an answer was dropped: its event has been answered already, or was never here; the first answer counts
+            homefront: what came to the Runtime API is not HTTP; that connection is closed
+            ");
+        }
+    }
+    assert!(told.lock().is_empty(), "{:?}", told.lock());
 }
 
 #[tokio::test]

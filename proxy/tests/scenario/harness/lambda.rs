@@ -1,6 +1,6 @@
 //! Lambda@Edge functions of a node under test, the same one in each language.
 
-use super::Edge;
+use super::{Edge, Reply, one_origin};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -111,6 +111,24 @@ macro_rules! in_every_language {
 pub(crate) use in_every_language;
 
 impl Edge {
+    /// A node whose default behavior has this function as `l`, whose behavior `/brief/*` has it as `brief`, with settings of its own, and
+    /// whose behavior `/other/*` has none. It has both logs, and its origin answers with what it was asked for.
+    pub(crate) fn with_and_without(language: Language, code: &Code, settings: &str, brief_settings: &str) -> Self {
+        let behaviors = r#"origin_request = { lambda = "l" }
+[[distribution.behavior]]
+path_pattern = "/brief/*"
+target_origin = "app"
+origin_request = { lambda = "brief" }
+[[distribution.behavior]]
+path_pattern = "/other/*"
+target_origin = "app""#;
+        let logs = "[log]\naccess = { path = \"access.log\" }\nfunction = \"functions.log\"\n";
+        Self::with(format!("{logs}{}", one_origin(behaviors)))
+            .origin("app", |asked| Reply::ok(asked.target))
+            .lambda(language, "l", code, settings)
+            .lambda(language, "brief", code, brief_settings)
+    }
+
     /// A Lambda@Edge function `name`; its configuration is added.
     pub(crate) fn lambda(self, language: Language, name: &str, code: &Code, settings: &str) -> Self {
         let runtime = language.runtime();

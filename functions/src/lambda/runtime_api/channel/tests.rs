@@ -15,7 +15,8 @@ struct Runtime(Blocking);
 impl Runtime {
     async fn start() -> (RuntimeApi, Self) {
         let (channel, other) = Channel::new(FunctionLog::new(|_| {})).unwrap();
-        let api = RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), Some(channel));
+        let log = FunctionLog::new(|_| {});
+        let api = RuntimeApi::serve(Port::open().await.unwrap(), Arc::new(|_| true), Some(channel), log);
         (api, Self(other.into()))
     }
 
