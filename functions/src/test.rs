@@ -40,8 +40,24 @@ impl Mismatch {
 
     /// A value that is missing from a text.
     pub(crate) fn within(what: impl Into<String>, expected: impl fmt::Display, found: &str) -> Self {
-        Self::new(what, format!("expected {expected}, found:\n{}", found.trim_end()))
+        Self::new(what, format!("expected {expected}, found:\n{}", shortened(found.trim_end())))
     }
+}
+
+/// Lines of a text that a report repeats.
+const SHOWN_LINES_MAX: usize = 40;
+/// Characters of each of them.
+const SHOWN_CHARACTERS_MAX: usize = 400;
+
+/// The end of a text that may be megabytes of log.
+fn shortened(text: &str) -> String {
+    let left_out = text.lines().count().saturating_sub(SHOWN_LINES_MAX);
+    let before = (left_out > 0).then(|| format!("({left_out} lines before these)"));
+    let lines = text.lines().skip(left_out).map(|line| match line.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}… ({} bytes more)", &line[..end], line.len() - end),
+        None => line.to_owned(),
+    });
+    before.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 impl fmt::Display for Mismatch {

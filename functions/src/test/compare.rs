@@ -1,6 +1,6 @@
 //! What a case expects against what came of it.
 
-use super::{Mismatch, Ran, Seen, diff, json};
+use super::{Mismatch, Ran, Seen, diff, json, shortened};
 use homefront_config::cases::{AnswerExpect, End, FunctionExpect, MessageExpect, OriginRequestExpect, ResultExpect};
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ fn contains(what: &str, part: &str, found: &str, mismatches: &mut Vec<Mismatch>)
         mismatches.push(if found.contains('\n') {
             Mismatch::within(what, expected, found)
         } else {
-            Mismatch::values(what, expected, format!("{found:?}"))
+            Mismatch::values(what, expected, shortened(&format!("{found:?}")))
         });
     }
 }

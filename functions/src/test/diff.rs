@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 3;
+/// Lines that are shown; two logs may differ in megabytes.
+const SHOWN_LINES_MAX: usize = 200;
 
 /// The lines that differ, `-` before what was expected and `+` before what came, with some of the lines around them.
 pub fn diff(expected: &str, found: &str) -> String {
@@ -27,12 +29,26 @@ pub fn diff(expected: &str, found: &str) -> String {
             }
         }
     }
-    text
+    match text.match_indices('\n').nth(SHOWN_LINES_MAX).map(|(end, _)| end) {
+        None => text,
+        Some(end) => {
+            let left_out = text[end..].matches('\n').count();
+            format!("{}\n  … ({left_out} lines more)", &text[..end])
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_texts_that_differ_in_very_much_the_first_lines_are_shown() {
+        let found = (1..=1_000).fold(String::new(), |text, number| text + &format!("line {number}\n"));
+        let diff = diff("", &found);
+        assert!(diff.ends_with("\n+ line 200\n  … (800 lines more)"), "{diff}");
+        assert_eq!(diff.lines().count(), 202);
+    }
 
     #[test]
     fn lines_that_differ_are_shown_with_those_around_them() {

@@ -119,6 +119,17 @@ fn lines_of_a_log_are_compared_as_a_whole() {
 }
 
 #[test]
+fn of_a_long_log_the_last_lines_are_shown() {
+    let mut log: Vec<_> = (1..=1_000).map(|number| format!("line {number}")).collect();
+    log.push("x".repeat(10_000));
+    let ran = Ran { log, ..ran(json!({"request": {"uri": "/"}})) };
+    let told = told("log_contains = [\"three\"]", &ran);
+    let start = "log_contains:\nexpected a line with \"three\", found:\n(961 lines before these)\nline 962\n";
+    assert!(told.starts_with(start), "{told}");
+    assert!(told.ends_with(&format!("line 1000\n{}… (9600 bytes more)", "x".repeat(400))), "{told}");
+}
+
+#[test]
 fn an_error_and_a_refusal_fail_a_case_that_does_not_expect_them() {
     let failed = Ran { output: None, error: Some("could not run. Error: boom".to_owned()), ..ran(Value::Null) };
     let refusal = Refusal { sentence: "CloudFront's sentence.".to_owned(), reason: "the host was changed".to_owned() };
