@@ -12,6 +12,7 @@ use boa_engine::{Context, JsValue};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use loaded::{Loaded, OPEN_CONTEXTS_READY, Shared};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A function as it is loaded.
 #[derive(Debug, Clone)]
@@ -196,11 +197,11 @@ impl Engine {
 
     /// Calls a function.
     pub fn call(&mut self, id: FunctionId, call: &Call<'_>) -> CallResult {
-        self.call_since(id, call, thread_cpu_us())
+        self.call_since(id, call, Beginning::now())
     }
 
-    /// Calls a function for which this thread has been at work since its CPU time was `started_us`.
-    pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started_us: u64) -> CallResult {
+    /// Calls a function for which this thread has been at work for a moment already.
+    pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started: Beginning) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
         let (result, printed) = function.call(&mut self.shared, call, None);
         let outcome = match result {
@@ -216,7 +217,7 @@ impl Engine {
             }
         };
         let Printed { logs, log_data } = printed;
-        CallResult { outcome, logs, log_data, cpu_us: thread_cpu_us().saturating_sub(started_us) }
+        CallResult { outcome, logs, log_data, cpu_us: started.cpu_us_since() }
     }
 
     /// Calls a function and keeps what it returned, for TestFunction.
@@ -255,6 +256,30 @@ impl Engine {
         boa_gc::force_collect();
     }
 }
+
+/// When this thread began to work on a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    pub(super) cpu_us: u64,
+    pub(super) at: Instant,
+}
+
+impl Beginning {
+    pub(super) fn now() -> Self {
+        Self { cpu_us: thread_cpu_us(), at: Instant::now() }
+    }
+
+    /// CPU time since then. So short a time is the thread's own, and to ask for more costs a system call.
+    fn cpu_us_since(self) -> u64 {
+        match self.at.elapsed() {
+            brief if brief < BRIEF => brief.as_micros() as u64,
+            _ => thread_cpu_us().saturating_sub(self.cpu_us),
+        }
+    }
+}
+
+/// The figure of a call that was interrupted for less is that much too large.
+const BRIEF: Duration = Duration::from_micros(50);
 
 /// What [`Engine::examine`] gives.
 pub(crate) struct Examination {

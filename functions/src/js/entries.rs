@@ -8,6 +8,7 @@ use super::event::{Accessors, CallEvent, Section, data, enumerable, plain_object
 use super::host::Host;
 use super::section::Value;
 use super::text::js_string as text;
+use crate::message::Headers;
 use boa_engine::builtins::object::OrdinaryObject;
 use boa_engine::object::builtins::{JsArray, JsFunction};
 use boa_engine::object::{FunctionObjectBuilder, IntegrityLevel};
@@ -16,9 +17,13 @@ use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsValue, 
 use homefront_config::limits::FUNCTION_NAMES_KEPT_MAX;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A section with more entries gets a shape of its own: no other event will have the same names in the same order.
 const ENTRIES_SHARED_MAX: usize = 32;
+
+/// Lines of the longest message whose names are kept together.
+const LINES_KEPT_MAX: usize = 2 * ENTRIES_SHARED_MAX;
 
 /// Bytes of the longest name that is kept for the next event.
 const NAME_KEPT_BYTES_MAX: usize = 64;
@@ -27,12 +32,9 @@ const NAME_KEPT_BYTES_MAX: usize = 64;
 pub(super) struct Built {
     object: JsObject,
     /// In the order they arrived in.
-    entries: Vec<Given>,
-}
-
-struct Given {
-    key: PropertyKey,
-    state: RefCell<State>,
+    keys: Rc<[PropertyKey]>,
+    /// By key.
+    states: RefCell<Vec<State>>,
 }
 
 /// What has become of an entry.
@@ -66,12 +68,12 @@ pub(super) enum Found {
 impl Built {
     /// How many entries there were.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.len()
     }
 
     /// The place of the entry of a name.
     pub(super) fn place_of(&self, key: &PropertyKey) -> Option<usize> {
-        self.entries.iter().position(|given| given.key == *key)
+        self.keys.iter().position(|known| known == key)
     }
 
     /// Whether it is the object that `section` was built as.
@@ -88,8 +90,10 @@ impl Built {
         accessors: &EntryAccessors,
     ) -> Found {
         if let Some(value) = property.value() {
-            let Some(given) = self.entries.get(next).filter(|given| given.key == *key) else { return Found::Other };
-            return match &*given.state.borrow() {
+            if self.keys.get(next).is_none_or(|known| known != key) {
+                return Found::Other;
+            }
+            return match &self.states.borrow()[next] {
                 State::Read(shown) if value.as_object().is_some_and(|object| object == shown.object) => {
                     accessors.found(next, shown)
                 }
@@ -100,11 +104,11 @@ impl Built {
         let Some(place) = getter.and_then(|getter| accessors.place_of(&getter, section, next)) else {
             return Found::Other;
         };
-        let Some(given) = self.entries.get(place) else { return Found::Other };
-        match &*given.state.borrow() {
-            State::Unread => Found::Untouched(place),
-            State::Read(shown) => accessors.found(place, shown),
-            State::Assigned(value) => Found::Known(place, value.clone()),
+        match self.states.borrow().get(place) {
+            None => Found::Other,
+            Some(State::Unread) => Found::Untouched(place),
+            Some(State::Read(shown)) => accessors.found(place, shown),
+            Some(State::Assigned(value)) => Found::Known(place, value.clone()),
         }
     }
 }
@@ -119,6 +123,21 @@ pub(super) struct EntryAccessors {
     names: RefCell<HashMap<Box<str>, PropertyKey>>,
     /// By the name on the wire; `None` = functions do not see it.
     header_names: RefCell<HashMap<Box<[u8]>, Option<PropertyKey>>>,
+    /// Of the last message, by row: most messages have the same headers in the same order as one of the last.
+    header_lists: RefCell<[Option<HeaderList>; 2]>,
+}
+
+/// The names of a message's lines, and what functions see of them.
+struct HeaderList {
+    /// As they are on the wire, of all lines.
+    names: Vec<Box<[u8]>>,
+    keys: Rc<[PropertyKey]>,
+}
+
+impl HeaderList {
+    fn is_of(&self, headers: &Headers) -> bool {
+        headers.iter().map(|(name, _)| name).eq(self.names.iter().map(|name| &**name))
+    }
 }
 
 struct Pair {
@@ -138,6 +157,7 @@ impl EntryAccessors {
             pairs: RefCell::default(),
             names: RefCell::default(),
             header_names: RefCell::default(),
+            header_lists: RefCell::default(),
         }
     }
 
@@ -238,12 +258,11 @@ pub(super) fn build(event: &CallEvent, section: Section, context: &mut Context) 
     let accessors = Accessors::of(context);
     if let Some(keys) = row(section).and_then(|_| header_keys(event, section, &accessors.entries)) {
         let object = plain_object(context);
-        let mut entries = Vec::with_capacity(keys.len());
-        for (place, key) in keys.into_iter().enumerate() {
+        for (place, key) in keys.iter().enumerate() {
             object.insert_property(key.clone(), accessors.entries.accessor(section, place, context)?);
-            entries.push(Given { key, state: RefCell::new(State::Unread) });
         }
-        return Ok(Built { object, entries });
+        let states = keys.iter().map(|_| State::Unread).collect();
+        return Ok(Built { object, keys, states: RefCell::new(states) });
     }
     let arrived = event.entries(section);
     let object = if arrived.len() > ENTRIES_SHARED_MAX {
@@ -252,18 +271,32 @@ pub(super) fn build(event: &CallEvent, section: Section, context: &mut Context) 
     } else {
         plain_object(context)
     };
-    let mut entries = Vec::with_capacity(arrived.len());
+    let mut keys = Vec::with_capacity(arrived.len());
+    let mut states = Vec::with_capacity(arrived.len());
     for entry in &arrived {
         let (key, shown) = (accessors.entries.name(&entry.name), shown(&entry.values, context));
         object.insert_property(key.clone(), enumerable(shown.object.clone()));
-        entries.push(Given { key, state: RefCell::new(State::Read(shown)) });
+        keys.push(key);
+        states.push(State::Read(shown));
     }
-    Ok(Built { object, entries })
+    Ok(Built { object, keys: keys.into(), states: RefCell::new(states) })
 }
 
 /// The names of the headers in order, unless there are very many.
-fn header_keys(event: &CallEvent, section: Section, accessors: &EntryAccessors) -> Option<Vec<PropertyKey>> {
-    let (headers, separate) = event.lines(section)?;
+fn header_keys(event: &CallEvent, section: Section, accessors: &EntryAccessors) -> Option<Rc<[PropertyKey]>> {
+    let ((headers, separate), row) = (event.lines(section)?, row(section)?);
+    if let Some(list) = accessors.header_lists.borrow()[row].as_ref().filter(|list| list.is_of(headers)) {
+        return Some(list.keys.clone());
+    }
+    let keys: Rc<[PropertyKey]> = keys_of(headers, separate, accessors)?.into();
+    if headers.iter().all(|(name, _)| name.len() <= NAME_KEPT_BYTES_MAX) && headers.iter().count() <= LINES_KEPT_MAX {
+        let names = headers.iter().map(|(name, _)| name.into()).collect();
+        accessors.header_lists.borrow_mut()[row] = Some(HeaderList { names, keys: keys.clone() });
+    }
+    Some(keys)
+}
+
+fn keys_of(headers: &Headers, separate: &str, accessors: &EntryAccessors) -> Option<Vec<PropertyKey>> {
     let mut keys: Vec<PropertyKey> = Vec::with_capacity(headers.len().min(ENTRIES_SHARED_MAX));
     let mut names: Vec<&[u8]> = Vec::with_capacity(keys.capacity());
     for (name, _) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(separate.as_bytes())) {
@@ -292,15 +325,15 @@ pub(super) fn object_of(built: &Built) -> &JsObject {
 fn read(section: Section, place: usize, context: &mut Context) -> JsResult<JsValue> {
     let event = Host::event_of(context)?;
     let Some(built) = event.given(section) else { return Ok(JsValue::undefined()) };
-    let Some(given) = built.entries.get(place) else { return Ok(JsValue::undefined()) };
-    match &*given.state.borrow() {
-        State::Unread => {}
-        State::Read(shown) => return Ok(shown.object.clone().into()),
-        State::Assigned(value) => return Ok(value.clone()),
+    match built.states.borrow().get(place) {
+        None => return Ok(JsValue::undefined()),
+        Some(State::Unread) => {}
+        Some(State::Read(shown)) => return Ok(shown.object.clone().into()),
+        Some(State::Assigned(value)) => return Ok(value.clone()),
     }
-    let shown = shown(&event.header(section, place, &given.key), context);
+    let shown = shown(&event.header(section, place, &built.keys[place]), context);
     let object = shown.object.clone();
-    given.state.replace(State::Read(shown));
+    built.states.borrow_mut()[place] = State::Read(shown);
     Ok(object.into())
 }
 
@@ -311,11 +344,11 @@ fn assign(section: Section, place: usize, this: &JsValue, value: JsValue, contex
         return Err(JsNativeError::typ().with_message("property set on a primitive value").into());
     };
     let Some(built) = event.given(section) else { return Ok(JsValue::undefined()) };
-    let Some(given) = built.entries.get(place) else { return Ok(JsValue::undefined()) };
+    let Some(key) = built.keys.get(place) else { return Ok(JsValue::undefined()) };
     if built.is(&object) {
-        given.state.replace(State::Assigned(value));
+        built.states.borrow_mut()[place] = State::Assigned(value);
     } else {
-        object.create_data_property_or_throw(given.key.clone(), value, context)?;
+        object.create_data_property_or_throw(key.clone(), value, context)?;
     }
     Ok(JsValue::undefined())
 }
@@ -325,12 +358,12 @@ pub(super) fn settle(object: &JsObject, event: &CallEvent, context: &mut Context
     let accessors = Accessors::of(context);
     for section in [Section::RequestHeaders, Section::ResponseHeaders] {
         let Some(built) = event.given(section).filter(|built| built.is(object)) else { continue };
-        for (place, given) in built.entries.iter().enumerate() {
-            let property = object.borrow().properties().get(&given.key);
+        for (place, key) in built.keys.iter().enumerate() {
+            let property = object.borrow().properties().get(key);
             let getter = property.as_ref().and_then(PropertyDescriptor::get).and_then(JsValue::as_object);
             if getter.is_some_and(|getter| accessors.entries.place_of(&getter, section, place) == Some(place)) {
                 let value = read(section, place, context)?;
-                object.insert_property(given.key.clone(), enumerable(value));
+                object.insert_property(key.clone(), enumerable(value));
             }
         }
     }

@@ -16,7 +16,7 @@ use boa_engine::context::ContextBuilder;
 use boa_engine::error::EngineError;
 use boa_engine::module::IdleModuleLoader;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
-use boa_engine::property::PropertyKey;
+use boa_engine::object::shape::Shape;
 use boa_engine::{Context, JsError, JsObject, JsResult, JsValue, Script, Source};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{FUNCTION_LOOP_TURNS_MAX, FUNCTION_RECURSION_MAX, FUNCTION_STACK_VALUES_MAX};
@@ -97,7 +97,8 @@ pub(super) struct Realm {
     /// Objects of the engine and the host that no property of the global object leads to.
     roots: Vec<JsObject>,
     global: JsObject,
-    global_keys: Vec<PropertyKey>,
+    /// What it is before and after each call.
+    global_shape: Shape,
 }
 
 /// A context with built-ins and host, without a function.
@@ -127,10 +128,10 @@ impl Realm {
         let roots = Self::prepare(&mut context, edition, protection)
             .map_err(|error| LoadError::of_source(format!("the engine could not be prepared: {error}")))?;
         let global = context.global_object();
-        let global_keys = global.borrow().shape().keys();
+        let global_shape = global.borrow().shape().clone();
         let host = Host::of(&context);
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self { context, host, accessors, clock, jobs, roots, global, global_keys })
+        Ok(Self { context, host, accessors, clock, jobs, roots, global, global_shape })
     }
 
     /// Compiles a function. It leaves nothing in the context but what it gives.
@@ -256,16 +257,19 @@ impl Realm {
         if !extensible || self.global.prototype() != Some(prototype) {
             return false;
         }
-        // The globals that were there cannot be deleted, so as many keys as before are the keys from before.
-        let (named, indexed) = {
+        let (is_as_before, has_indexed) = {
             let global = self.global.borrow();
-            (global.shape().keys().len(), global.properties().index_property_keys().next().is_some())
+            let (shape, before) = (global.shape(), &self.global_shape);
+            let is_as_before = shape.is_shared() && shape.to_addr_usize() == before.to_addr_usize();
+            (is_as_before, global.properties().index_property_keys().next().is_some())
         };
-        if named == self.global_keys.len() && !indexed {
+        if is_as_before && !has_indexed {
             return true;
         }
+        // The globals that were there cannot be deleted: what else there is was added.
+        let before = self.global_shape.keys();
         let keys = self.global.own_property_keys(&mut self.context).unwrap_or_default();
-        let mut added = keys.into_iter().filter(|key| !self.global_keys.contains(key));
+        let mut added = keys.into_iter().filter(|key| !before.contains(key));
         added.all(|key| self.global.delete_property_or_throw(key, &mut self.context).unwrap_or(false))
     }
 }

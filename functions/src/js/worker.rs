@@ -8,6 +8,7 @@
 mod sandbox;
 mod way;
 
+use super::engine::Beginning;
 use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad, OrderedStore};
 use super::garbage::Garbage;
 use super::kvs::Snapshot;
@@ -115,8 +116,8 @@ struct Worker {
     /// Came over the socket, for stores that are told about.
     files: VecDeque<OwnedFd>,
     garbage: Garbage,
-    /// CPU time of this thread when it turned to the call it is in.
-    turned_cpu_us: u64,
+    /// When this thread turned to the call it is in.
+    turned: Option<Beginning>,
 }
 
 struct Loaded {
@@ -190,7 +191,7 @@ impl Worker {
             };
             return failed(&nothing, "the function is not loaded", 0);
         };
-        let result = self.engine.call_since(function.id, &call.call(), self.turned_cpu_us);
+        let result = self.engine.call_since(function.id, &call.call(), self.turned.unwrap_or_else(Beginning::now));
         self.garbage.left_by_call(result.cpu_us);
         result
     }
