@@ -126,7 +126,7 @@ fn of_a_long_log_the_last_lines_are_shown() {
     let told = told("log_contains = [\"three\"]", &ran);
     let start = "log_contains:\nexpected a line with \"three\", found:\n(961 lines before these)\nline 962\n";
     assert!(told.starts_with(start), "{told}");
-    assert!(told.ends_with(&format!("line 1000\n{}… (9600 bytes more)", "x".repeat(400))), "{told}");
+    assert!(told.ends_with(&format!("line 1000\n{}… (9600 bytes more)\n", "x".repeat(400))), "{told}");
 }
 
 #[test]
