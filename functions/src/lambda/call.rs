@@ -63,6 +63,8 @@ impl Call {
     pub(super) fn finish(mut self, plan: &Plan, outcome: &Outcome) -> Result<Box<Environment>, Box<Environment>> {
         self.environment.measure();
         let lives = matches!(outcome, Outcome::Response(_) | Outcome::Error { .. });
+        // The channel of what is killed is lost as well.
+        let lost_its_channel = self.environment.has_lost_its_channel();
         if !lives {
             self.environment.child.kill();
         }
@@ -71,7 +73,7 @@ impl Call {
             let full = self.environment.folder.take();
             tokio::task::spawn_blocking(move || drop(full));
         }
-        self.environment.report(plan, &self.request_id, self.duration, outcome);
+        self.environment.report(plan, &self.request_id, self.duration, outcome, lost_its_channel);
         if lives { Ok(self.environment) } else { Err(self.environment) }
     }
 }

@@ -372,8 +372,20 @@ impl Environment {
         self.output.end(&[platform_line(what), super::log::end_line(request_id)]);
     }
 
-    /// Writes the lines that end a call.
-    pub(super) fn report(&mut self, plan: &Plan, request_id: &str, duration: Duration, outcome: &Outcome) {
+    /// Whether no answer can come over the channel that it had.
+    pub(super) fn has_lost_its_channel(&self) -> bool {
+        self.api.has_lost_its_channel()
+    }
+
+    /// Writes the lines that end a call; `lost_its_channel` while the process still ran.
+    pub(super) fn report(
+        &mut self,
+        plan: &Plan,
+        request_id: &str,
+        duration: Duration,
+        outcome: &Outcome,
+        lost_its_channel: bool,
+    ) {
         let timed_out = format!(
             "{} {request_id} Task timed out after {:.2} seconds",
             timestamp(now()),
@@ -404,7 +416,7 @@ impl Environment {
         let explained = match outcome {
             Outcome::Exceeded(Excess::Files) => Some(files_line()),
             // What loses its channel and goes on waits in vain; what ends has told of it by itself.
-            Outcome::TimedOut if self.api.has_lost_its_channel() => Some(platform_line(LOST_CHANNEL)),
+            Outcome::TimedOut if lost_its_channel => Some(platform_line(LOST_CHANNEL)),
             _ => None,
         };
         let mut lines: Vec<String> = explained.into_iter().chain(message).collect();
