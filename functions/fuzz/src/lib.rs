@@ -5,7 +5,8 @@
 #![allow(clippy::missing_panics_doc, reason = "to panic when a promise is broken is what all of this is for")]
 
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestOrigin, ShownBody};
+use homefront_config::limits::LAMBDA_ORIGIN_BODY_BASE64_BYTES_MAX;
+use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestCustomOrigin, RequestOrigin, ShownBody};
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
 use homefront_functions::lambda;
@@ -112,7 +113,8 @@ pub fn lambda_result(bytes: &[u8]) {
     sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::viewer_response(&context, &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
-    let event = lambda_edge::origin_request(&context, &RequestOrigin::of(&origin, protocol), &request, None);
+    let shown = Some(ShownBody::on_origin_request(b"a=1"));
+    let event = lambda_edge::origin_request(&context, &RequestOrigin::of(&origin, protocol), &request, shown);
     sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
     let event = lambda_edge::origin_response(&context, &RequestOrigin::of(&origin, protocol), &request, &response);
     sendable_response(&lambda_edge::result::response(&event, &response, bytes));
@@ -120,9 +122,23 @@ pub fn lambda_result(bytes: &[u8]) {
 
 fn sendable_lambda(verdict: Verdict<LambdaRequestEdit>) {
     match verdict {
-        Verdict::Continue(edit) => sendable_request(&Verdict::Continue(edit.head)),
-        Verdict::Respond(response) => sendable_request(&Verdict::Respond(response)),
-        Verdict::Fail(failure) => sendable_request(&Verdict::Fail(failure)),
+        Verdict::Continue(edit) => {
+            if let Some(RequestOrigin::Custom(origin)) = edit.origin.as_deref() {
+                let RequestCustomOrigin { domain_name, path, custom_headers, .. } = origin;
+                assert!(rules::host_valid(domain_name), "{origin:?}");
+                assert!(path.is_empty() || path.starts_with('/') && !path.ends_with('/'), "{origin:?}");
+                for (name, value) in custom_headers {
+                    assert!(rules::header_name_valid(name) && rules::header_value_valid(value), "{origin:?}");
+                }
+            }
+            assert!(edit.body.as_ref().is_none_or(|body| body.len() <= LAMBDA_ORIGIN_BODY_BASE64_BYTES_MAX));
+            sendable_request(&Verdict::Continue(edit.head));
+        }
+        Verdict::Respond(response) => {
+            assert!((200..=599).contains(&response.status), "{response:?}");
+            sendable_request(&Verdict::Respond(response));
+        }
+        Verdict::Fail(_) => {}
     }
 }
 
@@ -344,6 +360,7 @@ mod tests {
             lambda_result,
             &[
                 br#"{"method":"GET","uri":"/a","querystring":"a=1","headers":{"host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}],"x-two":[{"value":"1"},{"value":"2"}]}}"#,
+                br#"{"method":"POST","uri":"/a","headers":{"host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}]},"body":{"action":"replace","encoding":"text","data":"b=2"},"origin":{"custom":{"customHeaders":{"x-a":[{"key":"X-A","value":"1"}]},"domainName":"example.org","keepaliveTimeout":5,"path":"/p","port":443,"protocol":"https","readTimeout":30,"sslProtocols":["TLSv1.2"]}}}"#,
                 br#"{"status":"200","statusDescription":"OK","headers":{"content-type":[{"key":"Content-Type","value":"text/plain"}],"via":[{"key":"Via","value":"1.1 a"}]},"body":"aGk=","bodyEncoding":"base64"}"#,
             ],
         );

@@ -1,7 +1,7 @@
 //! Lambda@Edge functions that do their worst to the node: each costs its own request at the most, other behaviors do not notice,
 //! the log says what happened, and nothing of it is left.
 
-use crate::harness::{Code, Edge, Gate, Language, Program, before, in_every_language};
+use crate::harness::{Code, Edge, Gate, Held, Language, Program, before, in_every_language};
 
 in_every_language! {
     what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing,
@@ -177,6 +177,8 @@ exports.handler = async (event, context) => {
 };
 "#;
 
+const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
+
 /// Whole answers of another behavior, one after the other.
 async fn served_beside(program: &Program, what: &str) {
     for number in 0..BESIDE {
@@ -207,7 +209,8 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
             before(&mut asked, served_beside(&program, wish)).await;
         }
         drop(waiting);
-        let answer = asked.await;
+        // What takes its time, as filling a memory or a folder does, has others beside it until it ends.
+        let (answer, ()) = tokio::join!(asked, served_beside(&program, wish));
         if then == WaitsAnswered {
             let waiting = gate.arrival().await;
             served_beside(&program, wish).await;
@@ -216,7 +219,7 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
         assert!(statuses.contains(&answer.status), "{wish}: {answer:?}");
         match answer.status {
             200 => assert_eq!(answer.text(), if wish == "twice" { "first" } else { wish }),
-            _ => assert_eq!(answer.x_cache(), "LambdaExecutionError", "{wish}"),
+            _ => assert_eq!((answer.x_cache(), answer.sentence()), ("LambdaExecutionError", EXECUTION), "{wish}"),
         }
         if wish == "fork" {
             // What it has started is the environment's for as long as that is there.
@@ -257,7 +260,8 @@ async fn what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody
     let beside = Box::pin(served_beside(&program, "late"));
     before(&mut hang, before(&mut late, before(&mut closed, beside))).await;
     for (wish, answer) in [("hang", hang.await), ("late", late.await), ("closed", closed.await)] {
-        assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"), "{wish}");
+        let told = (answer.status, answer.x_cache(), answer.sentence());
+        assert_eq!(told, (503, "LambdaExecutionError", EXECUTION), "{wish}");
     }
     // Whoever waits there is let on after its deadline.
     drop(waiting);
@@ -282,6 +286,8 @@ async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Langua
     };
     let settings = "timeout_s = 20\nconcurrency_max = 1";
     let program = Program::start(Edge::with_and_without(language, &code, settings, settings)).await;
+    assert_eq!(program.get("/other/warm").await.text(), "/other/warm");
+    let (held, memory_mib) = (program.held(), program.memory_mib());
     let mut starting = Box::pin(program.get("/x"));
     for number in 0..20 {
         let path = format!("/other/{number}");
@@ -292,7 +298,11 @@ async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Langua
     }
     let answer = (&mut starting).await;
     drop(starting);
-    assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"));
+    assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "LambdaExecutionError", EXECUTION));
+    // The files of an environment wait for the one that takes its place.
+    program.holds_no_more_than(&Held { folders: held.folders + 1, ..held }).await;
+    let used = program.memory_mib();
+    assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after");
     let log = program.stop_and_read("functions.log").await;
     assert!(log.contains("INIT_REPORT Init Duration: 10") && log.contains("Phase: init\tStatus: timeout"), "{log}");
 }

@@ -15,7 +15,7 @@ pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
 pub(crate) use gate::{Gate, before};
 pub(crate) use http2::Http2;
 pub(crate) use lambda::{Code, Language, in_every_language};
-pub(crate) use leaks::Program;
+pub(crate) use leaks::{Held, Program};
 pub(crate) use origin::{Asked, Origin, Pieces, Reply};
 
 use homefront::Server;
