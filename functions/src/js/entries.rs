@@ -129,14 +129,17 @@ pub(super) struct EntryAccessors {
 
 /// The names of a message's lines, and what functions see of them.
 struct HeaderList {
-    /// As they are on the wire, of all lines.
-    names: Vec<Box<[u8]>>,
+    /// As they are on the wire, of all lines, each with a line end.
+    names: Vec<u8>,
     keys: Rc<[PropertyKey]>,
 }
 
 impl HeaderList {
     fn is_of(&self, headers: &Headers) -> bool {
-        headers.iter().map(|(name, _)| name).eq(self.names.iter().map(|name| &**name))
+        let mut rest = &self.names[..];
+        let has_next =
+            |name| rest.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"\n")).map(|after| rest = after);
+        headers.iter().map(|(name, _)| name).map(has_next).all(|found| found.is_some()) && rest.is_empty()
     }
 }
 
@@ -290,8 +293,12 @@ fn header_keys(event: &CallEvent, section: Section, accessors: &EntryAccessors) 
     }
     let keys: Rc<[PropertyKey]> = keys_of(headers, separate, accessors)?.into();
     if headers.iter().all(|(name, _)| name.len() <= NAME_KEPT_BYTES_MAX) && headers.iter().count() <= LINES_KEPT_MAX {
-        let names = headers.iter().map(|(name, _)| name.into()).collect();
-        accessors.header_lists.borrow_mut()[row] = Some(HeaderList { names, keys: keys.clone() });
+        // In the room of the last: messages with other headers each time cost no more for it.
+        let mut lists = accessors.header_lists.borrow_mut();
+        let mut names = lists[row].take().map_or_else(Vec::new, |list| list.names);
+        names.clear();
+        headers.iter().for_each(|(name, _)| names.extend(name.iter().chain(b"\n")));
+        lists[row] = Some(HeaderList { names, keys: keys.clone() });
     }
     Some(keys)
 }
