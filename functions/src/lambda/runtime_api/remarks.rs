@@ -1,6 +1,7 @@
 //! What a function's log is told of what came to its Runtime API and was good for nothing.
 
 use crate::function_log::FunctionLog;
+use crate::lambda::environment::platform_line;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What there is to tell.
@@ -40,7 +41,7 @@ impl Remarks {
             ),
         };
         if !is_told.swap(true, Ordering::Relaxed) {
-            self.log.line(&format!("homefront: {text}"));
+            self.log.line(&platform_line(text));
         }
     }
 }
