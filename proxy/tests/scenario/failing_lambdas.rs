@@ -14,7 +14,8 @@ in_every_language! {
     c22_after_a_timeout_or_an_exit_another_process_finds_the_files_and_serves_the_next_request,
 }
 
-/// A function of which each request says what it does; it must answer the next one. Where it fails it waits at the gate first.
+/// A function of which each request says what it does; it must answer the next one. Where it fails it waits at the gate first, and where
+/// it hangs it says so there.
 fn wishes(gate: &Gate) -> Code {
     let python = r#"
 import os, signal, sys, tempfile, threading
@@ -23,6 +24,7 @@ def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     wish = request["uri"].split("/")[-1]
     if wish in ["raise", "kill", "exit", "hard-exit", "memory", "files"]: wait_at(PORT)
+    if wish in ["hang", "spin"]: pass_by(PORT)
     if wish == "raise": raise ValueError("boom")
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
     if wish == "hang": threading.Event().wait()
@@ -59,6 +61,7 @@ const handler = async (event, context) => {
     const kept = [];
     const wish = request.uri.split("/").pop();
     if (["raise", "kill", "exit", "hard-exit", "memory", "files"].includes(wish)) await waitAt(PORT);
+    if (["hang", "spin"].includes(wish)) await passBy(PORT);
     switch (wish) {
         case "raise": throw new TypeError("boom");
         case "kill": process.kill(process.pid, "SIGKILL");
@@ -89,9 +92,9 @@ exports.handler = handler;
     gate.code(python, node)
 }
 
-/// A node whose behavior `/brief/*` gives such a function two seconds, and whose behavior `/other/*` has none.
+/// A node whose behavior `/brief/*` gives such a function five seconds, and whose behavior `/other/*` has none.
 async fn node(language: Language, code: &Code, settings: &str) -> Running {
-    Edge::with_and_without(language, code, settings, "timeout_s = 2\nconcurrency_max = 1").start().await
+    Edge::with_and_without(language, code, settings, "timeout_s = 5\nconcurrency_max = 1").start().await
 }
 
 async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works(language: Language) {
@@ -105,14 +108,11 @@ async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_work
             let beside = edge.get(&other).await;
             assert_eq!((beside.status, beside.text()), (200, other.as_str()), "beside {wish}");
         };
-        let failing = if wish.starts_with("brief/") {
-            tokio::join!(asked, beside).0
-        } else {
-            let waiting = gate.arrival_before(&mut asked).await;
-            before(&mut asked, beside).await;
-            drop(waiting);
-            asked.await
-        };
+        // It is in the middle of it, or right before; who hangs waits for nobody there.
+        let waiting = gate.arrival_before(&mut asked).await;
+        before(&mut asked, beside).await;
+        drop(waiting);
+        let failing = asked.await;
         assert_eq!(
             (failing.status, failing.x_cache(), failing.sentence()),
             (503, "LambdaExecutionError", EXECUTION),

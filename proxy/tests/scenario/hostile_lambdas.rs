@@ -33,8 +33,9 @@ enum Then {
 
 use Then::{Ends, WaitsAnswered, WaitsUnanswered};
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault { wish: "garbage", then: WaitsUnanswered, statuses: &[200], told: [NO_HTTP; 3] },
+    Fault { wish: "unknown", then: WaitsUnanswered, statuses: &[200], told: [UNKNOWN; 3] },
     Fault { wish: "twice", then: WaitsAnswered, statuses: &[200], told: [DROPPED; 3] },
     Fault { wish: "sockets", then: WaitsUnanswered, statuses: &[503], told: LOST },
     // What brings a runtime of its own spoils its connection to the Runtime API instead.
@@ -42,8 +43,8 @@ const FAULTS: [Fault; 11] = [
     Fault { wish: "print", then: WaitsUnanswered, statuses: &[200], told: ["more bytes were printed and dropped"; 3] },
     Fault { wish: "fork", then: WaitsUnanswered, statuses: &[200], told: [LEFT; 3] },
     Fault { wish: "kill", then: Ends, statuses: &[503], told: ["Runtime exited with error: signal: killed"; 3] },
-    Fault { wish: "files", then: Ends, statuses: &[503], told: ["TMPDIR holds more than"; 3] },
-    Fault { wish: "memory", then: Ends, statuses: &[503], told: ["Error Type: Runtime.OutOfMemory"; 3] },
+    Fault { wish: "files", then: WaitsUnanswered, statuses: &[503], told: ["TMPDIR holds more than"; 3] },
+    Fault { wish: "memory", then: WaitsUnanswered, statuses: &[503], told: ["Error Type: Runtime.OutOfMemory"; 3] },
     Fault { wish: "exit", then: Ends, statuses: &[503], told: ["exit status 3"; 3] },
     Fault { wish: "raise", then: Ends, statuses: &[503], told: ["ValueError: boom", "TypeError", "ValueError: boom"] },
 ];
@@ -54,6 +55,7 @@ const LOST: [&str; 3] = [
     "OSError: [Errno 9] Bad file descriptor",
 ];
 const NO_HTTP: &str = "what came to the Runtime API is not HTTP; that connection is closed";
+const UNKNOWN: &str = "the Runtime API has no DELETE /2018-06-01/runtime/invocation/next: 404";
 const DROPPED: &str = "an answer was dropped: its event has been answered already";
 const SENSELESS: &str = "makes no sense; it is closed";
 const LEFT: &str = "an environment ended, and with it 8 processes that it had started";
@@ -85,6 +87,11 @@ def handler(event, context):
                     other.shutdown(socket.SHUT_WR)
                     while other.recv(4096): pass
                 except OSError: pass
+    if wish == "unknown":
+        client = http.client.HTTPConnection(api)
+        for _ in range(100):
+            client.request("DELETE", "/2018-06-01/runtime/invocation/next")
+            client.getresponse().read()
     if wish == "twice":
         client = http.client.HTTPConnection(api)
         client.request("POST", f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response", '{"status": "200", "body": "first"}')
@@ -106,14 +113,17 @@ def handler(event, context):
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
     if wish == "files":
         for name in ["a", "b"]:
+            if name == "b": wait_at(PORT)
             os.posix_fallocate(os.open(tempfile.gettempdir() + "/" + name, os.O_CREAT | os.O_WRONLY), 0, 300 << 20)
         threading.Event().wait()
     if wish == "memory":
         kept = []
-        while True: kept.append(os.urandom(16) * 65536)
+        while True:
+            kept.append(os.urandom(16) * 65536)
+            if len(kept) == 32: wait_at(PORT)
     if wish == "exit": sys.exit(3)
     if wish == "raise": raise ValueError("boom")
-    if wish in ["garbage", "sockets", "channel", "fork"]: wait_at(PORT)
+    if wish in ["garbage", "unknown", "sockets", "channel", "fork"]: wait_at(PORT)
     return {"status": "200", "body": wish}
 "#;
 
@@ -121,8 +131,7 @@ const NODE: &str = r#"
 const { spawn, execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
-const api = process.env.AWS_LAMBDA_RUNTIME_API;
-const [host, apiPort] = api.split(":");
+const [host, apiPort] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const never = () => new Promise(() => setInterval(() => {}, 1000));
 const closeSockets = () => {
     for (const fd of fs.readdirSync("/proc/self/fd")) {
@@ -132,6 +141,10 @@ const closeSockets = () => {
 const send = (garbage) => new Promise((sent) => {
     const other = net.connect(apiPort, host, () => other.end(garbage));
     other.on("error", sent).on("close", sent).resume();
+});
+const ask = (method, path, body) => new Promise((answered) => {
+    const to = { host, port: apiPort, path: `/2018-06-01/runtime/${path}`, method, agent: false };
+    http.request(to, (response) => response.resume().on("end", () => answered(response.statusCode))).end(body);
 });
 exports.handler = async (event, context) => {
     const { request } = event.Records[0].cf;
@@ -147,12 +160,11 @@ exports.handler = async (event, context) => {
             await send("\0".repeat(9000)); await send("GET"); await send("NONSENSE / HTTP/9\r\n\r\n");
             await send("POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n");
             break;
+        case "unknown":
+            for (let i = 0; i < 100; i++) await ask("DELETE", "invocation/next");
+            break;
         case "twice":
-            await new Promise((answered) => {
-                const path = `/2018-06-01/runtime/invocation/${context.awsRequestId}/response`;
-                const post = http.request({ host, port: apiPort, path, method: "POST", agent: false }, (response) => response.resume().on("end", answered));
-                post.end('{"status": "200", "body": "first"}');
-            });
+            await ask("POST", `invocation/${context.awsRequestId}/response`, '{"status": "200", "body": "first"}');
             await waitAt(PORT);
             return { status: "200", body: "second" };
         case "sockets": closeSockets(); break;
@@ -166,13 +178,20 @@ exports.handler = async (event, context) => {
         case "fork": for (let i = 0; i < 8; i++) spawn("sleep", ["1000"], { detached: true }); break;
         case "kill": process.kill(process.pid, "SIGKILL"); await never();
         case "files":
-            for (const name of ["a", "b"]) execFileSync("fallocate", ["-l", "300M", process.env.TMPDIR + "/" + name]);
+            for (const name of ["a", "b"]) {
+                if (name === "b") await waitAt(PORT);
+                execFileSync("fallocate", ["-l", "300M", process.env.TMPDIR + "/" + name]);
+            }
             await never();
-        case "memory": { const kept = []; for (;;) { kept.push(Buffer.alloc(1 << 20, 1)); await new Promise(setImmediate); } }
+        case "memory":
+            for (const kept = [];;) {
+                kept.push(Buffer.alloc(1 << 20, 1));
+                await (kept.length === 32 ? waitAt(PORT) : new Promise(setImmediate));
+            }
         case "exit": process.exit(3);
         case "raise": throw new TypeError("boom");
     }
-    if (["garbage", "sockets", "channel", "fork"].includes(wish)) await waitAt(PORT);
+    if (["garbage", "unknown", "sockets", "channel", "fork"].includes(wish)) await waitAt(PORT);
     return { status: "200", body: wish };
 };
 "#;
@@ -209,7 +228,7 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
             before(&mut asked, served_beside(&program, wish)).await;
         }
         drop(waiting);
-        // What takes its time, as filling a memory or a folder does, has others beside it until it ends.
+        // Others are beside it until it ends.
         let (answer, ()) = tokio::join!(asked, served_beside(&program, wish));
         if then == WaitsAnswered {
             let waiting = gate.arrival().await;

@@ -1,5 +1,6 @@
 //! The requests of the Runtime API and the exact answers to them.
 
+use super::remarks::Remark;
 use super::{Answer, Invocation, RESPONSE_SIZE_ERROR, Refusal, Shared};
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
@@ -31,7 +32,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
         }
         (&Method::POST, ["runtime", "init", "error", ""]) => init_error(&shared, &parts.headers, body).await,
         (&Method::GET, ["ping", "", "", ""]) => plain(StatusCode::OK, "pong"),
-        _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+        _ => {
+            shared.remarks.make(Remark::Unknown(&parts.method, &parts.uri));
+            plain(StatusCode::NOT_FOUND, "404 page not found\n")
+        }
     })
 }
 

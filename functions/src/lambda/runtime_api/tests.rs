@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::lambda::fixture::{LONG, until};
-use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
+use homefront_config::limits::{LAMBDA_API_PATH_TOLD_BYTES_MAX, LAMBDA_PAYLOAD_BYTES_MAX};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 struct Client(TcpStream);
@@ -268,7 +268,7 @@ async fn garbage_costs_a_client_its_connection_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_log_is_told_once_a_call_of_garbage_and_of_answers_that_are_dropped() {
+async fn the_log_is_told_once_a_call_of_garbage_of_requests_that_are_unknown_and_of_answers_that_are_dropped() {
     let (api, told) = logging().await;
     for id in ["1", "2"] {
         let mut client = Client::connect(&api).await;
@@ -280,6 +280,7 @@ async fn the_log_is_told_once_a_call_of_garbage_and_of_answers_that_are_dropped(
             let mut other = Client::connect(&api).await;
             other.send("NONSENSE / HTTP/9\r\n\r\n").await;
             other.receive().await;
+            assert!(client.post("runtime/invocation/next?x=1", "", "{}").await.starts_with("HTTP/1.1 404"));
         }
         let path = format!("runtime/invocation/{id}/response");
         assert!(client.post(&path, "", "first").await.starts_with("HTTP/1.1 202"));
@@ -287,17 +288,27 @@ async fn the_log_is_told_once_a_call_of_garbage_and_of_answers_that_are_dropped(
             assert!(client.post(&path, "", "second").await.starts_with("HTTP/1.1 400"));
         }
         assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"first")));
-        until(|| told.lock().len() == 2).await;
+        until(|| told.lock().len() == 3).await;
         let mut told = std::mem::take(&mut *told.lock());
         told.sort_unstable();
         insta::allow_duplicates! {
             insta::assert_snapshot!(told.join("\n"), @r"
             homefront: an answer was dropped: its event has been answered already, or was never here; the first answer counts
+            homefront: the Runtime API has no POST /2018-06-01/runtime/invocation/next: 404
             homefront: what came to the Runtime API is not HTTP; that connection is closed
             ");
         }
     }
     assert!(told.lock().is_empty(), "{:?}", told.lock());
+}
+
+#[tokio::test]
+async fn the_log_repeats_no_more_than_the_start_of_a_long_path() {
+    let (api, told) = logging().await;
+    let mut client = Client::connect(&api).await;
+    assert!(client.get(&"x".repeat(10_000)).await.starts_with("HTTP/1.1 404"));
+    let start = format!("/2018-06-01/{}", "x".repeat(LAMBDA_API_PATH_TOLD_BYTES_MAX - "/2018-06-01/".len()));
+    assert_eq!(*told.lock(), [format!("homefront: the Runtime API has no GET {start}\u{2026}: 404")]);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl Program {
                 tokio::task::yield_now().await;
             }
         };
-        let told = || format!("{before:?} and now {:?}: {:?}", self.held(), descendants(self.binary.pid()));
+        let told = || format!("{before:?} and now {:?}: {:?}", self.held(), shown(&descendants(self.binary.pid())));
         tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| panic!("{}", told()));
     }
 
@@ -77,6 +77,12 @@ impl Program {
 
     /// Ends it in order; gives what it wrote into a file. Nothing else of it is left: no process, no folder.
     pub(crate) async fn stop_and_read(self, file: &str) -> String {
+        let [text] = self.stop_and_read_all([file]).await;
+        text
+    }
+
+    /// The same of several files.
+    pub(crate) async fn stop_and_read_all<const N: usize>(self, files: [&str; N]) -> [String; N] {
         let children = descendants(self.binary.pid());
         self.binary.signal(rustix::process::Signal::TERM);
         assert_eq!(self.binary.ended().await.code(), Some(0));
@@ -85,9 +91,15 @@ impl Program {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("left behind, some of: {children:?}"));
+        tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("left behind, some of: {:?}", shown(&children)));
         let folders: Vec<_> = std::fs::read_dir(self.tmp.path()).unwrap().collect();
         assert!(folders.is_empty(), "left behind: {folders:?}");
-        std::fs::read_to_string(self.folder.path().join(file)).unwrap()
+        files.map(|file| std::fs::read_to_string(self.folder.path().join(file)).unwrap())
     }
+}
+
+/// Processes for a message: `node` has a whole program in its command line.
+fn shown(processes: &[(u32, String)]) -> Vec<(u32, &str)> {
+    const COMMAND_BYTES: usize = 120;
+    processes.iter().map(|(pid, command)| (*pid, &command[..command.floor_char_boundary(COMMAND_BYTES)])).collect()
 }

@@ -12,7 +12,7 @@ mod origin;
 pub(crate) use binary::Binary;
 pub(crate) use certificate::Authority;
 pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
-pub(crate) use gate::{Gate, before};
+pub(crate) use gate::{Gate, Waiting, before};
 pub(crate) use http2::Http2;
 pub(crate) use lambda::{Code, Language, in_every_language};
 pub(crate) use leaks::{Held, Program};
