@@ -1,9 +1,7 @@
 //! Lambda@Edge functions that fail: their own request gets CloudFront's error, the next one is served, and no other behavior
 //! notices.
 
-use crate::harness::{Code, Edge, Gate, Language, Reply, Running, before, in_every_language};
-
-const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
+use crate::harness::{Code, EXECUTION, Edge, Gate, Language, Reply, Running, before, in_every_language};
 
 in_every_language! {
     a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works,

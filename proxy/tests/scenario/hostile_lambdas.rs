@@ -1,16 +1,14 @@
 //! Lambda@Edge functions that do their worst to the node: each costs its own request at the most, other behaviors do not notice,
 //! the log says what happened, and nothing of it is left.
 
-use crate::harness::{Code, Edge, Gate, Held, Language, Program, before, in_every_language};
+use crate::harness::{Code, EXECUTION, Edge, Gate, Held, Language, Program, before, in_every_language};
 
 in_every_language! {
     what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing,
     what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody_wait,
     a_function_that_takes_ten_seconds_to_start_is_given_up,
+    a_node_holds_no_more_after_thirty_rounds_of_faults_than_after_ten,
 }
-
-/// Requests of another behavior that are served while a function waits in the middle of what it does.
-const BESIDE: usize = 3;
 
 /// Something a function does.
 struct Fault {
@@ -196,17 +194,6 @@ exports.handler = async (event, context) => {
 };
 "#;
 
-const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
-
-/// Whole answers of another behavior, one after the other.
-async fn served_beside(program: &Program, what: &str) {
-    for number in 0..BESIDE {
-        let path = format!("/other/{what}/{number}");
-        let answer = program.get(&path).await;
-        assert_eq!((answer.status, answer.text()), (200, path.as_str()), "beside {what}");
-    }
-}
-
 async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing(
     language: Language,
 ) {
@@ -221,18 +208,18 @@ async fn what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_r
         let mut asked = Box::pin(program.get(&path));
         // Right before it does what it does, and right after where it gets so far.
         let mut waiting = gate.arrival_before(&mut asked).await;
-        before(&mut asked, served_beside(&program, wish)).await;
+        before(&mut asked, program.serves_beside(wish)).await;
         if then == WaitsUnanswered {
             drop(waiting);
             waiting = gate.arrival_before(&mut asked).await;
-            before(&mut asked, served_beside(&program, wish)).await;
+            before(&mut asked, program.serves_beside(wish)).await;
         }
         drop(waiting);
         // Others are beside it until it ends.
-        let (answer, ()) = tokio::join!(asked, served_beside(&program, wish));
+        let (answer, ()) = tokio::join!(asked, program.serves_beside(wish));
         if then == WaitsAnswered {
             let waiting = gate.arrival().await;
-            served_beside(&program, wish).await;
+            program.serves_beside(wish).await;
             drop(waiting);
         }
         assert!(statuses.contains(&answer.status), "{wish}: {answer:?}");
@@ -269,14 +256,14 @@ async fn what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody
     let let_on = async { drop([gate.arrival().await, gate.arrival().await, gate.arrival().await]) };
     let ((one, two, three), ()) = tokio::join!(warm, let_on);
     assert_eq!([one.text(), two.text(), three.text()], ["warm"; 3]);
-    served_beside(&program, "warm").await;
+    program.serves_beside("warm").await;
     let (held, memory_mib) = (program.held(), program.memory_mib());
     let mut hang = Box::pin(program.get("/hang"));
     let mut late = Box::pin(program.get("/brief/late"));
     let mut closed = Box::pin(program.get("/brief/closed"));
     let in_the_middle = async { [gate.arrival().await, gate.arrival().await, gate.arrival().await] };
     let waiting = before(&mut hang, before(&mut late, before(&mut closed, in_the_middle))).await;
-    let beside = Box::pin(served_beside(&program, "late"));
+    let beside = Box::pin(program.serves_beside("late"));
     before(&mut hang, before(&mut late, before(&mut closed, beside))).await;
     for (wish, answer) in [("hang", hang.await), ("late", late.await), ("closed", closed.await)] {
         let told = (answer.status, answer.x_cache(), answer.sentence());
@@ -324,4 +311,37 @@ async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Langua
     assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after");
     let log = program.stop_and_read("functions.log").await;
     assert!(log.contains("INIT_REPORT Init Duration: 10") && log.contains("Phase: init\tStatus: timeout"), "{log}");
+}
+
+async fn a_node_holds_no_more_after_thirty_rounds_of_faults_than_after_ten(language: Language) {
+    const ROUNDS: usize = 30;
+    /// After so many the node has what it keeps.
+    const SETTLED: usize = 10;
+    /// What an allocator may keep more of at one moment than at another.
+    const SLACK_MIB: usize = 8;
+    let gate = Gate::new().await;
+    let settings = "timeout_s = 30\nconcurrency_max = 1";
+    let program = Program::start(Edge::with_and_without(language, &gate.code(PYTHON, NODE), settings, settings)).await;
+    // Nobody waits there.
+    gate.open();
+    // What takes neither megabytes nor seconds; `end` ends what `fork` has started.
+    let wishes = ["garbage", "unknown", "twice", "sockets", "channel", "fork", "end", "kill", "exit", "raise"];
+    let mut settled = None;
+    for round in 1..=ROUNDS {
+        for wish in wishes {
+            let status = FAULTS.iter().find(|fault| fault.wish == wish).map_or(503, |fault| fault.statuses[0]);
+            assert_eq!(program.get(&format!("/{wish}")).await.status, status, "{wish} in round {round}");
+        }
+        assert_eq!(program.get("/before").await.text(), "before");
+        program.serves_beside("round").await;
+        let (held, memory_mib) = settled.get_or_insert_with(|| (program.held(), program.memory_mib()));
+        if round <= SETTLED {
+            (*held, *memory_mib) = (program.held(), program.memory_mib());
+        } else if round == ROUNDS {
+            program.holds_no_more_than(held).await;
+            let used = program.memory_mib();
+            assert!(used <= *memory_mib + SLACK_MIB, "{memory_mib} MiB after {SETTLED} rounds, {used} after {ROUNDS}");
+        }
+    }
+    program.stop_and_read("functions.log").await;
 }

@@ -12,6 +12,7 @@ mod collapsing;
 mod conformance;
 mod connections;
 mod enclosed_lambdas;
+mod ended_lambdas;
 mod error_caching;
 mod examples;
 mod failing_functions;

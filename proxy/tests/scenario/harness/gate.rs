@@ -3,7 +3,7 @@
 use super::{Code, PATIENCE};
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A port that functions connect to and wait at: `wait_at(<port>)`, `await waitAt(<port>)`. What only says that it has come so far, and
@@ -25,7 +25,21 @@ pub(crate) async fn before<A: Debug, B>(
 }
 
 /// A function that waits; it is let on when this is dropped.
-pub(crate) struct Waiting(#[allow(dead_code, reason = "held open")] TcpStream);
+pub(crate) struct Waiting(TcpStream);
+
+impl Waiting {
+    /// Lets it on; gives what it says there until it ends or closes its side.
+    pub(crate) async fn last_words(mut self) -> String {
+        let mut said = String::new();
+        let heard = async {
+            self.0.shutdown().await?;
+            self.0.read_to_string(&mut said).await
+        };
+        // Who was killed in the middle of it has said what it has said.
+        let _ = tokio::time::timeout(PATIENCE, heard).await.expect("it ends");
+        said
+    }
+}
 
 impl Gate {
     /// What a Python function does there.

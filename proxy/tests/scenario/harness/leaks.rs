@@ -44,6 +44,17 @@ impl Program {
         Connection::open(self.address).await.send(&request).await
     }
 
+    /// Whole answers of the behavior `/other/*`, one after the other.
+    pub(crate) async fn serves_beside(&self, what: &str) {
+        /// Requests that are served while a function is in the middle of what it does.
+        const BESIDE: usize = 3;
+        for number in 0..BESIDE {
+            let path = format!("/other/{what}/{number}");
+            let answer = self.get(&path).await;
+            assert_eq!((answer.status, answer.text()), (200, path.as_str()), "beside {what}");
+        }
+    }
+
     /// What it holds now.
     pub(crate) fn held(&self) -> Held {
         let count = |path: &Path| std::fs::read_dir(path).unwrap().count();
@@ -66,6 +77,14 @@ impl Program {
         };
         let told = || format!("{before:?} and now {:?}: {:?}", self.held(), shown(&descendants(self.binary.pid())));
         tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| panic!("{}", told()));
+    }
+
+    /// Its processes that run functions: those of environments and what they started.
+    pub(crate) fn of_environments(&self) -> Vec<u32> {
+        let all = descendants(self.binary.pid()).into_iter();
+        all.filter(|(pid, command)| is_alive(*pid) && !command.contains(" process-sweeper "))
+            .map(|(pid, _)| pid)
+            .collect()
     }
 
     /// Memory in use by the node itself, in MiB.
@@ -91,7 +110,9 @@ impl Program {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("left behind, some of: {:?}", shown(&children)));
+        tokio::time::timeout(PATIENCE, gone)
+            .await
+            .unwrap_or_else(|_| panic!("left behind, some of: {:?}", shown(&children)));
         let folders: Vec<_> = std::fs::read_dir(self.tmp.path()).unwrap().collect();
         assert!(folders.is_empty(), "left behind: {folders:?}");
         files.map(|file| std::fs::read_to_string(self.folder.path().join(file)).unwrap())

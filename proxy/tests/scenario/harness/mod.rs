@@ -7,6 +7,7 @@ mod gate;
 mod http2;
 mod lambda;
 mod leaks;
+mod namespaces;
 mod origin;
 
 pub(crate) use binary::Binary;
@@ -14,8 +15,9 @@ pub(crate) use certificate::Authority;
 pub(crate) use client::{Answer, Connection, PATIENCE, get_of, request_of};
 pub(crate) use gate::{Gate, Waiting, before};
 pub(crate) use http2::Http2;
-pub(crate) use lambda::{Code, Language, in_every_language};
+pub(crate) use lambda::{Code, EXECUTION, Language, in_every_language};
 pub(crate) use leaks::{Held, Program};
+pub(crate) use namespaces::has_namespaces;
 pub(crate) use origin::{Asked, Origin, Pieces, Reply};
 
 use homefront::Server;
