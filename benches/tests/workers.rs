@@ -46,6 +46,18 @@ fn replacement_and_latency_beside_loops_are_measured() {
 }
 
 #[test]
+fn latency_beside_lambda_functions_that_fail_is_measured() {
+    let arguments = ["--seconds", "0.3", "--rounds", "2", "--only", "kill,raise"];
+    let lines = lines(env!("CARGO_BIN_EXE_faults"), &arguments);
+    // Two faults in two rounds, each beside and alone, for a hit and for a request to the origin.
+    assert_eq!(lines.len(), 2 * 2 * 2 * 2);
+    for line in &lines {
+        assert!(line["requests"].as_u64().unwrap() > 0 && line["p99_us"].as_f64().unwrap() > 0.0, "{line}");
+        assert_eq!((&line["errors"], line["faults"] == 0), (&Value::from(0), line["case"] == "alone"), "{line}");
+    }
+}
+
+#[test]
 fn what_lambda_functions_add_their_starts_and_replacements_are_measured() {
     let arguments = ["--seconds", "0.2", "--rounds", "1", "--connections", "4", "--starts", "1"];
     let lines = lines(env!("CARGO_BIN_EXE_environments"), &arguments);

@@ -206,7 +206,7 @@ fn measure(
     lines: &mut dyn Write,
 ) -> io::Result<Vec<Vec<Case>>> {
     let measured = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
-    let volume = Volume { connections, warm_up: measured / 3, measured };
+    let volume = Volume { connections, warm_up: measured / 3, measured, every: None };
     let cases = || [(PLAIN, "/plain")].into_iter().chain(runtimes.iter().map(|runtime| (runtime.name, runtime.path)));
     for (_, path) in cases() {
         answered_ms(node.address, path, 200)?;

@@ -169,7 +169,7 @@ fn cases<'a>(node: &'a Server, rival: Option<&'a Server>) -> Vec<Case<'a>> {
 
 fn measure(arguments: &Arguments, cases: &[Case<'_>], cores: &Cores, lines: &mut dyn Write) -> io::Result<Vec<Rounds>> {
     let measured = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
-    let volume = Volume { connections: arguments.connections, warm_up: measured / 4, measured };
+    let volume = Volume { connections: arguments.connections, warm_up: measured / 4, measured, every: None };
     let mut all: Vec<Rounds> =
         cases.iter().map(|case| Rounds { server: case.server, case: case.name, figures: Vec::new() }).collect();
     for case in cases {
@@ -197,7 +197,7 @@ fn question(case: &Case<'_>, body_bytes: usize, x_cache: Option<&'static str>) -
 /// The first answers are misses; they are not to be counted as errors.
 fn fill_cache(case: &Case<'_>, body_bytes: usize, cores: &Cores) -> io::Result<()> {
     let short = Duration::from_millis(100);
-    let volume = Volume { connections: 1, warm_up: short, measured: short };
+    let volume = Volume { connections: 1, warm_up: short, measured: short, every: None };
     let result = client::run(&question(case, body_bytes, None), volume, &cores.load, || Ok(Duration::ZERO))?;
     match result.first_error {
         Some(error) => Err(io::Error::other(format!("{}, {}: {error}", case.server, case.name))),

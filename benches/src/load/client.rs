@@ -38,6 +38,9 @@ pub struct Volume {
     pub warm_up: Duration,
     /// In which requests are counted.
     pub measured: Duration,
+    /// From one request of a connection to its next. A request that is due before the answer to the last one is there counts from then, so
+    /// that a server that stands still is seen in all that it keeps waiting. `None` = the next is sent when that answer is there.
+    pub every: Option<Duration>,
 }
 
 /// What came of it.
@@ -113,8 +116,12 @@ fn ask_on_thread(question: &Question, volume: Volume, on: &[usize], phase: &Arc<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let asked = runtime.block_on(async {
         let mut connections = JoinSet::new();
-        for _ in 0..volume.connections {
-            connections.spawn(ask_until_told(question.clone(), phase.clone()));
+        for number in 0..volume.connections {
+            let pace = volume.every.map(|every| Pace {
+                every,
+                due: Instant::now() + every.mul_f64(number as f64 / volume.connections as f64),
+            });
+            connections.spawn(ask_until_told(question.clone(), pace, phase.clone()));
         }
         tokio::time::timeout(volume.warm_up + volume.measured + ANSWER_TIMEOUT, connections.join_all()).await
     });
@@ -126,13 +133,35 @@ fn ask_on_thread(question: &Question, volume: Volume, on: &[usize], phase: &Arc<
     Ok(all)
 }
 
+/// When a connection sends.
+struct Pace {
+    every: Duration,
+    due: Instant,
+}
+
+impl Pace {
+    /// Waits for the next request's time; from when it counts. How late the system wakes the load generator is not the server's doing.
+    async fn turn(&mut self) -> Instant {
+        let due = self.due;
+        self.due += self.every;
+        if Instant::now() > due {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        Instant::now()
+    }
+}
+
 /// One connection, opened anew after a failure and when the server wants it.
-async fn ask_until_told(question: Question, phase: Arc<AtomicU8>) -> Measured {
+async fn ask_until_told(question: Question, mut pace: Option<Pace>, phase: Arc<AtomicU8>) -> Measured {
     let mut tally = Measured { latencies_ns: Vec::with_capacity(64 * 1024), ..Measured::default() };
     let mut open = None;
     let mut failures = 0;
     while phase.load(Ordering::Relaxed) != STOP && failures < FAILURES_OF_A_CONNECTION_MAX {
-        let began = Instant::now();
+        let began = match &mut pace {
+            Some(pace) => pace.turn().await,
+            None => Instant::now(),
+        };
         let answered = match open.take() {
             Some(connection) => ask(connection, &question).await,
             None => match Connection::open(question.server).await {

@@ -242,9 +242,17 @@ impl Preparation {
             Ok(folder) => enclosure::is_possible(spawner, executable, folder.path()).await,
             Err(_) => false,
         };
+        if !possible {
+            // What a function may do then is for whoever runs the node to judge.
+            tracing::warn!("{NO_NAMESPACES}");
+        }
         *self.encloses.insert(possible)
     }
 }
+
+/// Told once, where the system lets the node's user make none.
+const NO_NAMESPACES: &str = "this system makes no namespaces: a Lambda@Edge function can see other processes of the node's user, and what it \
+                             starts can outlive it";
 
 #[cfg(test)]
 mod tests;

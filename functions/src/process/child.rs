@@ -134,14 +134,21 @@ impl Child {
         self.group.left_running.get().copied().unwrap_or_default()
     }
 
-    /// Kills it and its group at once. Nothing happens when it is gone already.
+    /// Kills it, its group and its descendants at once. Nothing happens when it is gone already.
     pub fn kill(&self) {
+        let mut others = Vec::new();
         if self.group.inside.is_some() || self.group.mark.is_some() {
-            let mut others = self.processes();
+            others = self.processes();
             others.retain(|process| *process != self.program());
-            self.group.killed.lock().extend(family::living(others));
+            others = family::living(others);
+            self.group.killed.lock().extend(&others);
         }
         self.group.signal(Signal::KILL);
+        // In an enclosure they end with its init. Else they may have left the group and taken off the mark: by their parents they are
+        // known only as long as those are there.
+        if self.group.inside.is_none() {
+            family::kill(others);
+        }
     }
 
     /// Stops it, its group and its descendants where they are, until [`Child::resume`]. It can still be killed.
@@ -456,9 +463,10 @@ mod tests {
 
     #[tokio::test]
     async fn everything_a_child_started_dies_with_it() {
-        let strays = "sleep 1000 & echo $!; setsid sh -c 'echo $$; sleep 1000 & wait' & echo $$; wait";
+        let strays = "sleep 1000 & echo $!; setsid sh -c 'echo $$; sleep 1000 & wait' & echo $$;
+                      setsid env -i /bin/sh -c 'echo $$; exec sleep 1000' & wait";
         let mut child = spawn(shell(strays)).await;
-        let tree = ids(&mut child, 3).await;
+        let tree = ids(&mut child, 4).await;
         child.kill();
         assert_eq!(child.wait().await.to_string(), "signal: killed");
         until_dead(&tree).await;

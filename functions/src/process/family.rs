@@ -63,6 +63,11 @@ pub(super) fn go_on(processes: Vec<u32>) {
     signal(processes, Signal::CONT);
 }
 
+/// Ends all of them.
+pub(super) fn kill(processes: Vec<u32>) {
+    signal(processes, Signal::KILL);
+}
+
 fn signal(processes: Vec<u32>, signal: Signal) {
     for pid in processes.into_iter().filter_map(|process| Pid::from_raw(process.cast_signed())) {
         // It may have been killed meanwhile.

@@ -154,6 +154,8 @@ async fn what_is_posted_after_the_deadline_reaches_nobody_even_over_a_connection
     let [functions, access] = program.stop_and_read_all(["functions.log", "access.log"]).await;
     assert_eq!(functions.matches("Task timed out after 5.00 seconds").count(), 1, "{functions}");
     assert!(!functions.contains("an answer was dropped"), "{functions}");
+    let ended = functions.contains("an environment ended, and with it 1 process that it had started");
+    assert_eq!(ended, has_namespaces(), "{functions}");
     assert_eq!(access.lines().filter(|line| line.contains("\t/late\t503\t")).count(), 1, "{access}");
 }
 

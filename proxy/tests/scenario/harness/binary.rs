@@ -81,6 +81,13 @@ impl Binary {
 pub(crate) struct Log(Lines<BufReader<ChildStderr>>);
 
 impl Log {
+    /// What it still logs until its end.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut text = String::new();
+        tokio::time::timeout(PATIENCE, self.0.get_mut().read_to_string(&mut text)).await.expect("an end").unwrap();
+        text
+    }
+
     /// Waits for a line with this text; gives it without its time.
     pub(crate) async fn line_with(&mut self, text: &str) -> String {
         let found = async {

@@ -1,0 +1,93 @@
+"""A Lambda@Edge function that does its worst: what, the last part of the path says."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+API = os.environ["AWS_LAMBDA_RUNTIME_API"]
+GARBAGE = [b"\0" * 9000, b"GET", b"NONSENSE / HTTP/9\r\n\r\n", b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
+
+
+def handler(event, context):
+    wish = event["Records"][0]["cf"]["request"]["uri"].split("/")[-1]
+    if wish == "raise":
+        raise ValueError("boom")
+    if wish == "exit":
+        sys.exit(3)
+    if wish == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if wish == "hang":
+        threading.Event().wait()
+    while wish == "spin":
+        pass
+    if wish == "busy":
+        time.sleep(0.02)
+    if wish == "garbage":
+        write_garbage()
+    if wish == "unknown":
+        ask("DELETE", "next")
+    if wish == "twice":
+        ask("POST", f"{context.aws_request_id}/response", '{"status": "200", "body": "first"}')
+    if wish == "sockets":
+        os.closerange(3, 1024)
+    if wish == "channel":
+        spoil_channel()
+    if wish == "print":
+        for _ in range(10_240):
+            print("x" * 1023)
+    if wish == "fork":
+        for _ in range(8):
+            subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        os._exit(0)
+    if wish == "files":
+        for name in "ab":
+            file = os.open(f"{tempfile.gettempdir()}/{name}", os.O_CREAT | os.O_WRONLY)
+            os.posix_fallocate(file, 0, 300 << 20)
+        threading.Event().wait()
+    kept = []
+    while wish == "memory":
+        kept.append(os.urandom(16) * 65536)
+    return {"status": "200", "body": wish}
+
+
+def slow_start_handler(event, context):
+    return {"status": "200"}
+
+
+def ask(method, path, body=None):
+    client = http.client.HTTPConnection(API)
+    client.request(method, f"/2018-06-01/runtime/invocation/{path}", body)
+    client.getresponse().read()
+    client.close()
+
+
+def write_garbage():
+    host, port = API.split(":")
+    for garbage in GARBAGE:
+        with socket.create_connection((host, int(port))) as other:
+            try:
+                other.sendall(garbage)
+                other.shutdown(socket.SHUT_WR)
+                while other.recv(4096):
+                    pass
+            except OSError:
+                pass
+
+
+def spoil_channel():
+    for file in os.listdir("/proc/self/fd"):
+        try:
+            if int(file) > 2 and os.readlink(f"/proc/self/fd/{file}").startswith("socket:"):
+                os.write(int(file), b"\xff" * 64)
+        except OSError:
+            pass
+
+
+if os.environ["_HANDLER"].endswith("slow_start_handler"):
+    threading.Event().wait()
