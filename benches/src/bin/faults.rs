@@ -318,8 +318,6 @@ async fn keep_failing(
         // An error would mean that nobody can tell any more, which is an end as well.
         let _ = told.wait_for(|is_over| *is_over).await;
         all.abort_all();
-        // Whoever has gone away waits there still, and must not in the next turn.
-        while fault.askers > ENVIRONMENTS && answer(node, &FAULTS[0]).await.is_err() {}
     }
     while let Some(ended) = all.join_next().await {
         match ended {
@@ -328,7 +326,22 @@ async fn keep_failing(
             Err(error) => return Err(io::Error::other(error)),
         }
     }
+    if fault.is_given_up && fault.askers > ENVIRONMENTS {
+        at_rest(node).await;
+    }
     Ok(())
+}
+
+/// Waits until the function answers at once again: the events of those who have gone away are still on their way to it.
+async fn at_rest(node: SocketAddr) {
+    const AT_ONCE: Duration = Duration::from_millis(100);
+    const TRIES: usize = 200;
+    for _ in 0..TRIES {
+        let began = Instant::now();
+        if answer(node, &FAULTS[0]).await.is_ok() && began.elapsed() < AT_ONCE {
+            return;
+        }
+    }
 }
 
 /// Asks for a fault, on a connection of its own; the answer must be one that is expected.
