@@ -364,7 +364,7 @@ fn table(chosen: &[&Fault], all: &[Vec<Pair>]) -> String {
     for (path, _) in QUESTIONS {
         let _ = write!(
             text,
-            " {path}: p50 µs alone, beside | p50 ratio | p99 µs alone, beside | p99 ratio (least to most) |"
+            " {path}: p50 µs alone, beside | ratio (least to most) | p99 µs alone, beside | ratio (least to most) |"
         );
     }
     text += "\n|---|---|---|---|---|---|---|---|---|---|\n";
@@ -373,7 +373,7 @@ fn table(chosen: &[&Fault], all: &[Vec<Pair>]) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "| {} | {rate:.1} |", fault.what);
         for question in 0..QUESTIONS.len() {
-            for (figure, is_tail) in [(p50 as fn(&Latency) -> f64, false), (p99, true)] {
+            for figure in [p50 as fn(&Latency) -> f64, p99] {
                 let of = |turn: fn(&Pair) -> &Turn| {
                     spread(pairs.iter().map(|pair| figure(&turn(pair).questions[question]))).median
                 };
@@ -381,8 +381,8 @@ fn table(chosen: &[&Fault], all: &[Vec<Pair>]) -> String {
                     .iter()
                     .map(|pair| figure(&pair.beside.questions[question]) / figure(&pair.alone.questions[question]));
                 let Spread { least, median, most } = spread(ratios);
-                let _ = write!(text, " {:.0}, {:.0} | {median:.2}", of(|pair| &pair.alone), of(|pair| &pair.beside));
-                text += &if is_tail { format!(" ({least:.2} to {most:.2}) |") } else { " |".to_owned() };
+                let (alone, beside) = (of(|pair| &pair.alone), of(|pair| &pair.beside));
+                let _ = write!(text, " {alone:.0}, {beside:.0} | {median:.2} ({least:.2} to {most:.2}) |");
             }
         }
         text += "\n";

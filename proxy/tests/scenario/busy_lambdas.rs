@@ -37,7 +37,7 @@ exports.handler = async (event) => {
     let behavior = "origin_request = { lambda = \"l\" }\n[[distribution.behavior]]\npath_pattern = \"/other/*\"\ntarget_origin = \"app\"";
     let toml =
         format!("[log]\naccess = {{ path = \"access.log\" }}\nfunction = \"functions.log\"\n{}", one_origin(behavior));
-    let edge = Edge::with(toml).origin("app", |asked| Reply::ok(asked.target));
+    let edge = Edge::with(toml).origin("app", |asked| Reply::ok(asked.target).closing());
     Program::start(edge.lambda(language, "l", &code, settings)).await
 }
 

@@ -127,7 +127,7 @@ path_pattern = "/other/*"
 target_origin = "app""#;
         let logs = "[log]\naccess = { path = \"access.log\" }\nfunction = \"functions.log\"\n";
         Self::with(format!("{logs}{}", one_origin(behaviors)))
-            .origin("app", |asked| Reply::ok(asked.target))
+            .origin("app", |asked| Reply::ok(asked.target).closing())
             .lambda(language, "l", code, settings)
             .lambda(language, "brief", code, brief_settings)
     }

@@ -75,7 +75,10 @@ impl Program {
                 tokio::task::yield_now().await;
             }
         };
-        let told = || format!("{before:?} and now {:?}: {:?}", self.held(), shown(&descendants(self.binary.pid())));
+        let files = || std::fs::read_dir(format!("/proc/{}/fd", self.binary.pid())).unwrap().flatten();
+        let links = || files().flat_map(|file| std::fs::read_link(file.path())).collect::<Vec<_>>();
+        let processes = || descendants(self.binary.pid());
+        let told = || format!("{before:?} and now {:?}: {:?} {:?}", self.held(), shown(&processes()), links());
         tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| panic!("{}", told()));
     }
 

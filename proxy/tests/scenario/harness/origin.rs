@@ -63,6 +63,11 @@ impl Reply {
         Self::status(200, body)
     }
 
+    /// The last on its connection: a node has none to keep, wherever a test counts what it holds.
+    pub(crate) fn closing(self) -> Self {
+        self.with("connection", "close")
+    }
+
     /// Any status.
     pub(crate) fn status(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: Full::new(body.into()).boxed() }
