@@ -305,8 +305,8 @@ async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Langua
     let answer = (&mut starting).await;
     drop(starting);
     assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "LambdaExecutionError", EXECUTION));
-    // The files of an environment wait for the one that takes its place.
-    program.holds_no_more_than(&Held { folders: held.folders + 1, ..held }).await;
+    // The folder of an environment, which is held open, waits for the one that takes its place.
+    program.holds_no_more_than(&Held { folders: held.folders + 1, files: held.files + 1, ..held }).await;
     let used = program.memory_mib();
     assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after");
     let log = program.stop_and_read("functions.log").await;
