@@ -1,5 +1,6 @@
 //! The engine: loads functions and calls them, each call from a clean state.
 
+mod cpu_clock;
 mod loaded;
 
 use super::fault::Fault;
@@ -9,10 +10,12 @@ use super::realm::Printed;
 use super::{garbage, json};
 use crate::{EventContext, OriginEdit, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
+use cpu_clock::CpuClock;
+pub(super) use cpu_clock::{Beginning, thread_cpu_us};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use loaded::{Loaded, OPEN_CONTEXTS_READY, Shared};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A function as it is loaded.
 #[derive(Debug, Clone)]
@@ -139,6 +142,7 @@ pub enum Outcome {
 pub struct Engine {
     functions: Vec<Loaded>,
     shared: Vec<Shared>,
+    clock: CpuClock,
 }
 
 impl Default for Engine {
@@ -151,7 +155,7 @@ impl Engine {
     /// An engine without functions.
     pub fn new() -> Self {
         garbage::raise_threshold();
-        Self { functions: Vec::new(), shared: Vec::new() }
+        Self { functions: Vec::new(), shared: Vec::new(), clock: CpuClock::default() }
     }
 
     /// Compiles a function and prepares its context.
@@ -197,11 +201,17 @@ impl Engine {
 
     /// Calls a function.
     pub fn call(&mut self, id: FunctionId, call: &Call<'_>) -> CallResult {
-        self.call_since(id, call, Beginning::now())
+        let began = self.begin(Instant::now());
+        self.call_since(id, call, began)
+    }
+
+    /// The thread of this engine turns to a call.
+    pub(super) fn begin(&mut self, at: Instant) -> Beginning {
+        self.clock.begin(at)
     }
 
     /// Calls a function for which this thread has been at work for a moment already.
-    pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, started: Beginning) -> CallResult {
+    pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, began: Beginning) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
         let (result, printed) = function.call(&mut self.shared, call, None);
         let outcome = match result {
@@ -217,7 +227,7 @@ impl Engine {
             }
         };
         let Printed { logs, log_data } = printed;
-        CallResult { outcome, logs, log_data, cpu_us: started.cpu_us_since() }
+        CallResult { outcome, logs, log_data, cpu_us: self.clock.cpu_us_since(began) }
     }
 
     /// Calls a function and keeps what it returned, for TestFunction.
@@ -257,30 +267,6 @@ impl Engine {
     }
 }
 
-/// When this thread began to work on a call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Beginning {
-    pub(super) cpu_us: u64,
-    pub(super) at: Instant,
-}
-
-impl Beginning {
-    pub(super) fn now() -> Self {
-        Self { cpu_us: thread_cpu_us(), at: Instant::now() }
-    }
-
-    /// CPU time since then. So short a time is the thread's own, and to ask for more costs a system call.
-    fn cpu_us_since(self) -> u64 {
-        match self.at.elapsed() {
-            brief if brief < BRIEF => brief.as_micros() as u64,
-            _ => thread_cpu_us().saturating_sub(self.cpu_us),
-        }
-    }
-}
-
-/// The figure of a call that was interrupted for less is that much too large.
-const BRIEF: Duration = Duration::from_micros(50);
-
 /// What [`Engine::examine`] gives.
 pub(crate) struct Examination {
     /// The returned value in JSON, as `JSON.stringify` gives it.
@@ -293,10 +279,4 @@ pub(crate) struct Examination {
     pub(crate) logs: Vec<String>,
     /// CPU time of this thread, microseconds.
     pub(crate) cpu_us: u64,
-}
-
-/// CPU time of this thread, microseconds. A system call: the kernel's fast clocks do not have it.
-pub(super) fn thread_cpu_us() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
 }

@@ -11,11 +11,12 @@ use super::text::js_string as text;
 use crate::message::Headers;
 use boa_engine::builtins::object::OrdinaryObject;
 use boa_engine::object::builtins::{JsArray, JsFunction};
+use boa_engine::object::shape::Shape;
 use boa_engine::object::{FunctionObjectBuilder, IntegrityLevel};
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
 use homefront_config::limits::FUNCTION_NAMES_KEPT_MAX;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -28,6 +29,12 @@ const LINES_KEPT_MAX: usize = 2 * ENTRIES_SHARED_MAX;
 /// Bytes of the longest name that is kept for the next event.
 const NAME_KEPT_BYTES_MAX: usize = 64;
 
+/// Shapes of returned sections that are kept: functions mostly add the same headers to the same ones.
+const SHAPES_KEPT_MAX: usize = 8;
+
+/// Names of the longest list that is kept with a shape.
+const ADDED_KEPT_MAX: usize = 16;
+
 /// A section as it was built.
 pub(super) struct Built {
     object: JsObject,
@@ -35,6 +42,8 @@ pub(super) struct Built {
     keys: Rc<[PropertyKey]>,
     /// By key.
     states: RefCell<Vec<State>>,
+    /// Whether accessors gave way to what they give, so that a function can have put its own in their places.
+    settled: Cell<bool>,
 }
 
 /// What has become of an entry.
@@ -65,7 +74,22 @@ pub(super) enum Found {
     Other,
 }
 
+impl Found {
+    /// The place of the entry that it is.
+    pub(super) fn place(&self) -> Option<usize> {
+        match self {
+            Self::Untouched(place) | Self::Known(place, _) => Some(*place),
+            Self::Other => None,
+        }
+    }
+}
+
 impl Built {
+    /// The name of the entry of this place.
+    pub(super) fn key(&self, place: usize) -> &PropertyKey {
+        &self.keys[place]
+    }
+
     /// How many entries there were.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
@@ -101,9 +125,14 @@ impl Built {
             };
         }
         let getter = property.get().and_then(JsValue::as_object);
-        let Some(place) = getter.and_then(|getter| accessors.place_of(&getter, section, next)) else {
-            return Found::Other;
-        };
+        match getter.and_then(|getter| accessors.place_of(&getter, section, next)) {
+            Some(place) => self.found(place, accessors),
+            None => Found::Other,
+        }
+    }
+
+    /// What has become of the entry whose accessor stands.
+    pub(super) fn found(&self, place: usize, accessors: &EntryAccessors) -> Found {
         match self.states.borrow().get(place) {
             None => Found::Other,
             Some(State::Unread) => Found::Untouched(place),
@@ -125,6 +154,19 @@ pub(super) struct EntryAccessors {
     header_names: RefCell<HashMap<Box<[u8]>, Option<PropertyKey>>>,
     /// Of the last message, by row: most messages have the same headers in the same order as one of the last.
     header_lists: RefCell<[Option<HeaderList>; 2]>,
+    /// Whether nothing reaches into an object without settling it: there is no `Proxy` and no `Reflect`.
+    shapes_tell: Cell<bool>,
+    /// The oldest first.
+    extended: RefCell<Vec<Extended>>,
+}
+
+/// A shape in which the accessors of a section stand first, and what a function added to them. It stays alive, and so its
+/// address is its own.
+struct Extended {
+    shape: Shape,
+    /// How many accessors.
+    given: usize,
+    added: Rc<[PropertyKey]>,
 }
 
 /// The names of a message's lines, and what functions see of them.
@@ -161,7 +203,47 @@ impl EntryAccessors {
             names: RefCell::default(),
             header_names: RefCell::default(),
             header_lists: RefCell::default(),
+            shapes_tell: Cell::new(false),
+            extended: RefCell::default(),
         }
+    }
+
+    /// From now on a shape tells which accessors stand: what defines properties settles an object first.
+    pub(super) fn let_shapes_tell(&self) {
+        self.shapes_tell.set(true);
+    }
+
+    /// Whether they do.
+    pub(super) fn shapes_tell(&self) -> bool {
+        self.shapes_tell.get()
+    }
+
+    /// Where every accessor of a section stands in its place: what was added behind them.
+    pub(super) fn added(&self, built: &Built, object: &JsObject) -> Option<Rc<[PropertyKey]>> {
+        if !self.shapes_tell.get() || built.settled.get() || !built.is(object) {
+            return None;
+        }
+        let object = object.borrow();
+        let address = object.shape().to_addr_usize();
+        let extended = self.extended.borrow();
+        let known = extended.iter().find(|known| known.shape.to_addr_usize() == address)?;
+        // Of accessors there are none but those it was built with: as many are all.
+        let is_all = known.given == built.len() && object.properties().index_property_keys().next().is_none();
+        is_all.then(|| known.added.clone())
+    }
+
+    /// Keeps the shape of a section whose accessors were all found in their places, before `keys` that were added.
+    pub(super) fn keep_shape(&self, built: &Built, object: &JsObject, keys: &[PropertyKey]) {
+        let object_borrowed = object.borrow();
+        let shape = object_borrowed.shape();
+        if built.settled.get() || !built.is(object) || !shape.is_shared() || keys.len() > ADDED_KEPT_MAX {
+            return;
+        }
+        let mut extended = self.extended.borrow_mut();
+        if extended.len() == SHAPES_KEPT_MAX {
+            extended.remove(0);
+        }
+        extended.push(Extended { shape: shape.clone(), given: built.len(), added: keys.into() });
     }
 
     /// Whether `getter` is the one of an entry.
@@ -265,7 +347,7 @@ pub(super) fn build(event: &CallEvent, section: Section, context: &mut Context) 
             object.insert_property(key.clone(), accessors.entries.accessor(section, place, context)?);
         }
         let states = keys.iter().map(|_| State::Unread).collect();
-        return Ok(Built { object, keys, states: RefCell::new(states) });
+        return Ok(Built { object, keys, states: RefCell::new(states), settled: Cell::default() });
     }
     let arrived = event.entries(section);
     let object = if arrived.len() > ENTRIES_SHARED_MAX {
@@ -282,7 +364,7 @@ pub(super) fn build(event: &CallEvent, section: Section, context: &mut Context) 
         keys.push(key);
         states.push(State::Read(shown));
     }
-    Ok(Built { object, keys: keys.into(), states: RefCell::new(states) })
+    Ok(Built { object, keys: keys.into(), states: RefCell::new(states), settled: Cell::default() })
 }
 
 /// The names of the headers in order, unless there are very many.
@@ -365,6 +447,7 @@ pub(super) fn settle(object: &JsObject, event: &CallEvent, context: &mut Context
     let accessors = Accessors::of(context);
     for section in [Section::RequestHeaders, Section::ResponseHeaders] {
         let Some(built) = event.given(section).filter(|built| built.is(object)) else { continue };
+        built.settled.set(true);
         for (place, key) in built.keys.iter().enumerate() {
             let property = object.borrow().properties().get(key);
             let getter = property.as_ref().and_then(PropertyDescriptor::get).and_then(JsValue::as_object);

@@ -17,10 +17,11 @@ use crate::{EventContext, Request, Response};
 use boa_engine::builtins::object::OrdinaryObject;
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
+use boa_engine::object::shape::Shape;
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
 use homefront_config::function::FunctionRuntime;
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 /// A part of the event that is built when it is read.
@@ -72,6 +73,8 @@ pub(super) struct CallEvent {
     built: RefCell<[Option<JsValue>; 7]>,
     /// What those with entries were built as.
     given: RefCell<[Option<Rc<Built>>; 7]>,
+    /// Whether accessors of sections gave way to what they give.
+    settled: Cell<bool>,
 }
 
 impl CallEvent {
@@ -141,6 +144,8 @@ pub(super) struct Accessors {
     version: (PropertyKey, PropertyDescriptor),
     raw_query_string: JsFunction,
     pub(super) entries: EntryAccessors,
+    /// Of a request that was just made. Kept, and so no other has its address.
+    request_shape: OnceCell<Shape>,
 }
 
 impl Accessors {
@@ -165,7 +170,14 @@ impl Accessors {
         let version = (PropertyKey::from(js_string!("version")), enumerable(js_string!("1.0")));
         let raw = NativeFunction::from_fn_ptr(raw_query_string);
         let raw_query_string = FunctionObjectBuilder::new(&realm, raw).name(js_string!("rawQueryString")).build();
-        Self { pairs, sections, version, raw_query_string, entries: EntryAccessors::new(context) }
+        Self {
+            pairs,
+            sections,
+            version,
+            raw_query_string,
+            entries: EntryAccessors::new(context),
+            request_shape: OnceCell::new(),
+        }
     }
 
     /// Those of a context.
@@ -191,10 +203,20 @@ impl Accessors {
         section: Section,
         context: &mut Context,
     ) -> Result<Option<JsValue>, Fault> {
-        if self.stands(object, section) {
+        if self.is_request_as_made(event, object) || self.stands(object, section) {
             return Ok(event.built(section));
         }
         member_of(object, self.sections[section as usize].0.clone(), context).map(Some)
+    }
+
+    /// Whether it is the event's request with the properties it was made with, whatever their values: a function that only
+    /// assigns leaves the sections their accessors.
+    pub(super) fn is_request_as_made(&self, event: &CallEvent, object: &JsObject) -> bool {
+        let shape = self.request_shape.get().map(Shape::to_addr_usize);
+        self.entries.shapes_tell()
+            && !event.settled.get()
+            && event.request_object == *object
+            && Some(object.borrow().shape().to_addr_usize()) == shape
     }
 
     /// Whether `object` still has the accessor of `section`.
@@ -226,6 +248,7 @@ impl Accessors {
             response_object: response,
             built: RefCell::default(),
             given: RefCell::default(),
+            settled: Cell::default(),
         }));
         event
     }
@@ -242,6 +265,7 @@ impl Accessors {
             let method = method.writable(true).enumerable(false).configurable(true);
             object.insert_property(js_string!("rawQueryString"), method);
         }
+        self.request_shape.get_or_init(|| object.borrow().shape().clone());
         object
     }
 
@@ -274,6 +298,7 @@ pub(super) fn settle(object: &JsObject, context: &mut Context) -> JsResult<()> {
     let accessors = Accessors::of(context);
     for section in Section::ALL {
         if event.holder(section) == Some(object) && accessors.stands(object, section) {
+            event.settled.set(true);
             let value = read(section, context)?;
             data(object, section.key(), value);
         }

@@ -161,6 +161,7 @@ impl Realm {
                 roots.push(regexp::work_without_flags(context)?);
             }
             allowed::restrict(runtime, context)?;
+            accessors.entries.let_shapes_tell();
         }
         if protection == Protection::Frozen {
             freeze::freeze_all(roots.clone(), context)?;

@@ -5,7 +5,7 @@ use super::event::{Accessors, CallEvent, Section};
 use super::fault::Fault;
 use super::section::{Entry, Value};
 use super::text::{same, utf8};
-use boa_engine::property::PropertyKey;
+use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsObject, JsString, JsValue, js_string};
 use bytes::Bytes;
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
@@ -136,7 +136,7 @@ impl ReadMember<'_> {
 pub(super) fn read<'a>(
     section: &JsValue,
     original: &'a Original<'a>,
-    label: &str,
+    label: &'a str,
     context: &mut Context,
 ) -> Result<Returned<'a>, Fault> {
     let object = match section.as_object() {
@@ -148,46 +148,35 @@ pub(super) fn read<'a>(
         }
         None => return Err(Fault::invalid(format!("{label} must be an object"))),
     };
-    let accessors = Accessors::of(context);
-    let mut places = Places { original, next: 0, index: HashMap::new() };
-    let mut order = Vec::with_capacity(original.len());
-    let mut members = Vec::with_capacity(original.len() + 1);
-    for key in own_keys(&object, context)? {
-        let property = object.borrow().properties().get(&key);
-        let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
-        if !is_enumerable || matches!(key, PropertyKey::Symbol(_)) {
-            continue;
+    let accessors = &Accessors::of(context).entries;
+    let built = original.built.as_deref();
+    let mut reading = Reading::new(original, label);
+    if let Some((built, added)) = built.and_then(|built| Some((built, accessors.added(built, &object)?))) {
+        for place in 0..built.len() {
+            reading.take((&object, built.key(place)), None, built.found(place, accessors), context)?;
         }
-        let known = property.as_ref().zip(original.built.as_deref());
-        let found = known.map_or(Found::Other, |(property, built)| {
-            built.find((&key, property), places.next, original.section, &accessors.entries)
-        });
-        let name = || match &key {
-            PropertyKey::String(name) => utf8(name),
-            key => key.to_string(),
-        };
-        let (place, name, value) = match found {
-            Found::Untouched(place) => {
-                places.next = place + 1;
-                order.push(place);
-                members.push(Member::Untouched(place));
-                continue;
-            }
-            Found::Known(place, value) => {
-                places.next = place + 1;
-                (Some(place), name(), value)
-            }
-            Found::Other => {
-                let name = name();
-                let value = property.as_ref().and_then(|property| property.value()).cloned();
-                let place = places.find(&key, &name);
-                (place, name, value.map_or_else(|| member_of(&object, key, context), Ok)?)
-            }
-        };
-        order.extend(place);
-        let entry = place.map(|place| &original.entries()[place]);
-        members.push(Member::Read(member(name, &value, entry, label, context)?));
+        for key in added.iter() {
+            let property = object.borrow().properties().get(key);
+            reading.take((&object, key), property, Found::Other, context)?;
+        }
+    } else {
+        let keys = own_keys(&object, context)?;
+        // Of the accessors, as many as stand first.
+        let mut standing = 0;
+        for (at, key) in keys.iter().enumerate() {
+            let property = object.borrow().properties().get(key);
+            let found = property.as_ref().zip(built).map_or(Found::Other, |(property, built)| {
+                built.find((key, property), reading.places.next, original.section, accessors)
+            });
+            let is_accessor = property.as_ref().is_some_and(|property| property.get().is_some());
+            standing += usize::from(is_accessor && at == standing && found.place() == Some(at));
+            reading.take((&object, key), property, found, context)?;
+        }
+        if let Some(built) = built.filter(|built| standing > 0 && standing == built.len()) {
+            accessors.keep_shape(built, &object, &keys[standing..]);
+        }
     }
+    let Reading { order, members, .. } = reading;
     // In an ordinary object names that are array indices stand first, by number, and so they do in `given_order`.
     let ascending = order.is_sorted_by(|one, other| one < other) && object.is_ordinary();
     if ascending && order.len() == original.len() {
@@ -201,6 +190,63 @@ pub(super) fn read<'a>(
     let removed = entries.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(entry, _)| entry).collect();
     let reordered = !ascending && !order.into_iter().eq(given_order(entries).filter(|place| seen[*place]));
     Ok(Returned { original, members, removed, reordered })
+}
+
+/// A section that is being read.
+struct Reading<'a> {
+    original: &'a Original<'a>,
+    label: &'a str,
+    places: Places<'a>,
+    /// Places among those given, as they are met.
+    order: Vec<usize>,
+    members: Vec<Member<'a>>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(original: &'a Original<'a>, label: &'a str) -> Self {
+        let (order, members) = (Vec::with_capacity(original.len()), Vec::with_capacity(original.len() + 1));
+        let places = Places { original, next: 0, index: HashMap::new() };
+        Self { original, label, places, order, members }
+    }
+
+    /// The next key, and what its property is found to be.
+    fn take(
+        &mut self,
+        (object, key): (&JsObject, &PropertyKey),
+        property: Option<PropertyDescriptor>,
+        found: Found,
+        context: &mut Context,
+    ) -> Result<(), Fault> {
+        let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
+        if !is_enumerable || matches!(key, PropertyKey::Symbol(_)) {
+            return Ok(());
+        }
+        if let Some(place) = found.place() {
+            self.places.next = place + 1;
+            self.order.push(place);
+        }
+        let name = || match key {
+            PropertyKey::String(name) => utf8(name),
+            key => key.to_string(),
+        };
+        let (place, name, value) = match found {
+            Found::Untouched(place) => {
+                self.members.push(Member::Untouched(place));
+                return Ok(());
+            }
+            Found::Known(place, value) => (Some(place), name(), value),
+            Found::Other => {
+                let name = name();
+                let place = self.places.find(key, &name);
+                self.order.extend(place);
+                let value = property.as_ref().and_then(|property| property.value()).cloned();
+                (place, name, value.map_or_else(|| member_of(object, key.clone(), context), Ok)?)
+            }
+        };
+        let entry = place.map(|place| &self.original.entries()[place]);
+        self.members.push(Member::Read(member(name, &value, entry, self.label, context)?));
+        Ok(())
+    }
 }
 
 /// The keys in the order of the language.

@@ -51,7 +51,7 @@ pub(super) fn header_values<'a>(headers: &'a Headers, name: &[u8]) -> Vec<Value<
 /// The pairs of all `Cookie` lines.
 pub(super) fn cookies(headers: &Headers) -> Vec<Entry<'_>> {
     let mut group = Group::default();
-    let pairs = headers.values("cookie").flat_map(|line| line.split(|byte| *byte == b';'));
+    let pairs = headers.values("cookie").flat_map(|line| split(line, b';'));
     for pair in pairs.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
         let (name, value) = split_at(pair, b'=').unwrap_or((pair, b""));
         group.add(decode(name), Value { text: decode(value), attributes: None, raw: pair });
@@ -77,7 +77,7 @@ pub(super) fn set_cookies(headers: &Headers) -> Vec<Entry<'_>> {
 /// The pairs of a query string, not decoded.
 pub(super) fn query(querystring: &[u8]) -> Vec<Entry<'_>> {
     let mut group = Group::default();
-    for pair in querystring.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for pair in split(querystring, b'&').filter(|pair| !pair.is_empty()) {
         let (name, value) = split_at(pair, b'=').unwrap_or((pair, b""));
         group.add(decode(name), Value { text: decode(value), attributes: None, raw: pair });
     }
@@ -114,6 +114,17 @@ impl<'a> Group<'a> {
 fn split_at(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(separator, bytes)?;
     Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+/// What stands between separators. Values are long: they are not looked through byte by byte.
+fn split(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest.take()?;
+        let (piece, after) = split_at(bytes, separator).map_or((bytes, None), |(piece, after)| (piece, Some(after)));
+        rest = after;
+        Some(piece)
+    })
 }
 
 fn lower(name: Cow<'_, str>) -> Cow<'_, str> {

@@ -24,6 +24,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 use way::{Calls, Prepared};
 
 /// The hidden subcommand that [`run`] serves.
@@ -191,7 +192,8 @@ impl Worker {
             };
             return failed(&nothing, "the function is not loaded", 0);
         };
-        let result = self.engine.call_since(function.id, &call.call(), self.turned.unwrap_or_else(Beginning::now));
+        let turned = self.turned.unwrap_or_else(|| self.engine.begin(Instant::now()));
+        let result = self.engine.call_since(function.id, &call.call(), turned);
         self.garbage.left_by_call(result.cpu_us);
         result
     }

@@ -171,3 +171,90 @@ fn char_code_at_takes_what_the_language_takes() {
     let refused = "(function () { try { String.prototype.charCodeAt.call(null, 0); } catch (e) { return e.name; } })()";
     assert_eq!(evaluate(refused), "\"TypeError\"");
 }
+
+/// A context keeps what it found out about headers that a function left in their places: it must not take others for them.
+#[test]
+fn whatever_other_functions_did_before_the_same_is_seen() {
+    let accessors = "Object.keys(h).forEach(function (name) { \
+                     Object.defineProperty(h, name, { get: function () { return { value: 'mine' }; }, set: function () {}, \
+                     enumerable: true, configurable: true }); })";
+    let own_sections = accessors.replace("(h, name", "(event.request, name").replace("keys(h)", "keys(event.request)");
+    let own_sections = own_sections.replace("{ value: 'mine' }", "{ host: { value: 'h' } }");
+    let last = "var n = Object.keys(h).pop(), v = h[n]; delete h[n];";
+    let bodies = [
+        "h['x-user'] = { value: 'u' }",
+        "h['x-user'] = { value: 'u' }; h['x-group'] = { value: 'g' }",
+        "h['x-group'] = { value: 'g' }; h['x-user'] = { value: 'u' }; h.accept.value = 'c'",
+        "delete h.accept; h['x-user'] = { value: 'u' }",
+        "delete h.accept; h.accept = { value: 'c' }; h['x-user'] = { value: 'u' }",
+        "h.accept = { value: 'c' }; h['x-user'] = { value: 'u' }",
+        "h.accept = h['x-one']; delete h.accept; h['x-user'] = { value: 'u' }",
+        "h['0'] = { value: 'z' }; h['x-user'] = { value: 'u' }",
+        "h[Symbol()] = 1; h['x-user'] = { value: 'u' }",
+        "h['x-user'] = 1",
+        "Object.setPrototypeOf(h, null); h['x-user'] = { value: 'u' }",
+        "Object.defineProperty(h, 'x-user', { value: { value: 'u' }, enumerable: false, configurable: true, writable: true })",
+        accessors,
+        &own_sections,
+        &format!("{accessors}; h['x-user'] = {{ value: 'u' }}"),
+        &format!("{last} h[n] = v; h['x-user'] = {{ value: 'u' }}"),
+        &format!(
+            "{last} Object.defineProperty(h, n, {{ get: function () {{ return v; }}, set: function () {{}}, enumerable: true, configurable: true }})"
+        ),
+        "event.request.headers = { host: h.host, 'x-user': { value: 'u' } }",
+        "var r = Object.create(event.request); h['x-user'] = { value: 'u' }; return r",
+        "event.request.extra = 1; delete event.request.cookies; h['x-user'] = { value: 'u' }",
+        "event.request.uri = '/else'; event.request.querystring = 'only'",
+        "event.request.statusCode = 403",
+        "delete event.request.headers",
+        "",
+    ];
+    let reflecting = [
+        "Object.defineProperty(new Proxy(h, {}), 'accept', { get: function () { return { value: 'c' }; }, set: function () {}, enumerable: true, configurable: true }); h['x-user'] = { value: 'u' }",
+        "Reflect.defineProperty(h, 'accept', { get: function () { return { value: 'c' }; }, set: function () {}, enumerable: true, configurable: true }); h['x-user'] = { value: 'u' }",
+        "h.__defineGetter__('accept', function () { return { value: 'c' }; }); h['x-user'] = { value: 'u' }",
+    ];
+    let few = request("/?q=r", &[("Host", "h"), ("X-One", "1")]);
+    let other = request("/", &[("Accept", "a/b"), ("Host", "h"), ("X-User", "given"), ("x-one", "1"), ("x-two", "2")]);
+    for (fidelity, more) in [(Fidelity::Strict, &[][..]), (Fidelity::Relaxed, &reflecting[..])] {
+        let codes: Vec<String> = bodies
+            .iter()
+            .chain(more)
+            .map(|body| {
+                format!("function handler(event) {{ var h = event.request.headers; {body}; return event.request; }}")
+            })
+            .collect();
+        let load = |engine: &mut Engine, code: &str| {
+            let runtime = FunctionRuntime::CloudfrontJs2_0;
+            engine
+                .load(FunctionSource { name: "test".to_owned(), runtime, fidelity, code: code.to_owned(), store: None })
+                .unwrap()
+        };
+        let call = |engine: &mut Engine, id, request: &Request| {
+            let (event_type, context) = (EventType::ViewerRequest, context());
+            engine
+                .call(id, &Call { event_type, context: &context, request, response: None, now_ms: 1, random_seed: 7 })
+                .outcome
+        };
+        let requests = [&given(), &few, &other];
+        // Each in an engine that did nothing else before.
+        let alone = |code: &String| {
+            requests.map(|request| {
+                let mut fresh = Engine::new();
+                let id = load(&mut fresh, code);
+                call(&mut fresh, id, request)
+            })
+        };
+        let expected: Vec<[Outcome; 3]> = codes.iter().map(alone).collect();
+        let mut shared = Engine::new();
+        let ids: Vec<FunctionId> = codes.iter().map(|code| load(&mut shared, code)).collect();
+        for round in 0..3 {
+            for ((code, id), expected) in codes.iter().zip(&ids).zip(&expected) {
+                for (request, expected) in requests.iter().zip(expected) {
+                    assert_eq!(call(&mut shared, *id, request), *expected, "round {round}: {code}");
+                }
+            }
+            shared.collect_garbage();
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The way between a worker and its node: a socket until it is ready for calls, then memory that both share.
 
 use super::{Worker, WorkerError, put_bounded};
-use crate::js::engine::{Beginning, thread_cpu_us};
+use crate::js::engine::thread_cpu_us;
 use crate::js::files;
 use crate::js::frame::{Answer, Inbox, Order};
 use crate::js::polling::{Experience, poll};
@@ -174,7 +174,7 @@ impl<'a> Calls<'a> {
                 self.announce()?;
             }
             if matches!(order, Order::Call(_)) {
-                let turned = Beginning { cpu_us: thread_cpu_us(), at: began };
+                let turned = worker.engine.begin(began);
                 self.turned.set(self.others_cpu_us + turned.cpu_us);
                 worker.turned = Some(turned);
             }
