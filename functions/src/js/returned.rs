@@ -153,11 +153,11 @@ pub(super) fn read<'a>(
     let mut reading = Reading::new(original, label);
     if let Some((built, added)) = built.and_then(|built| Some((built, accessors.added(built, &object)?))) {
         for place in 0..built.len() {
-            reading.take((&object, built.key(place)), None, built.found(place, accessors), context)?;
+            reading.take((&object, built.key(place)), None, &built.found(place, accessors), context)?;
         }
         for key in added.iter() {
             let property = object.borrow().properties().get(key);
-            reading.take((&object, key), property, Found::Other, context)?;
+            reading.take((&object, key), property, &Found::Other, context)?;
         }
     } else {
         let keys = own_keys(&object, context)?;
@@ -170,7 +170,7 @@ pub(super) fn read<'a>(
             });
             let is_accessor = property.as_ref().is_some_and(|property| property.get().is_some());
             standing += usize::from(is_accessor && at == standing && found.place() == Some(at));
-            reading.take((&object, key), property, found, context)?;
+            reading.take((&object, key), property, &found, context)?;
         }
         if let Some(built) = built.filter(|built| standing > 0 && standing == built.len()) {
             accessors.keep_shape(built, &object, &keys[standing..]);
@@ -214,7 +214,7 @@ impl<'a> Reading<'a> {
         &mut self,
         (object, key): (&JsObject, &PropertyKey),
         property: Option<PropertyDescriptor>,
-        found: Found,
+        found: &Found,
         context: &mut Context,
     ) -> Result<(), Fault> {
         let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
@@ -231,10 +231,10 @@ impl<'a> Reading<'a> {
         };
         let (place, name, value) = match found {
             Found::Untouched(place) => {
-                self.members.push(Member::Untouched(place));
+                self.members.push(Member::Untouched(*place));
                 return Ok(());
             }
-            Found::Known(place, value) => (Some(place), name(), value),
+            Found::Known(place, value) => (Some(*place), name(), value.clone()),
             Found::Other => {
                 let name = name();
                 let place = self.places.find(key, &name);
