@@ -157,7 +157,7 @@ pub(super) fn read<'a>(
         }
         for key in added.iter() {
             let property = object.borrow().properties().get(key);
-            reading.take((&object, key), property, &Found::Other, context)?;
+            reading.take((&object, key), property.as_ref(), &Found::Other, context)?;
         }
     } else {
         let keys = own_keys(&object, context)?;
@@ -170,7 +170,7 @@ pub(super) fn read<'a>(
             });
             let is_accessor = property.as_ref().is_some_and(|property| property.get().is_some());
             standing += usize::from(is_accessor && at == standing && found.place() == Some(at));
-            reading.take((&object, key), property, &found, context)?;
+            reading.take((&object, key), property.as_ref(), &found, context)?;
         }
         if let Some(built) = built.filter(|built| standing > 0 && standing == built.len()) {
             accessors.keep_shape(built, &object, &keys[standing..]);
@@ -213,11 +213,11 @@ impl<'a> Reading<'a> {
     fn take(
         &mut self,
         (object, key): (&JsObject, &PropertyKey),
-        property: Option<PropertyDescriptor>,
+        property: Option<&PropertyDescriptor>,
         found: &Found,
         context: &mut Context,
     ) -> Result<(), Fault> {
-        let is_enumerable = property.as_ref().is_none_or(|property| property.enumerable() != Some(false));
+        let is_enumerable = property.is_none_or(|property| property.enumerable() != Some(false));
         if !is_enumerable || matches!(key, PropertyKey::Symbol(_)) {
             return Ok(());
         }
@@ -239,7 +239,7 @@ impl<'a> Reading<'a> {
                 let name = name();
                 let place = self.places.find(key, &name);
                 self.order.extend(place);
-                let value = property.as_ref().and_then(|property| property.value()).cloned();
+                let value = property.and_then(PropertyDescriptor::value).cloned();
                 (place, name, value.map_or_else(|| member_of(object, key.clone(), context), Ok)?)
             }
         };
