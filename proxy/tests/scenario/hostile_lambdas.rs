@@ -6,7 +6,7 @@ use crate::harness::{Code, EXECUTION, Edge, Gate, Held, Language, Program, befor
 in_every_language! {
     what_a_function_does_to_its_runtime_api_and_its_machine_costs_its_own_request_and_leaves_nothing,
     what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody_wait,
-    a_function_that_takes_ten_seconds_to_start_is_given_up,
+    a_start_of_ten_seconds_is_given_up_tried_again_within_the_timeout_and_the_next_request_has_another,
     a_node_holds_no_more_after_thirty_rounds_of_faults_than_after_ten,
 }
 
@@ -285,36 +285,85 @@ async fn what_hangs_or_answers_after_its_deadline_is_ended_then_and_makes_nobody
     assert_eq!(log.matches("the environment's channel to the node was closed in the call").count(), lost, "{log}");
 }
 
-async fn a_function_that_takes_ten_seconds_to_start_is_given_up(language: Language) {
-    let code = Code {
-        python: "import threading\nthreading.Event().wait()".to_owned(),
-        node: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);".to_owned(),
-    };
-    let settings = "timeout_s = 20\nconcurrency_max = 1";
-    let program = Program::start(Edge::with_and_without(language, &code, settings, settings)).await;
+/// A function whose first starts do not end: two of `l`, one of `brief`. Later ones say how many there were.
+fn starts_slowly() -> Code {
+    Code {
+        python: r#"
+import os, threading
+file = os.environ["TMPDIR"] + "/starts"
+with open(file, "a") as starts: starts.write("x")
+STARTS = os.path.getsize(file)
+if STARTS <= (1 if os.environ["AWS_LAMBDA_FUNCTION_NAME"].endswith("brief") else 2):
+    print(f"start {STARTS} hangs", flush=True)
+    threading.Event().wait()
+
+def handler(event, context):
+    if event["Records"][0]["cf"]["request"]["uri"].endswith("end"): os._exit(0)
+    return {"status": "200", "body": f"start {STARTS}"}
+"#
+        .to_owned(),
+        node: r#"
+const fs = require("node:fs");
+const file = process.env.TMPDIR + "/starts";
+fs.appendFileSync(file, "x");
+const starts = fs.statSync(file).size;
+if (starts <= (process.env.AWS_LAMBDA_FUNCTION_NAME.endsWith("brief") ? 1 : 2)) {
+    console.log(`start ${starts} hangs`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+exports.handler = async (event) => {
+    if (event.Records[0].cf.request.uri.endsWith("end")) process.exit(0);
+    return { status: "200", body: `start ${starts}` };
+};
+"#
+        .to_owned(),
+    }
+}
+
+async fn a_start_of_ten_seconds_is_given_up_tried_again_within_the_timeout_and_the_next_request_has_another(
+    language: Language,
+) {
+    let settings = |timeout_s| format!("timeout_s = {timeout_s}\nconcurrency_max = 1");
+    let edge = Edge::with_and_without(language, &starts_slowly(), &settings(2), &settings(30));
+    let program = Program::start(edge).await;
     assert_eq!(program.get("/other/warm").await.text(), "/other/warm");
     let (held, memory_mib) = (program.held(), program.memory_mib());
-    let mut starting = Box::pin(program.get("/x"));
+    let (mut never, mut late) = (Box::pin(program.get("/x")), Box::pin(program.get("/brief/x")));
     for number in 0..20 {
         let path = format!("/other/{number}");
-        tokio::select! {
-            answer = &mut starting => panic!("it starts still: {answer:?}"),
-            beside = program.get(&path) => assert_eq!((beside.status, beside.text()), (200, path.as_str())),
-        }
+        let beside = Box::pin(async {
+            let answer = program.get(&path).await;
+            assert_eq!((answer.status, answer.text()), (200, path.as_str()));
+        });
+        before(&mut never, before(&mut late, beside)).await;
     }
-    let answer = (&mut starting).await;
-    drop(starting);
-    assert_eq!((answer.status, answer.x_cache(), answer.sentence()), (503, "LambdaExecutionError", EXECUTION));
-    // The folder of an environment, which is held open, waits for the one that takes its place; and where there are no namespaces, the
+    let (never, late) = tokio::join!(never, late);
+    assert_eq!((never.status, never.x_cache(), never.sentence()), (503, "LambdaExecutionError", EXECUTION));
+    assert_eq!((late.status, late.text()), (200, "start 2"), "it is started again for the request that waits");
+    assert_eq!(program.get("/brief/end").await.status, 503);
+    // The folders of both environments, which are held open, wait for those that take their places; and where there are no namespaces, the
     // first environment brings the node's sweeper and a pipe to it.
     let sweepers = usize::from(!has_namespaces());
     let held =
-        Held { folders: held.folders + 1, files: held.files + 1 + sweepers, processes: held.processes + sweepers };
+        Held { folders: held.folders + 2, files: held.files + 2 + sweepers, processes: held.processes + sweepers };
     program.holds_no_more_than(&held).await;
     let used = program.memory_mib();
     assert!(used <= memory_mib + 64, "{memory_mib} MiB before, {used} after");
+    for path in ["/next", "/after"] {
+        let next = program.get(path).await;
+        assert_eq!((next.status, next.text()), (200, "start 3"), "the request after a start that never ended");
+    }
     let log = program.stop_and_read("functions.log").await;
-    assert!(log.contains("INIT_REPORT Init Duration: 10") && log.contains("Phase: init\tStatus: timeout"), "{log}");
+    for (told, times) in [
+        ("start 1 hangs\n", 2),
+        ("start 2 hangs\n", 1),
+        ("homefront: it did not start within 10.00 s\nINIT_REPORT Init Duration: 10", 2),
+        ("homefront: it did not start within 2.00 s\nINIT_REPORT Init Duration: 2", 1),
+        (" ms\tPhase: init\tStatus: timeout\n", 2),
+        (" ms\tPhase: invoke\tStatus: timeout\n", 1),
+    ] {
+        assert_eq!(log.matches(told).count(), times, "{told:?} in {log}");
+    }
 }
 
 async fn a_node_holds_no_more_after_thirty_rounds_of_faults_than_after_ten(language: Language) {
