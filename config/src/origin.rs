@@ -1,6 +1,7 @@
 //! Where objects come from.
 
 use crate::limits::ORIGIN_PATH_CHARS_MAX;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,17 @@ pub struct Origin {
     pub custom_headers: Vec<(String, String)>,
     /// A server or a folder.
     pub kind: OriginKind,
+}
+
+impl Origin {
+    /// The domain name, as functions are shown it and as `Host` has it: that of a server, and for a folder the one of a bucket whose name is
+    /// its id, in lower case.
+    pub fn domain_name(&self) -> Cow<'_, str> {
+        match &self.kind {
+            OriginKind::Custom(custom) => custom.domain_name.as_str().into(),
+            OriginKind::Directory { .. } => format!("{}.s3.amazonaws.com", self.id.to_ascii_lowercase()).into(),
+        }
+    }
 }
 
 /// What an origin is.

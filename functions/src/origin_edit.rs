@@ -5,7 +5,7 @@
 
 mod values;
 
-pub use values::{CertificateName, CustomHeaders, DomainName, OriginId, OriginPath};
+pub use values::{CertificateName, CustomHeaders, DomainName, OriginId, OriginPath, bucket};
 
 use crate::OriginProtocol;
 use homefront_config::limits::{

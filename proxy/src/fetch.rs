@@ -46,8 +46,12 @@ async fn prepare_one(
     exchange.fetch.began.get_or_insert(now);
     if exchange.fetch.head.is_none() {
         let mut head = origin_head(node, session.req_header(), exchange)?;
-        if caching(session, exchange) != Caching::Off {
+        let caching = caching(session, exchange);
+        if caching != Caching::Off {
             ask_for_all(&mut head);
+        }
+        if caching == Caching::Conditional {
+            ask_whether_still_good(&mut head, session)?;
         }
         exchange.fetch.head = Some(head);
         if exchange.route()?.behavior.associations.touches_origin() {
@@ -223,6 +227,18 @@ fn ask_for_all(head: &mut RequestHeader) {
     ] {
         head.remove_header(&name);
     }
+}
+
+/// The validators of an expired object, as pingora will send them: functions are shown them before.
+fn ask_whether_still_good(head: &mut RequestHeader, session: &Session) -> Result<(), Failure> {
+    let Some(stored) = session.cache.maybe_cache_meta() else { return Ok(()) };
+    let conditions = [(header::LAST_MODIFIED, header::IF_MODIFIED_SINCE), (header::ETAG, header::IF_NONE_MATCH)];
+    for (validator, condition) in conditions {
+        if let Some(value) = stored.headers().get(validator) {
+            head.insert_header(condition, value).map_err(|error| Failure::Internal(error.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// How the cache takes part in the fetch of a request.

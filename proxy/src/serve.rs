@@ -2,7 +2,7 @@
 //! headers every response ends with.
 
 use crate::body_swap;
-use crate::cache::{range, vary};
+use crate::cache::{range, store, vary};
 use crate::exchange::Exchange;
 use crate::finish;
 use crate::forward;
@@ -72,6 +72,7 @@ pub(crate) async fn response(
     if response.status.is_informational() {
         return Ok(());
     }
+    store::superseded(session, exchange)?;
     let result = result_type(session, exchange, response.status);
     exchange.first_byte(result, Instant::now());
     polish(session, exchange, response)?;

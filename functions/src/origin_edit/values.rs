@@ -32,10 +32,18 @@ impl DomainName {
 
     /// Whether it is that of an S3 bucket; one that is configured as a website is a server.
     pub fn is_bucket(&self) -> bool {
-        let rest = self.0.strip_suffix(".amazonaws.com").or_else(|| self.0.strip_suffix(".amazonaws.com.cn"));
-        let of_s3 = |label: &str| label == "s3" || (label.starts_with("s3-") && !label.starts_with("s3-website"));
-        rest.is_some_and(|rest| rest.split('.').skip(1).any(of_s3))
+        bucket(&self.0).is_some()
     }
+}
+
+/// The bucket of which a text (lower case) is the domain name; `None` where it is none of S3's. The dot before `s3` is not part of it, what
+/// stands between `s3` and `amazonaws.com` is the region's.
+pub fn bucket(domain_name: &str) -> Option<&str> {
+    let rest = domain_name.strip_suffix(".amazonaws.com").or_else(|| domain_name.strip_suffix(".amazonaws.com.cn"))?;
+    let of_s3 = |label: &str| label == "s3" || (label.starts_with("s3-") && !label.starts_with("s3-website"));
+    let mut dots = rest.match_indices('.').map(|(dot, _)| dot).rev();
+    let dot = dots.find(|dot| of_s3(rest[dot + 1..].split('.').next().unwrap_or_default()))?;
+    Some(&rest[..dot])
 }
 
 impl fmt::Display for DomainName {
@@ -169,13 +177,14 @@ mod tests {
 
     #[test]
     fn a_bucket_is_known_by_its_name() {
-        for name in [
-            "b.s3.amazonaws.com",
-            "b.s3.eu-west-1.amazonaws.com",
-            "a.b.s3-eu-west-1.amazonaws.com",
-            "b.s3.cn-north-1.amazonaws.com.cn",
+        for (name, expected) in [
+            ("b.s3.amazonaws.com", "b"),
+            ("b.s3.eu-west-1.amazonaws.com", "b"),
+            ("b.s3.dualstack.eu-west-1.amazonaws.com", "b"),
+            ("a.b.s3-eu-west-1.amazonaws.com", "a.b"),
+            ("a.s3.b.s3.cn-north-1.amazonaws.com.cn", "a.s3.b"),
         ] {
-            assert!(DomainName::parse(name).unwrap().is_bucket(), "{name}");
+            assert_eq!(bucket(DomainName::parse(name).unwrap().as_str()), Some(expected), "{name}");
         }
         for name in
             ["b.s3-website-us-east-1.amazonaws.com", "s3.amazonaws.com", "b.s3.example.com", "elb.amazonaws.com"]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use homefront_config::Behavior;
 use http::{HeaderMap, Method, StatusCode, header};
 use pingora::cache::key::CacheHashKey;
-use pingora::cache::{NoCacheReason, RespCacheable};
+use pingora::cache::{CachePhase, NoCacheReason, RespCacheable};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -53,7 +53,16 @@ pub(crate) async fn origin_response(
         fetch::turn_to_secondary(exchange, Cause::Status(status));
         return Err(ask_next(status.as_str()));
     }
-    if let Some(body) = replaced.map_err(|failure| finish::fail(exchange, failure))? {
+    let mut replaced = replaced.map_err(|failure| finish::fail(exchange, failure))?;
+    if let Some(stored) = revalidated(session, status) {
+        // A 304 has no body: what a function gives it is not one, and the object's own is still good.
+        if response.status == StatusCode::NOT_MODIFIED || (response.status == stored && replaced.is_none()) {
+            replaced = None;
+        } else {
+            return Err(enter_again(exchange, response, replaced.unwrap_or_default()));
+        }
+    }
+    if let Some(body) = replaced {
         if exchange.fetch.no_body {
             return Err(enter_again(exchange, response, body));
         }
@@ -63,11 +72,31 @@ pub(crate) async fn origin_response(
     if strip_cookies {
         response.remove_header(&header::SET_COOKIE);
     }
-    if session.cache.enabled()
-        && response.status == StatusCode::NOT_MODIFIED
-        && session.cache.maybe_cache_meta().is_some()
-    {
+    if revalidated(session, status).is_some() {
         exchange.fetch.not_modified = Some(response.headers.clone());
+    }
+    Ok(())
+}
+
+/// The status of the stored object that an answer of this status says is still good.
+fn revalidated(session: &Session, status: StatusCode) -> Option<StatusCode> {
+    let asked = session.cache.enabled() && status == StatusCode::NOT_MODIFIED;
+    session.cache.maybe_cache_meta().filter(|_| asked).map(|stored| stored.response_header().status)
+}
+
+/// Whatever comes of [`origin_response`], pingora serves the stored object after a 304. Where the function failed, or put another response
+/// in its place, that must not reach the viewer: the failure is its answer, or the new response enters, and is not kept, as pingora's cache
+/// is past admitting one.
+pub(crate) fn superseded(session: &mut Session, exchange: &Exchange) -> Result<()> {
+    if !matches!(session.cache.phase(), CachePhase::RevalidatedNoCache(NoCacheReason::InternalError)) {
+        return Ok(());
+    }
+    if exchange.failure.is_some() {
+        return Err(Error::explain(ErrorType::Custom("Superseded"), "the answer to the revalidation failed"));
+    }
+    if exchange.fetch.answer.is_some() {
+        session.cache.disable(NoCacheReason::Custom("a function put another response in the place of a 304"));
+        return Err(Error::explain(ErrorType::Custom("Superseded"), "a 304 became another response"));
     }
     Ok(())
 }

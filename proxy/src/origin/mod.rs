@@ -23,6 +23,8 @@ pub(crate) struct PreparedOrigin {
     pub(crate) config: Arc<Origin>,
     /// How it is reached.
     pub(crate) reach: Reach,
+    /// Its domain name: that of a server, or of the bucket that a folder stands for.
+    domain_name: Box<str>,
     /// What a viewer-request function put into `Host`, whatever a policy forwards.
     pub(crate) host: Option<Box<str>>,
     /// What an origin-request function asked for, as later functions are shown it.
@@ -54,7 +56,8 @@ impl PreparedOrigin {
             OriginKind::Custom(custom) => Reach::Server(peer::Server::new(distribution_id, &config.id, custom)?),
             OriginKind::Directory { root } => Reach::Local(Arc::new(directory::Directory::new(root.clone()))),
         };
-        Ok(Self { config, reach, host: None, asked: None })
+        let domain_name = config.domain_name().into();
+        Ok(Self { config, reach, domain_name, host: None, asked: None })
     }
 
     /// How it is spoken to for a viewer that came over TLS, or not. A folder is to functions what a bucket is.
@@ -75,10 +78,9 @@ impl PreparedOrigin {
 
     /// The `Host` of requests to it. Developer Guide: the origin's domain name, when no policy forwards the viewer's.
     pub(crate) fn host(&self) -> OriginHost<'_> {
-        match (&self.host, &self.reach) {
-            (Some(host), _) => OriginHost::Chosen(host),
-            (None, Reach::Server(server)) => OriginHost::Own(server.host()),
-            (None, Reach::Local(_)) => OriginHost::Own(&self.config.id),
+        match &self.host {
+            Some(host) => OriginHost::Chosen(host),
+            None => OriginHost::Own(&self.domain_name),
         }
     }
 }

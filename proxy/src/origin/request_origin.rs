@@ -7,30 +7,28 @@ use super::{Chosen, PreparedOrigin, Reach, peer};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy, OriginTls};
-use homefront_functions::OriginProtocol;
 use homefront_functions::event::lambda_edge::{AuthMethod, RequestCustomOrigin, RequestOrigin, RequestS3Origin};
+use homefront_functions::{OriginProtocol, origin_edit};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The origin that a function asks for; `shown` is what it was shown. What a block does not say is the assigned origin's.
 pub(crate) fn replace(route: &Route, shown: &RequestOrigin, asked: RequestOrigin) -> Result<Chosen, &'static str> {
     let assigned = route.origin();
-    let reach = match &asked {
+    let (reach, kind) = match &asked {
         RequestOrigin::Custom(custom) => server(route, custom_origin(base(assigned), custom)),
         RequestOrigin::S3(s3) if s3.auth_method == AuthMethod::OriginAccessIdentity => {
             return Err("authMethod origin-access-identity: this node has no identity that S3 knows; use none");
         }
-        RequestOrigin::S3(s3) => match (&assigned.reach, shown) {
-            // Another path in the same folder.
-            (Reach::Local(folder), RequestOrigin::S3(shown)) if shown.domain_name == s3.domain_name => {
-                Reach::Local(folder.clone())
+        RequestOrigin::S3(s3) => {
+            let same = matches!(shown, RequestOrigin::S3(shown) if shown.domain_name == s3.domain_name);
+            match if same { Some(assigned) } else { folder_of(route, &s3.domain_name) } {
+                Some(PreparedOrigin { reach: Reach::Local(folder), config, .. }) => {
+                    (Reach::Local(folder.clone()), config.kind.clone())
+                }
+                _ => server(route, bucket(base(assigned), s3)),
             }
-            _ => server(route, bucket(base(assigned), s3)),
-        },
-    };
-    let kind = match &reach {
-        Reach::Server(server) => OriginKind::Custom(server.config().clone()),
-        Reach::Local(_) => assigned.config.kind.clone(),
+        }
     };
     let config = Origin {
         id: assigned.config.id.clone(),
@@ -38,8 +36,13 @@ pub(crate) fn replace(route: &Route, shown: &RequestOrigin, asked: RequestOrigin
         custom_headers: asked.custom_headers().to_vec(),
         kind,
     };
-    let (config, host) = (Arc::new(config), assigned.host.clone());
-    Ok(Chosen::Rewritten(Arc::new(PreparedOrigin { config, reach, host, asked: Some(Box::new(asked)) })))
+    Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
+        config: Arc::new(config),
+        reach,
+        domain_name: asked.domain_name().into(),
+        host: assigned.host.clone(),
+        asked: Some(Box::new(asked)),
+    })))
 }
 
 /// Attempts, the time of one to connect, and how certificates are judged.
@@ -50,10 +53,17 @@ fn base(assigned: &PreparedOrigin) -> CustomOrigin {
     }
 }
 
-fn server(route: &Route, custom: CustomOrigin) -> Reach {
+/// The distribution's folder that stands for a bucket: its id is the bucket's name.
+fn folder_of<'a>(route: &'a Route, domain_name: &str) -> Option<&'a PreparedOrigin> {
+    let bucket = origin_edit::bucket(domain_name)?;
+    let mut folders = route.distribution.origins.iter().filter(|origin| matches!(origin.reach, Reach::Local(_)));
+    folders.find(|origin| origin.config.id.eq_ignore_ascii_case(bucket))
+}
+
+fn server(route: &Route, custom: CustomOrigin) -> (Reach, OriginKind) {
     let (assigned, distribution) = (route.origin(), &route.distribution.id);
     let id = &assigned.config.id;
-    Reach::Server(match &assigned.reach {
+    let server = match &assigned.reach {
         Reach::Server(server) => {
             let named = server.asked().named_by_function || server.config().domain_name != custom.domain_name;
             let asked = peer::Asked { named_by_function: named, ..server.asked() };
@@ -63,7 +73,9 @@ fn server(route: &Route, custom: CustomOrigin) -> Reach {
             let asked = peer::Asked { named_by_function: true, ..peer::Asked::default() };
             peer::Server::made(distribution, id, custom, asked)
         }
-    })
+    };
+    let kind = OriginKind::Custom(server.config().clone());
+    (Reach::Server(server), kind)
 }
 
 fn custom_origin(base: CustomOrigin, asked: &RequestCustomOrigin) -> CustomOrigin {

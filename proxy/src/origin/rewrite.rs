@@ -71,6 +71,7 @@ fn select(route: &Route, selected: SelectedOrigin) -> Result<Chosen, String> {
     Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
         config: Arc::new(shown(&origin.config, &made, None, None)),
         reach: made,
+        domain_name: origin.domain_name.clone(),
         host: host.or_else(|| origin.host.clone()),
         asked: None,
     })))
@@ -107,6 +108,7 @@ fn update(route: &Route, edit: &OriginUpdate) -> Result<Chosen, String> {
     Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
         config: Arc::new(shown(&assigned.config, &reach, path, headers.map(Iterator::collect))),
         reach,
+        domain_name: given.map_or_else(|| assigned.domain_name.clone(), |name| name.as_str().into()),
         host: host.or_else(|| assigned.host.clone()),
         asked: None,
     })))

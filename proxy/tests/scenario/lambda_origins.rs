@@ -1,6 +1,6 @@
 //! Origins that origin-request functions choose: where the request goes, what it carries, and under which key the answer is kept.
 
-use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
+use crate::harness::{Code, Edge, Language, Reply, Running, in_every_language, one_origin};
 
 in_every_language! {
     s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key,
@@ -13,6 +13,7 @@ in_every_language! {
     s4_the_domain_is_resolved_again_after_the_change,
     s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address,
     s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files,
+    s4_a_server_becomes_a_bucket_that_is_a_folder_of_the_distribution,
     s4_a_server_becomes_a_bucket_and_an_identity_is_told_to_be_none_here,
     s1_1_under_failover_the_functions_run_once_for_each_origin,
 }
@@ -62,6 +63,9 @@ const IN_FOLDER: Step = (r#"custom["path"] = "/p""#, r#"custom.path = "/p";"#);
 
 /// The query string reaches the function, and is part of the key.
 const QUERY: &str = "cache_policy = \"UseOriginCacheControlHeaders-QueryStrings\"";
+
+/// So it does here, but the viewer's `Host` goes nowhere.
+const ONLY_QUERY: &str = "\n[[cache_policy]]\nname = \"only-query\"\nmin_ttl_s = 0\ndefault_ttl_s = 60\nmax_ttl_s = 60\nquery_strings = \"all\"\n";
 
 async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key(
     language: Language,
@@ -220,11 +224,21 @@ async fn s4_origins_that_cloudfront_refuses_are_a_502_with_its_sentence(language
 
 async fn s4_the_domain_is_resolved_again_after_the_change(language: Language) {
     let lines = (r#"custom["domainName"] = "name.invalid""#, r#"custom.domainName = "name.invalid";"#);
-    let edge = with(language, "", &[lines]).start().await;
+    let edge = with(language, "", &[lines]).configured(LOGS).start().await;
     let answer = edge.get("/x").await;
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
     assert_eq!(edge.asked_times("app"), 0);
-    edge.stop().await;
+    assert_no_address(edge).await;
+}
+
+const LOGS: &str = "\n[log]\naccess = { path = \"access.log\" }\nfunction = \"functions.log\"\n";
+
+/// The one request of this node went to a name without an address.
+async fn assert_no_address(edge: Running) {
+    let log = edge.stop_and_read("access.log").await;
+    let fields: Vec<_> = log.lines().next_back().unwrap().split('\t').collect();
+    // sc-status, x-edge-result-type, x-edge-detailed-result-type
+    assert_eq!((fields[8], fields[13], fields[28]), ("502", "Error", "OriginDnsError"), "{log}");
 }
 
 async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_no_address(language: Language) {
@@ -234,11 +248,12 @@ async fn s1_1_the_function_is_not_called_where_the_configured_origins_name_has_n
     let edge = Edge::with(toml)
         .origin("app", |_| Reply::ok("app"))
         .lambda(language, "l", &code, "timeout_s = 20")
+        .configured(LOGS)
         .start()
         .await;
     let answer = edge.get("/x").await;
     assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
-    edge.stop().await;
+    assert_no_address(edge).await;
 }
 
 async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files(language: Language) {
@@ -248,33 +263,105 @@ async fn s4_a_bucket_becomes_a_server_and_a_folder_keeps_its_files(language: Lan
         [[distribution.origin]]
         id = "site"
         directory = "public"
+        custom_headers = { "X-Verify" = "of the bucket" }
         [distribution.default_behavior]
         target_origin = "site"
         origin_request = { lambda = "l" }
-        cache_policy = "UseOriginCacheControlHeaders-QueryStrings"
+        cache_policy = "only-query"
     "#;
+    // Which server, and whether it is asked by its own name.
     let code = Code::around(
-        r#"if request["querystring"]:
-        request["origin"] = {"custom": {"domainName": "localhost", "port": int(request["querystring"]), "protocol": "http", "path": "",
-            "sslProtocols": ["TLSv1.2"], "readTimeout": 5, "keepaliveTimeout": 5, "customHeaders": {}}}
+        r#"port, _, named = request["querystring"].partition("&")
+    if port:
+        request["origin"] = {"custom": {"domainName": "localhost", "port": int(port), "protocol": "http", "path": "/p",
+            "sslProtocols": ["TLSv1.2"], "readTimeout": 5, "keepaliveTimeout": 5, "customHeaders": {"x-mine": header(calls, "X-Mine")}}}
+        if named: request["headers"]["host"] = header("localhost", "Host")
+        request["querystring"] = ""
     else: request["origin"]["s3"]["path"] = "/sub"
     return request"#,
-        r#"if (request.querystring)
-        request.origin = { custom: { domainName: "localhost", port: Number(request.querystring), protocol: "http", path: "",
-            sslProtocols: ["TLSv1.2"], readTimeout: 5, keepaliveTimeout: 5, customHeaders: {} } };
-    else request.origin.s3.path = "/sub";
+        r#"const [port, named] = request.querystring.split("&");
+    if (port) {
+        request.origin = { custom: { domainName: "localhost", port: Number(port), protocol: "http", path: "/p",
+            sslProtocols: ["TLSv1.2"], readTimeout: 5, keepaliveTimeout: 5, customHeaders: { "x-mine": header(calls, "X-Mine") } } };
+        if (named) request.headers.host = header("localhost", "Host");
+        request.querystring = "";
+    } else request.origin.s3.path = "/sub";
     return request;"#,
     );
-    let edge = Edge::with(toml)
+    let edge = Edge::with(format!("{toml}{ONLY_QUERY}"))
         .file("public/page.html", "a page")
         .file("public/sub/page.html", "another page")
-        .origin("other", |asked| Reply::ok(format!("other {}", asked.target)))
-        .lambda(language, "l", &code, "timeout_s = 20")
+        .origin("other", |asked| {
+            let told = ["host", "x-mine", "x-verify"].map(|name| asked.header(name).unwrap_or("none"));
+            Reply::ok(format!("{} {}", asked.target, told.join(" "))).with("cache-control", "max-age=100")
+        })
+        .lambda(language, "l", &code, ONE)
         .start()
         .await;
     assert_eq!(edge.get("/page.html").await.text(), "another page");
     let port = edge.port("other");
-    assert_eq!(edge.get(&format!("/page.html?{port}")).await.text(), format!("other /page.html?{port}"));
+    for (query, told) in [("", "site.s3.amazonaws.com 2 none"), ("&named", "localhost 3 none")] {
+        let path = format!("/page.html?{port}{query}");
+        for result in ["Miss", "Hit"] {
+            let answer = edge.get(&path).await;
+            assert_eq!((answer.text(), answer.x_cache()), (format!("/p/page.html {told}").as_str(), result));
+        }
+    }
+    edge.stop().await;
+}
+
+async fn s4_a_server_becomes_a_bucket_that_is_a_folder_of_the_distribution(language: Language) {
+    let behavior = "cache_policy = \"only-query\"\norigin_request_policy = \"AllViewer\"
+        origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"r\" }";
+    let folder = "[[distribution.origin]]\nid = \"assets\"\ndirectory = \"public\"\n        [distribution.default";
+    let toml = one_origin(behavior).replace("[distribution.default", folder);
+    // The bucket's region, and whether it is asked by its own name.
+    let request = Code::around(
+        r#"region, _, named = request["querystring"].partition("&")
+    if region:
+        name = "assets.s3.%s.amazonaws.com" % region
+        request["origin"] = {"s3": {"domainName": name, "authMethod": "none", "region": region, "path": "/v2",
+            "customHeaders": {"x-mine": header("1", "X-Mine")}}}
+        if named: request["headers"]["host"] = header(name, "Host")
+        request["uri"] = "/" + str(calls) + ".txt"
+    return request"#,
+        r#"const [region, named] = request.querystring.split("&");
+    if (region) {
+        const domainName = `assets.s3.${region}.amazonaws.com`;
+        request.origin = { s3: { domainName, authMethod: "none", region, path: "/v2", customHeaders: { "x-mine": header("1", "X-Mine") } } };
+        if (named) request.headers.host = header(domainName, "Host");
+        request.uri = `/${calls}.txt`;
+    }
+    return request;"#,
+    );
+    let response = Code::around(
+        r#"response = cf["response"]; s3 = request["origin"].get("s3", {"domainName": "no bucket", "path": "", "customHeaders": {}})
+    told = [s3["domainName"], s3["path"], *s3["customHeaders"], request["headers"]["host"][0]["value"]]
+    response["headers"]["x-told"] = header(" ".join(told), "X-Told"); return response"#,
+        r#"const { response } = cf; const s3 = request.origin.s3 ?? { domainName: "no bucket", path: "", customHeaders: {} };
+    const told = [s3.domainName, s3.path, ...Object.keys(s3.customHeaders), request.headers.host[0].value];
+    response.headers["x-told"] = header(told.join(" "), "X-Told"); return response;"#,
+    );
+    let edge = Edge::with(format!("{toml}{ONLY_QUERY}"))
+        .origin("app", |asked| Reply::ok(asked.target))
+        .file("public/v2/1.txt", "the first")
+        .file("public/v2/2.txt", "the second")
+        .lambda(language, "l", &request, ONE)
+        .lambda(language, "r", &response, ONE)
+        .start()
+        .await;
+    let bucket = "assets.s3.eu-west-1.amazonaws.com";
+    // The host of a request is the function's business: it stays what this policy forwards, the viewer's.
+    let viewers = "dtest123456789.cloudfront.net";
+    for (path, file, host) in [("/x?eu-west-1", "the first", viewers), ("/x?eu-west-1&named", "the second", bucket)] {
+        for result in ["Miss", "Hit"] {
+            let answer = edge.get(path).await;
+            assert_eq!((answer.status, answer.text(), answer.x_cache()), (200, file, result), "{path}");
+            assert_eq!(answer.header("x-told"), Some(format!("{bucket} /v2 x-mine {host}").as_str()));
+        }
+    }
+    assert_eq!(edge.asked_times("app"), 0);
+    assert_eq!(edge.get("/x").await.text(), "/x", "the others go to the server");
     edge.stop().await;
 }
 

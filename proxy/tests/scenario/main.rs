@@ -39,6 +39,7 @@ mod ranges;
 mod refusals;
 mod reloading;
 mod replaced_bodies;
+mod revalidating_lambdas;
 mod routing;
 mod stopping;
 mod testing;

@@ -86,12 +86,20 @@ impl RequestOrigin {
             OriginKind::Directory { .. } => Self::S3(RequestS3Origin {
                 auth_method: AuthMethod::None,
                 custom_headers,
-                domain_name: format!("{}.s3.amazonaws.com", origin.id.to_ascii_lowercase()),
+                domain_name: origin.domain_name().into_owned(),
                 path: origin.path.clone(),
                 region: "us-east-1".to_owned(),
                 read_timeout_s: None,
                 response_completion_timeout_s: None,
             }),
+        }
+    }
+
+    /// `domainName` of either kind.
+    pub fn domain_name(&self) -> &str {
+        match self {
+            Self::Custom(custom) => &custom.domain_name,
+            Self::S3(s3) => &s3.domain_name,
         }
     }
 
