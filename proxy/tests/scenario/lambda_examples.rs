@@ -1,26 +1,18 @@
 //! The examples of Lambda@Edge functions that talk to somebody: a table in DynamoDB, an origin with images, an issuer of tokens.
 
-use crate::harness::binary::{Binary, command, run};
+use crate::harness::binary::{Binary, command, run, setup_python};
 use crate::harness::{Answer, Connection, Origin, PATIENCE, Reply, get_of, repository};
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// Where `.ci/setup` puts Python with the packages that examples need.
-fn python() -> PathBuf {
-    let built = Path::new(env!("CARGO_BIN_EXE_homefront")).parent().unwrap();
-    let python = built.parent().unwrap().join("setup/bin/python3");
-    assert!(python.is_file(), "{} is missing: run .ci/test, which installs it", python.display());
-    python
-}
-
 /// The search path, on which `python3` is that Python.
 fn path() -> OsString {
     let own = std::env::var_os("PATH").unwrap_or_default();
-    let folders = [python().parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&own));
+    let folders = [setup_python().parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&own));
     std::env::join_paths(folders).unwrap()
 }
 
@@ -72,7 +64,7 @@ async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answe
 
 #[tokio::test]
 async fn redirects_are_read_from_dynamodb_through_boto3() {
-    let mut table = Command::new(python());
+    let mut table = Command::new(setup_python());
     table.arg(repository("examples/dynamodb-redirects/table.py")).arg("0");
     let (_table, endpoint) = serving(table).await;
     let mut test = command(&repository("examples"), &["test", "dynamodb-redirects"]);

@@ -35,6 +35,7 @@ mod origin_failure;
 mod origin_functions;
 mod origin_selection;
 mod origin_settings;
+mod packages;
 mod ranges;
 mod refusals;
 mod reloading;

@@ -2,7 +2,7 @@
 
 use super::PATIENCE;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
@@ -26,6 +26,14 @@ pub(crate) fn command(folder: &Path, words: &[&str]) -> Command {
     command.args(words).current_dir(folder).env_remove("HOMEFRONT_LOG").kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Where `.ci/setup` puts Python with the packages that examples need.
+pub(crate) fn setup_python() -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_homefront")).parent().unwrap();
+    let python = built.parent().unwrap().join("setup/bin/python3");
+    assert!(python.is_file(), "{} is missing: run .ci/test, which installs it", python.display());
+    python
 }
 
 /// Runs it to its end.
