@@ -35,7 +35,21 @@ impl Program {
         let mut command = command(folder.path(), &["serve", "homefront.toml"]);
         command.env("TMPDIR", tmp.path());
         let (binary, address) = Binary::start(command).await;
-        Self { binary, address, tmp, folder, _origins: origins }
+        let program = Self { binary, address, tmp, folder, _origins: origins };
+        program.watches_its_files().await;
+        program
+    }
+
+    /// Waits for what the node opens in a thread of its own while it serves already: nobody counts it for a leak.
+    async fn watches_its_files(&self) {
+        let threads = || std::fs::read_dir(format!("/proc/{}/task", self.binary.pid())).unwrap().flatten();
+        let name = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        let watches = async {
+            while !threads().any(|thread| name(thread).starts_with("notify-rs")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, watches).await.expect("it watches its files");
     }
 
     /// GET on a connection of its own.
