@@ -116,6 +116,7 @@ fn pythons() -> Vec<(u32, PathBuf)> {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "a machine may have one Python or many: `--nocapture` says which were tried")]
 async fn one_worker_module_runs_in_every_python_of_this_machine_from_3_9_on() {
     let pythons = pythons();
     assert!(!pythons.is_empty(), "no python3.X on PATH and none of pyenv");
