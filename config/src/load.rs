@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(load(&file, &|_| None).unwrap_err().problems().len(), 1);
         fs::create_dir(folder.path().join("site/public")).unwrap();
         let (config, _) = load(&file, &|_| None).unwrap();
-        let root = crate::origin::OriginKind::Directory { root: folder.path().join("site/public") };
+        let root = crate::origin::OriginKind::Directory { root: folder.path().join("site/public"), stand_in: None };
         assert_eq!(config.distributions[0].origins[0].kind, root);
     }
 

@@ -3,6 +3,7 @@
 use crate::limits::ORIGIN_PATH_CHARS_MAX;
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub enum OriginKind {
     Directory {
         /// Absolute, existing.
         root: PathBuf,
+        /// A server that answers in its place, over HTTP. No file says so: it is what stands in for the folder in a case.
+        stand_in: Option<SocketAddr>,
     },
 }
 

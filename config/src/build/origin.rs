@@ -45,7 +45,9 @@ fn folder(directory: At<PathBuf>, raw: &raw::Origin, reading: &mut Reading<'_>) 
     for (key, span) in keys_of_servers(raw) {
         reading.error(span, format!("`{key}` has no meaning for an origin that is a folder"));
     }
-    reading.folder(&directory, "origin's folder").then_some(OriginKind::Directory { root: directory.value })
+    reading
+        .folder(&directory, "origin's folder")
+        .then_some(OriginKind::Directory { root: directory.value, stand_in: None })
 }
 
 /// The keys given that only a server has.

@@ -11,9 +11,11 @@ pub(crate) mod rewrite;
 mod tls;
 
 use crate::forward::OriginHost;
-use homefront_config::{Origin, origin::OriginKind};
-use homefront_functions::OriginProtocol;
+use homefront_config::Origin;
+use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
 use homefront_functions::event::lambda_edge::RequestOrigin;
+use homefront_functions::{OriginProtocol, origin_edit};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An origin of a distribution, with what was prepared for it at start.
@@ -27,7 +29,7 @@ pub(crate) struct PreparedOrigin {
     domain_name: Box<str>,
     /// What a viewer-request function put into `Host`, whatever a policy forwards.
     pub(crate) host: Option<Box<str>>,
-    /// What an origin-request function asked for, as later functions are shown it.
+    /// What a function asked for, as later Lambda@Edge functions are shown it.
     pub(crate) asked: Option<Box<RequestOrigin>>,
 }
 
@@ -41,7 +43,7 @@ pub(crate) enum Chosen {
 }
 
 /// How an origin is reached.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Reach {
     /// Over the network.
     Server(peer::Server),
@@ -54,10 +56,20 @@ impl PreparedOrigin {
     pub(crate) fn new(distribution_id: &str, config: Arc<Origin>) -> Result<Self, peer::CaError> {
         let reach = match &config.kind {
             OriginKind::Custom(custom) => Reach::Server(peer::Server::new(distribution_id, &config.id, custom)?),
-            OriginKind::Directory { root } => Reach::Local(Arc::new(directory::Directory::new(root.clone()))),
+            OriginKind::Directory { stand_in: Some(address), .. } => {
+                Reach::Server(peer::Server::new(distribution_id, &config.id, &at(*address))?)
+            }
+            OriginKind::Directory { root, stand_in: None } => {
+                Reach::Local(Arc::new(directory::Directory::new(root.clone())))
+            }
         };
         let domain_name = config.domain_name().into();
         Ok(Self { config, reach, domain_name, host: None, asked: None })
+    }
+
+    /// Whether it is a folder, whoever answers for it.
+    fn is_folder(&self) -> bool {
+        matches!(self.config.kind, OriginKind::Directory { .. })
     }
 
     /// How it is spoken to for a viewer that came over TLS, or not. A folder is to functions what a bucket is.
@@ -82,5 +94,21 @@ impl PreparedOrigin {
             Some(host) => OriginHost::Chosen(host),
             None => OriginHost::Own(&self.domain_name),
         }
+    }
+}
+
+/// The folder among a distribution's origins that is the bucket of this domain name: its id is the bucket's name, whatever the region.
+fn folder_of<'a>(origins: &'a [PreparedOrigin], domain_name: &str) -> Option<&'a PreparedOrigin> {
+    let bucket = origin_edit::bucket(domain_name)?;
+    origins.iter().find(|origin| origin.is_folder() && origin.config.id.eq_ignore_ascii_case(bucket))
+}
+
+/// A server at an address, over HTTP.
+fn at(address: SocketAddr) -> CustomOrigin {
+    let http_only = OriginProtocolPolicy::HttpOnly;
+    CustomOrigin {
+        http_port: address.port(),
+        protocol_policy: http_only,
+        ..CustomOrigin::new(address.ip().to_string())
     }
 }

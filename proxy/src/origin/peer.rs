@@ -30,7 +30,7 @@ pub struct CaError {
 }
 
 /// A custom origin, ready to be connected to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Server {
     config: CustomOrigin,
     /// What to trust instead of the system's roots.

@@ -3,12 +3,12 @@
 //! Developer Guide, "Content-based dynamic origin selection". An `Err` is what this node cannot do of it; what CloudFront refuses has
 //! been refused before.
 
-use super::{Chosen, PreparedOrigin, Reach, peer};
+use super::{Chosen, PreparedOrigin, Reach, folder_of, peer};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy, OriginTls};
+use homefront_functions::OriginProtocol;
 use homefront_functions::event::lambda_edge::{AuthMethod, RequestCustomOrigin, RequestOrigin, RequestS3Origin};
-use homefront_functions::{OriginProtocol, origin_edit};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +22,9 @@ pub(crate) fn replace(route: &Route, shown: &RequestOrigin, asked: RequestOrigin
         }
         RequestOrigin::S3(s3) => {
             let same = matches!(shown, RequestOrigin::S3(shown) if shown.domain_name == s3.domain_name);
-            match if same { Some(assigned) } else { folder_of(route, &s3.domain_name) } {
-                Some(PreparedOrigin { reach: Reach::Local(folder), config, .. }) => {
-                    (Reach::Local(folder.clone()), config.kind.clone())
-                }
+            let origins = &route.distribution.origins;
+            match if same { Some(assigned) } else { folder_of(origins, &s3.domain_name) } {
+                Some(origin) if origin.is_folder() => (origin.reach.clone(), origin.config.kind.clone()),
                 _ => server(route, bucket(base(assigned), s3)),
             }
         }
@@ -48,28 +47,21 @@ pub(crate) fn replace(route: &Route, shown: &RequestOrigin, asked: RequestOrigin
 /// Attempts, the time of one to connect, and how certificates are judged.
 fn base(assigned: &PreparedOrigin) -> CustomOrigin {
     match &assigned.reach {
-        Reach::Server(server) => server.config().clone(),
-        Reach::Local(_) => CustomOrigin::new(String::new()),
+        Reach::Server(server) if !assigned.is_folder() => server.config().clone(),
+        _ => CustomOrigin::new(String::new()),
     }
-}
-
-/// The distribution's folder that stands for a bucket: its id is the bucket's name.
-fn folder_of<'a>(route: &'a Route, domain_name: &str) -> Option<&'a PreparedOrigin> {
-    let bucket = origin_edit::bucket(domain_name)?;
-    let mut folders = route.distribution.origins.iter().filter(|origin| matches!(origin.reach, Reach::Local(_)));
-    folders.find(|origin| origin.config.id.eq_ignore_ascii_case(bucket))
 }
 
 fn server(route: &Route, custom: CustomOrigin) -> (Reach, OriginKind) {
     let (assigned, distribution) = (route.origin(), &route.distribution.id);
     let id = &assigned.config.id;
     let server = match &assigned.reach {
-        Reach::Server(server) => {
+        Reach::Server(server) if !assigned.is_folder() => {
             let named = server.asked().named_by_function || server.config().domain_name != custom.domain_name;
             let asked = peer::Asked { named_by_function: named, ..server.asked() };
             server.rewritten(distribution, id, custom, asked)
         }
-        Reach::Local(_) => {
+        _ => {
             let asked = peer::Asked { named_by_function: true, ..peer::Asked::default() };
             peer::Server::made(distribution, id, custom, asked)
         }

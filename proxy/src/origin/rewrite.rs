@@ -4,10 +4,11 @@
 //! Developer Guide, "Helper methods for origin modification". An `Err` is the rule that is broken; the request fails for it.
 
 use super::failover::Failover;
-use super::{Chosen, PreparedOrigin, Reach, peer};
+use super::{Chosen, PreparedOrigin, Reach, folder_of, peer};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
+use homefront_functions::event::lambda_edge::RequestOrigin;
 use homefront_functions::origin_edit::{
     CustomOriginConfig, DomainName, OriginEdit, OriginOverrides, OriginTimeouts, OriginUpdate, SelectedOrigin,
     completion_fault, not_for_buckets,
@@ -57,65 +58,87 @@ fn select(route: &Route, selected: SelectedOrigin) -> Result<Chosen, String> {
     let origin = &distribution.origins[index];
     let made = match &origin.reach {
         _ if selected.overrides.is_empty() => return Ok(Chosen::Configured(index)),
-        Reach::Local(_) => return Err(folder(origin)),
-        Reach::Server(server) => {
+        Reach::Server(server) if !origin.is_folder() => {
             let custom = overridden(server.config().clone(), &selected.overrides, None);
             let asked = peer::Asked {
                 certificate_names: selected.overrides.allowed_certificate_names.into(),
                 ..server.asked()
             };
-            Reach::Server(server.rewritten(&distribution.id, id, custom, asked))
+            server.rewritten(&distribution.id, id, custom, asked)
         }
+        _ => return Err(not_for_folder(origin)),
     };
+    let kind = OriginKind::Custom(made.config().clone());
     let host = selected.overrides.host_header.as_ref().map(|host| host.as_str().into());
     Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
-        config: Arc::new(shown(&origin.config, &made, None, None)),
-        reach: made,
+        config: Arc::new(shown(&origin.config, kind, None, None)),
+        reach: Reach::Server(made),
         domain_name: origin.domain_name.clone(),
         host: host.or_else(|| origin.host.clone()),
         asked: None,
     })))
 }
 
-/// The assigned origin with other settings.
+/// The assigned origin with other settings. The name of a bucket that is a folder of the distribution leads there.
 fn update(route: &Route, edit: &OriginUpdate) -> Result<Chosen, String> {
     let assigned = route.origin();
     let given = edit.domain_name.as_ref();
-    let reach = match (&assigned.reach, given) {
-        (Reach::Local(_), None) if !edit.overrides.is_empty() => return Err(folder(assigned)),
+    let folder = match given {
+        Some(name) => folder_of(&route.distribution.origins, name.as_str()),
+        None => Some(assigned).filter(|assigned| assigned.is_folder()),
+    };
+    let (reach, kind) = match folder {
+        Some(folder) if !edit.overrides.is_empty() => return Err(not_for_folder(folder)),
         // Attempts, timeouts and ports are those of connections; a folder needs none.
-        (Reach::Local(folder), None) => Reach::Local(folder.clone()),
-        (Reach::Local(_), Some(name)) => {
-            let custom = changed(CustomOrigin::new(name.as_str().to_owned()), edit)?;
-            let server = peer::Server::made(
-                &route.distribution.id,
-                &assigned.config.id,
-                custom,
-                asked(edit, peer::Asked::default()),
-            );
-            Reach::Server(server)
-        }
-        (Reach::Server(server), _) => {
-            let custom = changed(server.config().clone(), edit)?;
-            let asked = asked(edit, server.asked());
-            Reach::Server(server.rewritten(&route.distribution.id, &assigned.config.id, custom, asked))
+        Some(folder) => (folder.reach.clone(), folder.config.kind.clone()),
+        None => {
+            let server = server(route, edit)?;
+            let kind = OriginKind::Custom(server.config().clone());
+            (Reach::Server(server), kind)
         }
     };
     let host = edit.overrides.host_header.as_ref().or(given).map(|host| host.as_str().into());
     let path = edit.origin_path.as_ref().map(|path| path.as_str().to_owned());
     let headers = edit.custom_headers.as_ref();
     let headers = headers.map(|headers| headers.iter().map(|(name, value)| (wire_name(name), value.to_owned())));
+    let config = shown(&assigned.config, kind, path, headers.map(Iterator::collect));
+    let asked = folder.and(given).map(|name| Box::new(bucket(&config, name)));
     Ok(Chosen::Rewritten(Arc::new(PreparedOrigin {
-        config: Arc::new(shown(&assigned.config, &reach, path, headers.map(Iterator::collect))),
+        config: Arc::new(config),
         reach,
         domain_name: given.map_or_else(|| assigned.domain_name.clone(), |name| name.as_str().into()),
         host: host.or_else(|| assigned.host.clone()),
-        asked: None,
+        asked,
     })))
 }
 
-fn folder(origin: &PreparedOrigin) -> String {
+/// The server that is asked: the assigned one, or one in the place of an assigned folder, with the settings that are given.
+fn server(route: &Route, edit: &OriginUpdate) -> Result<peer::Server, String> {
+    let (assigned, distribution) = (route.origin(), &route.distribution.id);
+    let id = &assigned.config.id;
+    Ok(match &assigned.reach {
+        Reach::Server(server) if !assigned.is_folder() => {
+            let custom = changed(server.config().clone(), edit)?;
+            server.rewritten(distribution, id, custom, asked(edit, server.asked()))
+        }
+        _ => {
+            let custom = changed(CustomOrigin::new(String::new()), edit)?;
+            peer::Server::made(distribution, id, custom, asked(edit, peer::Asked::default()))
+        }
+    })
+}
+
+fn not_for_folder(origin: &PreparedOrigin) -> String {
     not_for_buckets(&format!("\"{}\" is a folder", origin.config.id))
+}
+
+/// A folder by the name that a function has for it.
+fn bucket(config: &Origin, name: &DomainName) -> RequestOrigin {
+    let mut shown = RequestOrigin::of(config, OriginProtocol::Https);
+    if let RequestOrigin::S3(s3) = &mut shown {
+        name.as_str().clone_into(&mut s3.domain_name);
+    }
+    shown
 }
 
 /// A server with the settings that are given.
@@ -190,14 +213,10 @@ fn asked(edit: &OriginUpdate, inherited: peer::Asked) -> peer::Asked {
 /// The origin as Lambda@Edge functions are shown it, and as its head is made.
 fn shown(
     assigned: &Origin,
-    reach: &Reach,
+    kind: OriginKind,
     path: Option<String>,
     custom_headers: Option<Vec<(String, String)>>,
 ) -> Origin {
-    let kind = match reach {
-        Reach::Server(server) => OriginKind::Custom(server.config().clone()),
-        Reach::Local(_) => assigned.kind.clone(),
-    };
     Origin {
         id: assigned.id.clone(),
         path: path.unwrap_or_else(|| assigned.path.clone()),

@@ -171,6 +171,28 @@ fn a_folder_keeps_its_files_and_becomes_a_server_with_a_domain_name() {
 }
 
 #[test]
+fn the_name_of_a_bucket_leads_to_the_folder_that_has_it_as_its_id() {
+    for name in ["site.s3.amazonaws.com", "site.s3.eu-west-1.amazonaws.com"] {
+        let path = Some(OriginPath::parse("/b").unwrap());
+        let route =
+            updated(OriginUpdate { domain_name: Some(domain(name)), origin_path: path, ..OriginUpdate::default() });
+        let origin = route.origin();
+        assert!(matches!(origin.reach, Reach::Local(_)), "{name}");
+        assert!(matches!(origin.host(), OriginHost::Chosen(host) if host == name), "{name}");
+        let RequestOrigin::S3(shown) = origin.shown(false) else { panic!("functions see a bucket") };
+        let headers = [("X-Secret".to_owned(), "s".to_owned())];
+        assert_eq!(
+            (shown.domain_name.as_str(), shown.path.as_str(), &shown.custom_headers[..]),
+            (name, "/b", &headers[..])
+        );
+    }
+    for other in ["other.s3.amazonaws.com", "site.s3-website-us-east-1.amazonaws.com", "site.test"] {
+        let route = updated(OriginUpdate { domain_name: Some(domain(other)), ..OriginUpdate::default() });
+        assert!(matches!(route.origin().reach, Reach::Server(_)), "{other}");
+    }
+}
+
+#[test]
 fn an_inherited_completion_timeout_bounds_a_given_read_timeout() {
     let timeouts = OriginTimeouts { read_s: Some(41), ..OriginTimeouts::default() };
     insta::assert_snapshot!(

@@ -42,6 +42,7 @@ mod reloading;
 mod replaced_bodies;
 mod revalidating_lambdas;
 mod routing;
+mod standing_in;
 mod stopping;
 mod testing;
 mod ttl;

@@ -92,6 +92,26 @@ async fn a_host_header_of_a_selected_origin_is_sent_whatever_the_policy_forwards
 }
 
 #[tokio::test]
+async fn the_name_of_a_bucket_leads_to_the_folder_that_has_it_as_its_id() {
+    let folder = "[[distribution.origin]]\nid = \"assets\"\ndirectory = \"public\"\n[distribution.default_behavior]";
+    let to_bucket = "cf.updateRequestOrigin({ domainName: 'assets.s3.eu-west-1.amazonaws.com', originPath: '/v2' });";
+    let edge = Edge::with(site("").replace("[distribution.default_behavior]", folder))
+        .origin("a", |asked| Reply::ok(asked.target))
+        .origin("b", |asked| Reply::ok(asked.target))
+        .file("public/v2/page.html", "a page")
+        .function_with("f", &program(&format!("if (event.request.uri !== '/x') {to_bucket}")), "budget_ms = 5000")
+        .start()
+        .await;
+    for result in ["Miss", "Hit"] {
+        let answer = edge.get("/page.html").await;
+        assert_eq!((answer.status, answer.text(), answer.x_cache()), (200, "a page", result));
+    }
+    assert_eq!(edge.asked_times("a"), 0);
+    assert_eq!(edge.get("/x").await.text(), "/of-a/x", "the others go to the server");
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn custom_headers_and_path_of_an_update_replace_those_of_the_origin() {
     let calls = "cf.updateRequestOrigin({ originPath: '/new', customHeaders: { 'x-stage': 'two' } });";
     let edge = edge(UNCACHED, calls).start().await;

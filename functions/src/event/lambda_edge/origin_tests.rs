@@ -3,7 +3,7 @@
 use super::*;
 
 fn bucket() -> RequestOrigin {
-    let kind = OriginKind::Directory { root: "/srv".into() };
+    let kind = OriginKind::Directory { root: "/srv".into(), stand_in: None };
     shown(&Origin { id: "assets".to_owned(), path: String::new(), custom_headers: Vec::new(), kind })
 }
 

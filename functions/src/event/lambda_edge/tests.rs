@@ -174,7 +174,7 @@ fn the_origin_response_event_is_as_documented_and_a_folder_is_a_bucket() {
         id: "Assets".to_owned(),
         path: String::new(),
         custom_headers: Vec::new(),
-        kind: OriginKind::Directory { root: "/srv".into() },
+        kind: OriginKind::Directory { root: "/srv".into(), stand_in: None },
     };
     let request = Request { querystring: None, headers: Headers::default(), ..request() };
     let event = origin_response(&context(), &RequestOrigin::of(&origin, OriginProtocol::Http), &request, &response());

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use homefront_config::association::ViewerCode;
 use homefront_config::cases::{AnswerExpect, StandIn, Step};
 use homefront_config::log::LogTarget;
-use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
+use homefront_config::origin::{OriginKind, OriginProtocolPolicy};
 use homefront_config::{Config, Function, limits};
 use homefront_functions::edge_code::Workers;
 use homefront_functions::test::{self, Mismatch, Seen};
@@ -107,21 +107,17 @@ fn patient(function: &mut Arc<Function>) {
 fn stand_in_for(config: &mut Config, id: &str, address: SocketAddr) {
     for distribution in &mut config.distributions {
         for origin in Arc::make_mut(distribution).origins.iter_mut().filter(|origin| origin.id == id) {
-            let origin = Arc::make_mut(origin);
-            let server = match &mut origin.kind {
-                OriginKind::Custom(server) => server,
-                kind @ OriginKind::Directory { .. } => {
-                    *kind = OriginKind::Custom(CustomOrigin::new(format!("{id}.test").to_ascii_lowercase()));
-                    let OriginKind::Custom(server) = kind else { continue };
-                    server
+            match &mut Arc::make_mut(origin).kind {
+                OriginKind::Directory { stand_in, .. } => *stand_in = Some(address),
+                OriginKind::Custom(server) => {
+                    server.http_port = address.port();
+                    server.protocol_policy = OriginProtocolPolicy::HttpOnly;
+                    if server.domain_name.parse::<IpAddr>().is_err() {
+                        config.hosts.push((server.domain_name.clone(), address.ip()));
+                    } else {
+                        server.domain_name = address.ip().to_string();
+                    }
                 }
-            };
-            server.http_port = address.port();
-            server.protocol_policy = OriginProtocolPolicy::HttpOnly;
-            if server.domain_name.parse::<IpAddr>().is_err() {
-                config.hosts.push((server.domain_name.clone(), address.ip()));
-            } else {
-                server.domain_name = address.ip().to_string();
             }
         }
     }

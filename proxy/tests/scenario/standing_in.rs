@@ -1,0 +1,101 @@
+//! `homefront test`: what stands in for a folder is to functions the bucket that the folder is.
+
+use crate::harness::binary;
+
+const SITE: &str = r#"
+[[distribution]]
+id = "ETEST123456789"
+domain_name = "dtest123456789.cloudfront.net"
+origin = [{ id = "app", domain_name = "app.internal" }, { id = "assets", directory = "." }]
+[distribution.default_behavior]
+target_origin = "app"
+cache_policy = "CachingDisabled"
+viewer_request = { function = "choose" }
+origin_request = { lambda = "choose" }
+[[distribution.behavior]]
+path_pattern = "/assets/*"
+target_origin = "assets"
+cache_policy = "CachingDisabled"
+viewer_request = { function = "choose" }
+origin_request = { lambda = "choose" }
+
+[[function]]
+name = "choose"
+code = "choose.js"
+
+[[lambda]]
+name = "choose"
+runtime = "python3"
+handler = "choose.handler"
+code = "lambda"
+timeout_s = 30
+"#;
+
+const FUNCTION: &str = "import cf from 'cloudfront';
+function handler(event) {
+  if (event.request.uri === '/function') {
+    cf.updateRequestOrigin({ domainName: 'assets.s3.eu-west-1.amazonaws.com' });
+  }
+  if (event.request.uri === '/assets/server') {
+    cf.updateRequestOrigin({ domainName: 'server.invalid' });
+  }
+  return event.request;
+}
+";
+
+const LAMBDA: &str = "
+def handler(event, context):
+    request = event['Records'][0]['cf']['request']
+    for kind, origin in request['origin'].items():
+        print(request['uri'], kind, origin['domainName'])
+    if request['uri'] == '/lambda':
+        request['origin'] = {'s3': {'domainName': 'assets.s3.us-west-2.amazonaws.com', 'authMethod': 'none',
+            'region': 'us-west-2', 'path': '/v2', 'customHeaders': {}}}
+    return request
+";
+
+const CASES: &str = r#"
+[[origin.app]]
+body = "of the server"
+[[origin.assets]]
+body = "of the bucket"
+
+[[case]]
+name = "the folder itself"
+request = { path = "/assets/x" }
+expect = { body = "of the bucket", origin_requests = 1, origin_request = { headers = { host = "assets.s3.amazonaws.com" } }, log_contains = ["/assets/x s3 assets.s3.amazonaws.com"] }
+
+[[case]]
+name = "the bucket that a function chooses"
+request = { path = "/function" }
+expect = { body = "of the bucket", origin_requests = 1, origin_request = { path = "/function", headers = { host = "assets.s3.eu-west-1.amazonaws.com" } }, log_contains = ["/function s3 assets.s3.eu-west-1.amazonaws.com"] }
+
+[[case]]
+name = "the bucket that a Lambda chooses"
+request = { path = "/lambda" }
+expect = { body = "of the bucket", origin_requests = 1, origin_request = { path = "/v2/lambda" }, log_contains = ["/lambda custom app.internal"] }
+
+[[case]]
+name = "a server in the place of the folder is not what stands in for that"
+request = { path = "/assets/server" }
+expect = { status = 502, origin_requests = 0 }
+
+[[case]]
+name = "the server"
+request = { path = "/x" }
+expect = { body = "of the server", origin_requests = 1, log_contains = ["/x custom app.internal"] }
+"#;
+
+#[tokio::test]
+async fn what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose() {
+    let folder = tempfile::tempdir().unwrap();
+    let files =
+        [("homefront.toml", SITE), ("choose.js", FUNCTION), ("lambda/choose.py", LAMBDA), ("cases.toml", CASES)];
+    std::fs::create_dir(folder.path().join("lambda")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let ended = binary::run(binary::command(folder.path(), &["test"])).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("5 passed"), "{}", ended.stdout);
+}
