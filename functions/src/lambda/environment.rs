@@ -7,7 +7,9 @@ use super::log::{Output, Status, init_report_line};
 use super::package::Package;
 use super::peak::Peak;
 use super::runtime::Program;
-use super::runtime_api::{Admits, Answer, Channel, Invocation, Port, RESPONSE_SIZE_ERROR, RuntimeApi};
+use super::runtime_api::{
+    Admits, Answer, Channel, Invocation, Port, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, RuntimeApi,
+};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -395,7 +397,8 @@ impl Environment {
             Outcome::Response(_) => (None, None),
             Outcome::Error { error_type, payload } => {
                 // The runtimes of ours print what they report; what is Lambda's own word nobody has printed.
-                let is_printed = plan.program.runtime.is_some() && error_type != RESPONSE_SIZE_ERROR;
+                let is_lambdas = [RESPONSE_SIZE_ERROR, RESPONSE_MODE_ERROR].contains(&error_type.as_str());
+                let is_printed = plan.program.runtime.is_some() && !is_lambdas;
                 ((!is_printed).then(|| platform_line(&super::call::error_summary(payload))), None)
             }
             Outcome::TimedOut => (Some(timed_out), Some(Status::Timeout)),

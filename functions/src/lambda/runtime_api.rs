@@ -28,6 +28,9 @@ use tokio::task::JoinSet;
 /// Lambda's name for a result that is larger than it takes.
 pub(super) const RESPONSE_SIZE_ERROR: &str = "Function.ResponseSizeTooLarge";
 
+/// Its name for one that is neither whole nor a stream.
+pub(super) const RESPONSE_MODE_ERROR: &str = "Runtime.InvalidResponseModeHeader";
+
 /// One event for a runtime.
 #[derive(Debug, Clone)]
 pub(super) struct Invocation {

@@ -6,6 +6,7 @@ use crate::FailureKind;
 use crate::lambda::call::{error_payload, failure};
 use crate::lambda::environment::Outcome;
 use crate::lambda::fixture::{Fixture, Language, Source, in_every_language, source};
+use homefront_config::limits::LAMBDA_OPEN_FILES_MAX;
 use serde_json::{Value, json};
 
 in_every_language! {
@@ -13,6 +14,8 @@ in_every_language! {
     an_error_that_tells_of_exhausted_memory_is_exhausted_memory,
     what_a_function_starts_counts_too,
     an_environment_that_fills_its_folder_costs_that_call_only,
+    an_environment_with_too_many_files_costs_that_call_only,
+    files_beyond_1024_cannot_be_opened_and_the_environment_goes_on,
     memory_up_to_the_limit_is_the_functions_to_use,
 }
 
@@ -142,4 +145,54 @@ exports.handler = async (event) => {
     }
     let told = "homefront: the environment's TMPDIR holds more than <n> bytes or <n> files; it is ended and emptied";
     assert!(log.lines().any(|line| line == told), "{log}");
+}
+
+async fn an_environment_with_too_many_files_costs_that_call_only(language: Language) {
+    let fills = source(
+        "
+import os, tempfile, threading
+def handler(event, context):
+    for number in range(event):
+        os.close(os.open(f'{tempfile.gettempdir()}/{number}', os.O_CREAT | os.O_WRONLY))
+    if event: threading.Event().wait()
+    return [os.getpid(), os.listdir(tempfile.gettempdir())]",
+        "
+const fs = require('node:fs');
+exports.handler = async (event) => {
+    for (let i = 0; i < event; i++) fs.closeSync(fs.openSync(`${process.env.TMPDIR}/${i}`, 'w'));
+    if (event) await new Promise((pass) => setTimeout(pass, 1_000_000));
+    return [process.pid, fs.readdirSync(process.env.TMPDIR)];
+};",
+    );
+    ends(language, &fills, json!(LAMBDA_TMP_FILES_MAX + 1), Excess::Files).await;
+}
+
+async fn files_beyond_1024_cannot_be_opened_and_the_environment_goes_on(language: Language) {
+    let opens = source(
+        "
+import errno, os
+def handler(event, context):
+    opened = []
+    try:
+        while True: opened.append(os.open('/dev/null', os.O_RDONLY))
+    except OSError as error: told = errno.errorcode[error.errno]
+    for file in opened: os.close(file)
+    return [max(opened), told, os.getpid()]",
+        "
+const fs = require('node:fs');
+exports.handler = async () => {
+    const opened = [];
+    let told;
+    try { for (;;) opened.push(fs.openSync('/dev/null', 'r')); } catch (error) { told = error.code; }
+    opened.forEach((file) => fs.closeSync(file));
+    return [Math.max(...opened), told, process.pid];
+};",
+    );
+    let fixture = Fixture::of(language, &opens, |_, _| {});
+    let first = fixture.result(json!({})).await;
+    // Its standard files, and what the runtime holds, count as well; the first file has the number 0.
+    assert_eq!((&first[0], &first[1]), (&json!(LAMBDA_OPEN_FILES_MAX - 1), &json!("EMFILE")));
+    fixture.pool.settle().await;
+    assert_eq!(fixture.result(json!({})).await, first, "the same process answers the next event");
+    fixture.stop().await;
 }

@@ -21,10 +21,11 @@ import os, signal, sys, tempfile, threading
 def handler(event, context):
     request = event["Records"][0]["cf"]["request"]
     wish = request["uri"].split("/")[-1]
-    if wish in ["raise", "kill", "exit", "hard-exit", "memory", "files"]: wait_at(PORT)
+    if wish in ["raise", "kill", "crash", "exit", "hard-exit", "memory", "files"]: wait_at(PORT)
     if wish in ["hang", "spin"]: pass_by(PORT)
     if wish == "raise": raise ValueError("boom")
     if wish == "kill": os.kill(os.getpid(), signal.SIGKILL)
+    if wish == "crash": os.kill(os.getpid(), signal.SIGSEGV)
     if wish == "hang": threading.Event().wait()
     if wish == "spin":
         while True: pass
@@ -58,10 +59,11 @@ const handler = async (event, context) => {
     const { request } = event.Records[0].cf;
     const kept = [];
     const wish = request.uri.split("/").pop();
-    if (["raise", "kill", "exit", "hard-exit", "memory", "files"].includes(wish)) await waitAt(PORT);
+    if (["raise", "kill", "crash", "exit", "hard-exit", "memory", "files"].includes(wish)) await waitAt(PORT);
     if (["hang", "spin"].includes(wish)) await passBy(PORT);
     switch (wish) {
         case "raise": throw new TypeError("boom");
+        case "crash": process.kill(process.pid, "SIGSEGV"); await never();
         case "kill": process.kill(process.pid, "SIGKILL");
         case "hang": await never();
         case "spin": for (;;);
@@ -98,7 +100,7 @@ async fn node(language: Language, code: &Code, settings: &str) -> Running {
 async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_works(language: Language) {
     let gate = Gate::new().await;
     let edge = node(language, &wishes(&gate), "timeout_s = 30\nconcurrency_max = 1").await;
-    let wishes = ["raise", "kill", "brief/hang", "brief/spin", "exit", "hard-exit", "memory", "files"];
+    let wishes = ["raise", "kill", "crash", "brief/hang", "brief/spin", "exit", "hard-exit", "memory", "files"];
     for wish in wishes {
         let (path, other) = (format!("/{wish}"), format!("/other/{wish}"));
         let mut asked = Box::pin(edge.get(&path));
@@ -122,9 +124,16 @@ async fn a_function_that_fails_costs_its_own_request_a_503_and_the_next_one_work
     }
     assert_eq!(edge.asked_times("app"), 2 * wishes.len());
     let log = edge.stop_and_read("functions.log").await;
-    for told in
-        ["Status: timeout", "exit status 3", "exit status 7", "Runtime.OutOfMemory", "signal: killed", "boom", "TMPDIR"]
-    {
+    for told in [
+        "Status: timeout",
+        "exit status 3",
+        "exit status 7",
+        "Runtime.OutOfMemory",
+        "signal: killed",
+        "signal: segmentation fault",
+        "boom",
+        "TMPDIR",
+    ] {
         assert!(log.contains(told), "the log tells of {told}: {log}");
     }
 }
@@ -248,5 +257,33 @@ async fn c24_a_handler_with_a_callback_works_up_to_node_22_and_is_a_503_from_24_
         assert_eq!((answer.status, told), expected, "{runtime}");
         let log = edge.stop_and_read("functions.log").await;
         assert_eq!(log.contains("Runtime.CallbackHandlerDeprecated"), runtime == "nodejs24.x", "{log}");
+    }
+}
+
+#[tokio::test]
+async fn c24_a_callback_waits_for_an_empty_event_loop_unless_told_not_to_and_a_value_without_a_promise_is_none() {
+    let code = r#"
+exports.handler = (event, context, callback) => {
+    const wish = event.Records[0].cf.request.uri.slice(1);
+    const answer = { status: "200", body: "at once" };
+    if (wish === "returns") return answer;
+    if (wish === "does-not-wait") context.callbackWaitsForEmptyEventLoop = false;
+    setTimeout(() => { answer.body = "when nothing is left to do"; }, 20);
+    callback(null, answer);
+};
+"#;
+    let lambda = "\n[[lambda]]\nname = \"l\"\nruntime = \"nodejs22.x\"\nhandler = \"main.handler\"\ncode = \"l\"\ntimeout_s = 20\n";
+    for event in ["viewer_request", "origin_request"] {
+        let edge = Edge::before(&format!("{event} = {{ lambda = \"l\" }}"), |_| Reply::ok("unused"));
+        let edge = edge.configured(lambda).file("l/main.js", code).start().await;
+        for (wish, body) in [("waits", "when nothing is left to do"), ("does-not-wait", "at once")] {
+            let answer = edge.get(&format!("/{wish}")).await;
+            assert_eq!((answer.status, answer.text()), (200, body), "{event} {wish}");
+        }
+        let answer = edge.get("/returns").await;
+        let sentence = "The Lambda function returned invalid JSON: The JSON output must be an object type.";
+        assert_eq!((answer.status, answer.sentence()), (502, sentence), "{event}: it is null");
+        assert_eq!(edge.asked_times("app"), 0);
+        edge.stop().await;
     }
 }

@@ -12,8 +12,9 @@ in_every_language! {
     c12_what_functions_never_see_is_in_none_of_the_four_events,
     c13_each_line_of_a_header_is_an_entry_in_and_out,
     c14_c15_c16_results_that_are_none_have_their_own_sentences,
+    c15_a_result_that_is_no_json_is_told_to_be_not_parsable,
     c16_statuses_are_200_to_599_as_text_or_number,
-    c15_an_origin_events_answer_has_at_most_a_megabyte,
+    c15_a_viewer_events_answer_has_at_most_40_kb_and_an_origin_events_a_megabyte,
     c20_uris_and_query_strings_that_cloudfront_refuses,
     c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why,
     c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served,
@@ -27,6 +28,7 @@ const DISALLOWED: &str =
 const BODY: &str = "The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.";
 const NOT_AN_ARRAY: &str = "The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.";
 const NOT_AN_OBJECT: &str = "The Lambda function returned invalid JSON: The JSON output must be an object type.";
+const NOT_PARSABLE: &str = "The Lambda function returned invalid json: The json output is not parsable";
 const EXECUTION: &str = "The Lambda function associated with the CloudFront distribution is invalid or doesn't have the required permissions.";
 
 /// A function that does these lines, to which `wish` is the path without its slash, and returns its request.
@@ -261,6 +263,23 @@ async fn c14_c15_c16_results_that_are_none_have_their_own_sentences(language: La
     refused(node(language, "viewer_request", &code).await, &expected).await;
 }
 
+async fn c15_a_result_that_is_no_json_is_told_to_be_not_parsable(language: Language) {
+    // Python writes NaN, which JSON does not have; what a function writes to a stream is sent as it is.
+    let python = wishes("if wish == \"nonsense\": request[\"uri\"] = float(\"nan\")", "").python;
+    let streaming = r#"
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+    const { request } = event.Records[0].cf;
+    stream.write(request.uri === "/nonsense" ? '{"uri": NaN}' : JSON.stringify(request));
+    stream.end();
+});
+"#;
+    let code = Code { python, node: streaming.to_owned() };
+    for event in ["viewer_request", "origin_request"] {
+        let edge = node(language, event, &code).await;
+        refused(edge, &[("nonsense", INVALID, "LambdaValidationError", NOT_PARSABLE)]).await;
+    }
+}
+
 async fn c16_statuses_are_200_to_599_as_text_or_number(language: Language) {
     let code = wishes(
         r#"if wish == "204-body": return {"status": "204", "body": "x"}
@@ -282,17 +301,21 @@ async fn c16_statuses_are_200_to_599_as_text_or_number(language: Language) {
     }
 }
 
-async fn c15_an_origin_events_answer_has_at_most_a_megabyte(language: Language) {
+async fn c15_a_viewer_events_answer_has_at_most_40_kb_and_an_origin_events_a_megabyte(language: Language) {
     let code = wishes(
         r#"if wish.isdigit(): return {"status": "200", "body": "x" * int(wish)}"#,
         r#"if (/^\d+$/.test(wish)) return { status: "200", body: "x".repeat(Number(wish)) };"#,
     );
-    let edge = node(language, "origin_request", &code).await;
-    let large = edge.get("/1100000").await;
-    assert_eq!((large.status, large.sentence()), (502, BODY));
-    let fits = edge.get("/1000000").await;
-    assert_eq!((fits.status, fits.body.len()), (200, 1_000_000));
-    edge.stop().await;
+    for (event, fits, too_large) in
+        [("viewer_request", 39 * 1_024, 41 * 1_024), ("origin_request", 1_000_000, 1_100_000)]
+    {
+        let edge = node(language, event, &code).await;
+        let large = edge.get(&format!("/{too_large}")).await;
+        assert_eq!((large.status, large.sentence()), (502, BODY), "{event}");
+        let answer = edge.get(&format!("/{fits}")).await;
+        assert_eq!((answer.status, answer.body.len()), (200, fits), "{event}");
+        edge.stop().await;
+    }
 }
 
 async fn c20_uris_and_query_strings_that_cloudfront_refuses(language: Language) {

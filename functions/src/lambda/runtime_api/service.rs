@@ -1,7 +1,7 @@
 //! The requests of the Runtime API and the exact answers to them.
 
 use super::remarks::Remark;
-use super::{Answer, Invocation, RESPONSE_SIZE_ERROR, Refusal, Shared};
+use super::{Answer, Invocation, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, Refusal, Shared};
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use http::{HeaderMap, Method, StatusCode};
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 const PREFIX: &str = "/2018-06-01/";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
+/// The one mode that has a name: pieces as they come. Lambda@Edge takes no stream, so all of them are one result.
+const STREAMING: &str = "streaming";
 
 type Response = http::Response<Full<Bytes>>;
 
@@ -25,7 +28,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
     };
     Ok(match (&parts.method, segments) {
         (&Method::GET, ["runtime", "invocation", "next", ""]) => next(&shared).await,
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => finish(&shared, id, body, Kind::Response).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) if has_valid_mode(&parts.headers) => {
+            finish(&shared, id, body, Kind::Response).await
+        }
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => refuse_mode(&shared, id),
         (&Method::POST, ["runtime", "invocation", id, "error"]) => {
             let error_type = error_type(&parts.headers);
             finish(&shared, id, body, Kind::Error { error_type }).await
@@ -77,6 +83,21 @@ async fn finish(shared: &Shared, id: &str, body: Incoming, kind: Kind) -> Respon
         Err(ReadError::Truncated) => return truncated(),
     };
     taken(&shared.answer(id, answer), state)
+}
+
+fn has_valid_mode(headers: &HeaderMap) -> bool {
+    headers.get(RESPONSE_MODE).is_none_or(|mode| mode.is_empty() || mode == STREAMING)
+}
+
+/// A response in a mode that there is not is the error of its event, whatever it says.
+fn refuse_mode(shared: &Shared, id: &str) -> Response {
+    const MESSAGE: &str = "Invalid function response mode";
+    let payload = error_body(RESPONSE_MODE_ERROR, &format!("RequestId: {id} Error: {MESSAGE}")).into();
+    let answer = Answer::Error { error_type: RESPONSE_MODE_ERROR.to_owned(), payload };
+    match shared.answer(id, answer) {
+        Ok(()) => error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", MESSAGE),
+        refused => taken(&refused, "InvocationResponse"),
+    }
 }
 
 /// What a post to an invocation says.

@@ -248,6 +248,67 @@ async fn an_answer_that_grows_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn s9_2_a_post_that_ends_within_its_body_is_told_to_be_truncated_and_may_come_again() {
+    let (api, mut good, answer) = running("1").await;
+    for post in ["response", "error"] {
+        for rest in [
+            "Content-Length: 10\r\n\r\n{\"a\"",
+            "Transfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\nno length\r\n",
+        ] {
+            let mut client = Client::connect(&api).await;
+            client.send(&format!("POST /2018-06-01/runtime/invocation/1/{post} HTTP/1.1\r\nHost: x\r\n{rest}")).await;
+            client.0.shutdown().await.unwrap();
+            let told = client.receive().await.replace("\r\n", "\n");
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(told, @r#"
+                HTTP/1.1 400 Bad Request
+                Content-Type: application/json
+                Content-Length: 89
+
+                {"errorMessage":"HTTP request detected as truncated","errorType":"TruncatedHTTPRequest"}
+                "#);
+            }
+        }
+    }
+    assert!(good.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"));
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")));
+}
+
+#[tokio::test]
+async fn s9_2_a_response_is_streamed_or_says_nothing_of_its_mode() {
+    for mode in ["", "Lambda-Runtime-Function-Response-Mode: streaming\r\n"] {
+        let (_api, mut client, answer) = running("1").await;
+        assert!(client.post("runtime/invocation/1/response", mode, "{}").await.starts_with("HTTP/1.1 202"), "{mode}");
+        assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")), "{mode}");
+    }
+    let (_api, mut client, answer) = running("1").await;
+    let buffered = "Lambda-Runtime-Function-Response-Mode: buffered\r\n";
+    let refused = client.post("runtime/invocation/1/response", buffered, "{}").await;
+    insta::assert_snapshot!(refused.replace("\r\n", "\n"), @r#"
+    HTTP/1.1 400 Bad Request
+    Content-Type: application/json
+    Content-Length: 92
+
+    {"errorMessage":"Invalid function response mode","errorType":"InvalidFunctionResponseMode"}
+    "#);
+    let Answer::Error { error_type, payload } = answer.await.unwrap() else { panic!("it was taken") };
+    assert_eq!(error_type, "Runtime.InvalidResponseModeHeader");
+    insta::assert_snapshot!(String::from_utf8_lossy(&payload), @r#"{"errorMessage":"RequestId: 1 Error: Invalid function response mode","errorType":"Runtime.InvalidResponseModeHeader"}"#);
+    let late = client.post("runtime/invocation/1/response", buffered, "{}").await;
+    assert!(late.contains("InvalidRequestID"), "{late}");
+}
+
+#[tokio::test]
+async fn s9_there_is_no_snapshot_to_restore() {
+    let (_api, mut client, answer) = running("1").await;
+    assert!(client.get("runtime/restore/next").await.starts_with("HTTP/1.1 404"));
+    assert!(client.post("runtime/restore/error", "", "{}").await.starts_with("HTTP/1.1 404"));
+    assert!(client.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"), "as before");
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")));
+}
+
+#[tokio::test]
 async fn garbage_costs_a_client_its_connection_and_nothing_else() {
     let (api, mut good, answer) = running("1").await;
     for garbage in [
