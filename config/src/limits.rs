@@ -301,6 +301,8 @@ pub const LAMBDA_LOOK_MS: u64 = 100;
 pub const LAMBDA_LOOK_SHARE: u32 = 50;
 /// Open files of one environment. Lambda: 1,024.
 pub const LAMBDA_OPEN_FILES_MAX: u64 = 1_024;
+/// Processes of one environment, those whose end nobody has asked for included. Lambda: 1,024, threads included.
+pub const LAMBDA_PROCESSES_MAX: usize = 1_024;
 /// Bytes of one file a function writes. Lambda: 512 MB for all of `/tmp`.
 pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
 /// Bytes of private memory an environment may reserve above `memory_mb`: the stacks of threads (8 MiB each, mostly never

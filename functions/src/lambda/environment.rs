@@ -17,7 +17,8 @@ use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner, peer};
 use bytes::Bytes;
 use homefront_config::Lambda;
 use homefront_config::limits::{
-    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
+    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX,
+    LAMBDA_TMP_FILES_MAX,
 };
 use std::io;
 use std::net::SocketAddrV4;
@@ -418,6 +419,9 @@ impl Environment {
         };
         let explained = match outcome {
             Outcome::Exceeded(Excess::Files) => Some(files_line()),
+            Outcome::Exceeded(Excess::Processes) => Some(platform_line(&format!(
+                "the environment has more than {LAMBDA_PROCESSES_MAX} processes; it is ended"
+            ))),
             // What loses its channel and goes on waits in vain; what ends has told of it by itself.
             Outcome::TimedOut if lost_its_channel => Some(platform_line(LOST_CHANNEL)),
             _ => None,

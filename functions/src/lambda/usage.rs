@@ -7,7 +7,7 @@ use super::environment::EXIT_ERROR;
 use super::folder::Folder;
 use crate::process::Child;
 use homefront_config::Lambda;
-use homefront_config::limits::{LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS};
+use homefront_config::limits::{LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(super) enum Excess {
     Memory,
     /// More bytes of files than Lambda's `/tmp` holds.
     Files,
+    /// More processes than Lambda lets one have.
+    Processes,
 }
 
 impl Excess {
@@ -29,7 +31,7 @@ impl Excess {
     pub(super) fn error_type(self) -> &'static str {
         match self {
             Self::Memory => "Runtime.OutOfMemory",
-            Self::Files => EXIT_ERROR,
+            Self::Files | Self::Processes => EXIT_ERROR,
         }
     }
 
@@ -38,18 +40,23 @@ impl Excess {
         match self {
             Self::Memory => format!("it held more than {} MB", lambda.memory_mb),
             Self::Files => format!("its files took more than {LAMBDA_TMP_BYTES_MAX} bytes"),
+            Self::Processes => format!("it had more than {LAMBDA_PROCESSES_MAX} processes"),
         }
     }
 }
 
-/// Returns when the environment of this child holds more than `memory_bytes_max`, or too much in its folder. Calls that are
-/// over before the first look cost nothing.
+/// Returns when the environment of this child holds more than `memory_bytes_max`, has too many processes, or too much in its folder.
+/// Calls that are over before the first look cost nothing.
 pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
     let folder = folder.map(|folder| folder.path().to_owned());
     let mut look = 0_u32;
     loop {
         tokio::time::sleep(Duration::from_millis(LAMBDA_WATCH_MS)).await;
-        if holds_more(&child.processes(), memory_bytes_max) {
+        let processes = child.processes();
+        if processes.len() > LAMBDA_PROCESSES_MAX {
+            return Excess::Processes;
+        }
+        if holds_more(&processes, memory_bytes_max) {
             return Excess::Memory;
         }
         look = look.wrapping_add(1);

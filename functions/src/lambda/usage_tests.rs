@@ -167,6 +167,29 @@ exports.handler = async (event) => {
     ends(language, &fills, json!(LAMBDA_TMP_FILES_MAX + 1), Excess::Files).await;
 }
 
+/// In one language: that many processes are the machine's.
+#[tokio::test]
+async fn an_environment_with_too_many_processes_costs_that_call_only() {
+    let starts = source(
+        "
+import os, subprocess
+def handler(event, context):
+    if event: subprocess.run(['sh', '-c', 'for number in $(seq %d); do sleep 1000 & done; wait' % event])
+    return os.getpid()",
+        "",
+    );
+    // So that what they hold is not too much before.
+    let fixture = Fixture::of(Language::Provided, &starts, |plan, _| plan.lambda.memory_mb = 3_008);
+    let before = fixture.result(json!(0)).await;
+    assert_eq!(fixture.call(json!(LAMBDA_PROCESSES_MAX)).await.unwrap(), Outcome::Exceeded(Excess::Processes));
+    assert_ne!(fixture.result(json!(0)).await, before, "another process answers");
+    fixture.pool.rest().await;
+    let log = fixture.masked_log();
+    let told = "homefront: the environment has more than <n> processes; it is ended";
+    assert!(log.lines().any(|line| line == told), "{log}");
+    fixture.stop().await;
+}
+
 async fn files_beyond_1024_cannot_be_opened_and_the_environment_goes_on(language: Language) {
     let opens = source(
         "

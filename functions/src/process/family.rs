@@ -1,11 +1,12 @@
 //! The descendants of a process, and stopping them.
 
+use homefront_config::limits::LAMBDA_PROCESSES_MAX;
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Processes of one child that are looked at.
-const PROCESSES_MAX: usize = 1_024;
+/// Processes of one child that are looked at: enough to see that they are too many.
+const PROCESSES_MAX: usize = LAMBDA_PROCESSES_MAX + 1;
 /// Rounds of stopping: what is started while others are stopped is found in the next.
 const ROUNDS_MAX: usize = 8;
 
