@@ -26,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Latency and CPU time that a worker process adds to a call of a CloudFront Function.
 #[derive(Debug, Parser)]
-#[command(name = "boundary")]
+#[command(name = "boundary", version)]
 struct Arguments {
     /// How long each case is measured in a round.
     #[arg(long, default_value_t = 3.0)]

@@ -28,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Microseconds of single calls in the engine: median, 99th and 99.9th percentile.
 #[derive(Debug, Parser)]
-#[command(name = "engine")]
+#[command(name = "engine", version)]
 struct Arguments {
     /// Calls of each function in a round.
     #[arg(long, default_value_t = 10_000)]

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Latency and CPU time that Lambda@Edge functions add to pass-through requests, cold starts and replacements.
 #[derive(Debug, Parser)]
-#[command(name = "environments")]
+#[command(name = "environments", version)]
 struct Arguments {
     /// How long each case is measured in a round.
     #[arg(long, default_value_t = 3.0)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Requests per second, latency and CPU time per request of a node.
 #[derive(Debug, Parser)]
-#[command(name = "load")]
+#[command(name = "load", version)]
 struct Arguments {
     /// The node's binary; by default the one beside this one.
     #[arg(long, value_name = "FILE")]
