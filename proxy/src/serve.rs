@@ -119,6 +119,8 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
     for name in &respond::HOP_BY_HOP {
         response.remove_header(name);
     }
+    // Of this message, not of the one it came from (RFC 9110 §2.5).
+    response.set_version(Version::HTTP_11);
     if let Some(route) = &exchange.route {
         let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
         match vary::to_viewer(&response.headers, |name| forward::may_vary(policy, extra, &exchange.cloudfront, name)) {

@@ -1,6 +1,6 @@
 //! Viewer connections: kept and closed, HTTP/1.1 and HTTP/2, plain and over TLS.
 
-use crate::harness::{Authority, Edge, Http2, Reply, Running, get_of, one_origin};
+use crate::harness::{Authority, Edge, Http2, Origin, Reply, Running, get_of, one_origin};
 use http::Request;
 use tokio::net::TcpStream;
 
@@ -201,4 +201,29 @@ async fn a_request_head_that_does_not_come_to_its_end_is_cut_off() {
         assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 4"), "{begun:?}: {rest}");
     }
     assert_eq!(edge.asked_times("app"), 0);
+}
+
+/// Many a development server answers in HTTP/1.0, and says where the body ends by its length or by the end of the connection.
+#[tokio::test]
+async fn an_origin_of_http_1_0_is_served_in_http_1_1() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for length in ["Content-Length: 5\r\n", ""] {
+        let origin = Origin::raw(move |mut tcp| async move {
+            let mut head = [0; 4096];
+            assert!(tcp.read(&mut head).await.unwrap() > 0);
+            let answer = format!("HTTP/1.0 200 OK\r\nCache-Control: max-age=60\r\n{length}\r\nhello");
+            tcp.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let edge = Edge::with(one_origin("")).served("app", origin).start().await;
+        let mut kept = edge.connect().await;
+        for x_cache in ["Miss", "Hit"] {
+            let answer = kept.send(&get_of("/x", &[])).await;
+            assert_eq!((answer.status, answer.text(), answer.x_cache()), (200, "hello", x_cache), "{length:?}");
+            let mut closing = edge.connect().await;
+            closing.write(get_of("/x", &[("Connection", "close")]).as_bytes()).await;
+            let answer = closing.closed().await;
+            assert!(answer.starts_with(b"HTTP/1.1 200 "), "{length:?}: {}", String::from_utf8_lossy(&answer));
+        }
+        edge.stop().await;
+    }
 }
