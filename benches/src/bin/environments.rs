@@ -4,7 +4,7 @@
 use clap::Parser;
 use homefront_benches::load::client::{self, Question, Volume};
 use homefront_benches::load::cores::Cores;
-use homefront_benches::load::report::{Figures, Spread, spread};
+use homefront_benches::load::report::{self, Figures, Spread, spread};
 use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{cpu, machine, origin};
 use homefront_benches::typical;
@@ -52,17 +52,7 @@ struct Runtime {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(errors) => {
-            let _ = writeln!(io::stderr(), "error: {errors} requests were not answered as they must be");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::exit(run(&Arguments::parse()))
 }
 
 /// Gives the number of failed requests.

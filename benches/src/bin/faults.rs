@@ -4,7 +4,7 @@
 use clap::Parser;
 use homefront_benches::load::client::{self, Question, Volume};
 use homefront_benches::load::cores::Cores;
-use homefront_benches::load::report::{Spread, spread};
+use homefront_benches::load::report::{self, Spread, spread};
 use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{machine, origin};
 use homefront_benches::typical;
@@ -102,17 +102,7 @@ const BODY_BYTES: usize = 1_024;
 const CONNECTIONS: usize = 4;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(errors) => {
-            let _ = writeln!(io::stderr(), "error: {errors} requests were not answered as they must be");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::exit(run(&Arguments::parse()))
 }
 
 /// Gives the number of requests that were answered otherwise than they must be.

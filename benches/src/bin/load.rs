@@ -74,17 +74,7 @@ const RATIOS: [[(&str, &str); 2]; 9] = [
 ];
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(errors) => {
-            let _ = writeln!(io::stderr(), "error: {errors} requests were not answered as they must be");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::exit(run(&Arguments::parse()))
 }
 
 /// Gives the number of failed requests.

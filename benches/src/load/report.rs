@@ -3,6 +3,8 @@
 use super::client::Measured;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 /// All rounds of one case.
 #[derive(Debug)]
@@ -109,6 +111,17 @@ pub fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
     let median =
         if values.len().is_multiple_of(2) { f64::midpoint(at(middle.wrapping_sub(1)), at(middle)) } else { at(middle) };
     Spread { least: at(0), median, most: at(values.len().wrapping_sub(1)) }
+}
+
+/// How a benchmark ends that gave the number of requests that were not answered as they must be.
+pub fn exit(errors: io::Result<u64>) -> ExitCode {
+    let error = match errors {
+        Ok(0) => return ExitCode::SUCCESS,
+        Ok(errors) => format!("{errors} requests were not answered as they must be"),
+        Err(error) => error.to_string(),
+    };
+    let _ = writeln!(io::stderr(), "error: {error}");
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]
