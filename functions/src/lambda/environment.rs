@@ -79,6 +79,9 @@ pub(super) struct Environment {
     /// How long it took to start, until a REPORT line has told it.
     init: Option<Duration>,
     frozen: bool,
+    /// How many processes beside its own wait for its next event: a `bootstrap` may do so through another one, as a shell script
+    /// does through `curl`.
+    at_rest: usize,
     peak: Peak,
     memory_used_mb_max: u64,
 }
@@ -177,6 +180,8 @@ impl Environment {
         let end = match timeout(time_max, ready).await {
             Ok(Ok(())) => {
                 let memory_used_mb_max = peak.resident_mib(&child);
+                let at_rest = usize::from(plan.program.runtime.is_none());
+                child.expect_left(at_rest);
                 return Ok(Box::new(Self {
                     child,
                     generation,
@@ -187,6 +192,7 @@ impl Environment {
                     output,
                     init: Some(begun.elapsed()),
                     frozen: false,
+                    at_rest,
                     peak,
                     memory_used_mb_max,
                 }));
@@ -282,6 +288,7 @@ impl Environment {
             self.child.resume();
             self.frozen = false;
         }
+        self.child.expect_left(0);
         let request_id = uuid::Uuid::new_v4().to_string();
         self.output.begin(&super::log::start_line(&request_id, super::context::VERSION));
         let invocation = Invocation {
@@ -333,9 +340,15 @@ impl Environment {
             Answer::Error { .. } if self.has_grown() && self.peak.is_above(memory_bytes_max) => {
                 Outcome::Exceeded(Excess::Memory)
             }
-            Answer::Response(result) => Outcome::Response(result),
-            Answer::Error { error_type, payload } => Outcome::Error { error_type, payload },
+            Answer::Response(result) => self.rests(Outcome::Response(result)),
+            Answer::Error { error_type, payload } => self.rests(Outcome::Error { error_type, payload }),
         })
+    }
+
+    /// It has answered, and waits for its next event.
+    fn rests(&self, outcome: Outcome) -> Outcome {
+        self.child.expect_left(self.at_rest);
+        outcome
     }
 
     /// Whether it holds, or held in this call, more than ever before.

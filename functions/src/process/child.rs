@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -41,6 +42,8 @@ struct Group {
     /// Of what it left running: whom the node found and killed, and how many there were in all, once that is known.
     killed: Mutex<BTreeSet<u32>>,
     left_running: OnceLock<usize>,
+    /// As many as that are nothing to tell of.
+    expected_left: AtomicUsize,
     /// The thread that forked must live as long as the child.
     spawner: Spawner,
 }
@@ -87,6 +90,7 @@ impl Child {
             memory_used_bytes_max: OnceLock::new(),
             killed: Mutex::default(),
             left_running: OnceLock::new(),
+            expected_left: AtomicUsize::new(0),
             spawner,
         });
         group.spawner.born();
@@ -129,9 +133,16 @@ impl Child {
         self.group.memory_used_bytes_max.get().copied()
     }
 
-    /// How many processes that it had started still ran when it ended, and were ended with it. Known once it is reaped.
+    /// How many processes that it had started still ran when it ended, and were ended with it; none when no more did than were
+    /// expected. Known once it is reaped.
     pub fn left_running(&self) -> usize {
-        self.group.left_running.get().copied().unwrap_or_default()
+        let left = self.group.left_running.get().copied().unwrap_or_default();
+        if left > self.group.expected_left.load(Ordering::Relaxed) { left } else { 0 }
+    }
+
+    /// From now on it has so many processes at work for it wherever it ends.
+    pub fn expect_left(&self, processes: usize) {
+        self.group.expected_left.store(processes, Ordering::Relaxed);
     }
 
     /// Kills it, its group and its descendants at once. Nothing happens when it is gone already.

@@ -165,7 +165,9 @@ async fn a_shell_script_that_has_curl_runs_as_in_lambdas_tutorial() {
     let fixture = provided(CURL, |_| {});
     assert_eq!(fixture.result(json!({"a": 1})).await, json!({"seen": {"a": 1}}));
     assert_eq!(fixture.result(json!({})).await, json!({"seen": {}}));
-    fixture.stop().await;
+    fixture.pool.stop().await;
+    let log = fixture.log().join("\n");
+    assert!(!log.contains("it had started"), "curl waits for the next event, as it should: {log}");
 }
 
 #[tokio::test]
