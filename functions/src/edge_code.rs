@@ -35,9 +35,7 @@ pub struct Workers {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The interpreter a function names is not there.
-    #[error(
-        "lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime"
-    )]
+    #[error("lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: {hint}")]
     Interpreter {
         /// Name of the function.
         lambda: String,
@@ -45,6 +43,8 @@ pub enum StartError {
         interpreter: String,
         /// Why it failed.
         reason: String,
+        /// The way out.
+        hint: &'static str,
     },
     /// The extension module that runs Python functions is not there.
     #[error(

@@ -44,6 +44,11 @@ impl Program {
             lambda: lambda.name.clone(),
             interpreter: interpreter.display().to_string(),
             reason,
+            hint: if matches!(lambda.runtime, LambdaRuntime::Provided) {
+                "install it, or write the path of another one, in a line that ends with LF alone, at the top of bootstrap"
+            } else {
+                "install it so that it is on PATH, give its path as `interpreter`, or name another runtime"
+            },
         };
         match &lambda.runtime {
             LambdaRuntime::Python { interpreter } => {
