@@ -108,7 +108,7 @@ impl Functions {
             return CallResult { outcome: fail(call.event_type, failure), logs: Vec::new(), log_data: None, cpu_us: 0 };
         };
         let result = distribution.call(index, call).await;
-        self.log.call(&call.context.request_id, id, &result.logs);
+        self.log.call(&function.name, &call.context.request_id, id, &result.logs);
         result
     }
 

@@ -143,22 +143,24 @@ pub(super) struct InitFailure {
 }
 
 impl Environment {
-    /// Starts the process and waits until it asks for its first event. `started` learns of the process at once.
+    /// Starts the process and waits until it asks for its first event. All that is to be told of it goes to `log`. `started` learns
+    /// of the process at once.
     pub(super) async fn start(
         plan: &Plan,
         generation: u64,
         phase: Phase,
         folder: Folder,
         alive: Alive,
+        log: &FunctionLog,
         started: impl FnOnce(&Arc<Child>),
     ) -> Result<Box<Self>, InitFailure> {
         let begun = Instant::now();
-        let (api, output, child) = match Self::launch(plan, &folder).await {
+        let (api, output, child) = match Self::launch(plan, log, &folder).await {
             Ok(parts) => parts,
             Err(error) => {
                 let reason = format!("cannot start {}: {error}", plan.program.path.display());
-                plan.log.line(&platform_line(&reason));
-                plan.log.line(&init_report_line(begun.elapsed(), phase, Status::Error(ENTRYPOINT_ERROR)));
+                log.line(&platform_line(&reason));
+                log.line(&init_report_line(begun.elapsed(), phase, Status::Error(ENTRYPOINT_ERROR)));
                 return Err(InitFailure { reason, folder });
             }
         };
@@ -217,25 +219,33 @@ impl Environment {
 
     /// A `bootstrap` that was just written may be open for writing still, in a child that another thread has just forked: the
     /// system starts it as soon as that one has become its program.
-    async fn launch(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
+    async fn launch(
+        plan: &Plan,
+        log: &FunctionLog,
+        folder: &Folder,
+    ) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
         for _ in 0..BUSY_ATTEMPTS {
-            match Self::launch_once(plan, folder).await {
+            match Self::launch_once(plan, log, folder).await {
                 Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => tokio::time::sleep(BUSY_PAUSE).await,
                 done => return done,
             }
         }
-        Self::launch_once(plan, folder).await
+        Self::launch_once(plan, log, folder).await
     }
 
-    async fn launch_once(plan: &Plan, folder: &Folder) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
+    async fn launch_once(
+        plan: &Plan,
+        log: &FunctionLog,
+        folder: &Folder,
+    ) -> io::Result<(RuntimeApi, Arc<Output>, Arc<Child>)> {
         let port = Port::open().await?;
-        let (output, writer) = Output::new(plan.log.clone())?;
+        let (output, writer) = Output::new(log.clone())?;
         let enclosure = plan.encloses.as_ref().map(|executable| Enclosure {
             executable: executable.clone(),
             tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
         });
         // Who brings a runtime of its own knows the Runtime API only.
-        let channel = plan.program.runtime.as_ref().map(|_| Channel::new(plan.log.clone())).transpose()?;
+        let channel = plan.program.runtime.as_ref().map(|_| Channel::new(log.clone())).transpose()?;
         let (channel, other_end) = channel.unzip();
         let covered = enclosure.as_ref().is_some_and(|enclosure| enclosure.tmp.is_some());
         let tmp = if covered { Path::new(TMP) } else { folder.path() };
@@ -261,7 +271,7 @@ impl Environment {
         };
         let address = port.address();
         let child = Arc::new(plan.spawner.spawn(launch).await?);
-        let api = RuntimeApi::serve(port, own_processes(&child, address, plan.log.clone()), channel, plan.log.clone());
+        let api = RuntimeApi::serve(port, own_processes(&child, address, log.clone()), channel, log.clone());
         Ok((api, output, child))
     }
 

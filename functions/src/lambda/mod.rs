@@ -85,7 +85,8 @@ impl Lambdas {
             if !lambdas.pools.contains_key(&lambda.name) {
                 let source = Source::new(lambda, &lambdas.logs).await;
                 lambdas.sources.insert(lambda.name.clone(), source);
-                let plan = preparation.plan(lambda, workers, spawner, log).await?;
+                let log = log.of_lambda(&lambda.name);
+                let plan = preparation.plan(lambda, workers, spawner, &log).await?;
                 lambdas.pools.insert(lambda.name.clone(), Pool::new(plan, Bounds::default()));
             }
         }

@@ -8,6 +8,7 @@ use super::call::{Call, execution_failure};
 use super::counters::{Counters, Figures};
 use super::environment::{Environment, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
+use crate::function_log::FunctionLog;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
@@ -81,6 +82,8 @@ struct State {
     ticket: u64,
     /// Of environments that crashed: the next one finds their files, as on Lambda.
     folders: Vec<Folder>,
+    /// How many environments were begun: the number of the last one in the log.
+    begun: u64,
     /// By process id; they outlive their environment until they are reaped.
     children: HashMap<u32, Arc<Child>>,
     /// When the idle ones are looked at next.
@@ -336,15 +339,17 @@ impl Pool {
     /// Starts a process; `Err` says why it is not there.
     async fn start_environment(&self, phase: Phase) -> Result<Box<Environment>, String> {
         let alive = self.0.living.token();
-        let (kept, code) = {
+        let (kept, code, number) = {
             let mut state = self.0.state.lock();
-            (state.folders.pop(), state.code.clone())
+            state.begun += 1;
+            (state.folders.pop(), state.code.clone(), state.begun)
         };
         let plan = code.plan.as_deref().unwrap_or(&self.0.plan);
+        let log = plan.log.of_environment(number);
         let started = match kept.map_or_else(Folder::create, Ok) {
             Ok(folder) => {
-                let keep = |child: &Arc<Child>| self.watch(child);
-                Environment::start(plan, code.generation, phase, folder, alive, keep).await
+                let keep = |child: &Arc<Child>| self.watch(child, log.clone());
+                Environment::start(plan, code.generation, phase, folder, alive, &log, keep).await
             }
             Err(error) => return Err(format!("cannot make a folder for temporary files: {error}")),
         };
@@ -368,14 +373,14 @@ impl Pool {
     }
 
     /// Keeps a child in sight until it is reaped, and tells of what it left running.
-    fn watch(&self, child: &Arc<Child>) {
+    fn watch(&self, child: &Arc<Child>, log: FunctionLog) {
         let mut state = self.0.state.lock();
         state.children.insert(child.id(), child.clone());
         if state.closed {
             child.kill();
         }
         drop(state);
-        let (pool, log) = (Arc::downgrade(&self.0), self.0.plan.log.clone());
+        let pool = Arc::downgrade(&self.0);
         let (child, alive) = (child.clone(), self.0.living.token());
         self.0.runtime.spawn(async move {
             child.wait().await;

@@ -4,7 +4,7 @@ use crate::harness::{
     Answer, Code, Edge, Gate, Http2, Language, Program, Reply, Waiting, in_every_language, one_origin,
 };
 use homefront_config::limits::{LAMBDA_QUEUE_EVENTS_MAX, LAMBDA_QUEUE_WAIT_MS_MAX};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -89,6 +89,30 @@ fn invocations(log: &str) -> Vec<&str> {
     paths
 }
 
+/// What the function log says of each environment, and of none.
+fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in log.lines() {
+        let (source, line) = line.split_once('\t').expect("whose line it is");
+        found.entry(source).or_default().push(line);
+    }
+    found
+}
+
+/// Why requests were throttled, as the function's log has it: each line names a request, and is of no environment.
+fn throttlings(log: &str) -> Vec<&str> {
+    let of_none = log.lines().filter_map(|line| line.strip_prefix("lambda/l\t("));
+    of_none.map(|line| line.split_once(") ERROR lambda \"l\": ").expect("why it was throttled").1).collect()
+}
+
+/// Which moment of a call a line is of.
+fn moment(line: &str) -> Option<&'static str> {
+    ["START", "END", "REPORT"]
+        .into_iter()
+        .find(|moment| line.starts_with(moment))
+        .or_else(|| line.contains("asked: ").then_some("asked"))
+}
+
 async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_throttled_function(language: Language) {
     const TOO_MANY: usize = 5;
     let gate = Gate::new().await;
@@ -126,9 +150,13 @@ async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_
     program.holds_no_more_than(&before).await;
     let used = program.memory_mib();
     assert!(used <= memory_mib + 96, "{memory_mib} MiB before, {used} after");
-    let log = program.stop_and_read("access.log").await;
+    let [log, functions] = program.stop_and_read_all(["access.log", "functions.log"]).await;
     let (lines, throttled) = told(&log);
     assert_eq!(throttled.len(), TOO_MANY + LAMBDA_QUEUE_EVENTS_MAX - served, "{log}");
+    let reasons = throttlings(&functions);
+    assert_eq!(reasons.len(), throttled.len(), "the function's log has a line for each: {functions}");
+    let too_many = "1 environments are busy and 1024 events wait; concurrency_max is 1";
+    assert_eq!(reasons.iter().filter(|reason| **reason == too_many).count(), TOO_MANY, "{reasons:?}");
     // Of the function and of the other behavior, before, meanwhile and after.
     assert_eq!(lines, 2 + 1 + LAMBDA_QUEUE_EVENTS_MAX + TOO_MANY + 20 + 1, "{log}");
 }
@@ -177,6 +205,17 @@ async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nob
     let [access, functions] = program.stop_and_read_all(["access.log", "functions.log"]).await;
     // Whoever got the function's answer had one call, and whoever was throttled had none.
     assert_eq!(invocations(&functions), served);
+    let told = by_source(&functions);
+    assert_eq!(told.keys().filter(|source| source.starts_with("lambda/l/")).count(), 4, "{:?}", told.keys());
+    for lines in told.iter().filter(|(source, _)| **source != "lambda/l").map(|(_, lines)| lines) {
+        let of_calls: Vec<_> = lines.iter().filter_map(|line| moment(line)).collect();
+        let whole = of_calls.chunks(4).all(|call| call == ["START", "asked", "END", "REPORT"]);
+        assert!(whole, "an environment has one call after the other: {lines:?}");
+    }
+    let reasons = throttlings(&functions);
+    assert_eq!(reasons.len(), throttled.len(), "the function's log has a line for each: {functions}");
+    let too_long = "no environment became free within 12.00 s; concurrency_max is 4";
+    assert!(reasons.iter().all(|reason| *reason == too_long), "{reasons:?}");
     let (lines, waited) = told(&access);
     assert_eq!(lines, 4 + 1 + WAVES * (1_000 + BESIDE), "{access}");
     assert_eq!(waited.len(), throttled.len(), "{access}");

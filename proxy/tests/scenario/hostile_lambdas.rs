@@ -357,8 +357,9 @@ async fn a_start_of_ten_seconds_is_given_up_tried_again_within_the_timeout_and_t
     for (told, times) in [
         ("start 1 hangs\n", 2),
         ("start 2 hangs\n", 1),
-        ("homefront: it did not start within 10.00 s\nINIT_REPORT Init Duration: 10", 2),
-        ("homefront: it did not start within 2.00 s\nINIT_REPORT Init Duration: 2", 1),
+        ("homefront: it did not start within 10.00 s\nlambda/l/1\tINIT_REPORT Init Duration: 10", 1),
+        ("homefront: it did not start within 10.00 s\nlambda/brief/1\tINIT_REPORT Init Duration: 10", 1),
+        ("homefront: it did not start within 2.00 s\nlambda/l/2\tINIT_REPORT Init Duration: 2", 1),
         (" ms\tPhase: init\tStatus: timeout\n", 2),
         (" ms\tPhase: invoke\tStatus: timeout\n", 1),
     ] {

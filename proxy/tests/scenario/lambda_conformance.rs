@@ -343,7 +343,7 @@ async fn c20_uris_and_query_strings_that_cloudfront_refuses(language: Language) 
 async fn c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why(language: Language) {
     let code = Code::around("raise ValueError('boom')", "throw new TypeError('boom');");
     let told = match language {
-        Language::Python => "[ERROR] ValueError: boom\nTraceback",
+        Language::Python => "[ERROR] ValueError: boom\nlambda/l/1\tTraceback",
         Language::Node => "\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"boom\",\"stack\":",
         Language::Provided => "homefront: ValueError: boom\n",
     };
