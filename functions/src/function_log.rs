@@ -23,11 +23,13 @@ impl FunctionLog {
     }
 
     /// The same log for one Lambda@Edge function.
+    #[must_use]
     pub fn of_lambda(&self, name: &str) -> Self {
         Self { write: self.write.clone(), source: Some(format!("lambda/{name}").into()) }
     }
 
     /// The log of a Lambda@Edge function for one of its environments, which are counted from 1.
+    #[must_use]
     pub(crate) fn of_environment(&self, number: u64) -> Self {
         let source = self.source.as_ref().map(|source| format!("{source}/{number}").into());
         Self { write: self.write.clone(), source }

@@ -121,8 +121,9 @@ impl Ran {
                 _ => failure.detail.clone(),
             }
         });
-        let platform =
-            |line: &str| ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|word| line.starts_with(word));
+        let platform = |line: &str| {
+            ["START ", "END ", "REPORT ", "INIT_START ", "INIT_REPORT "].iter().any(|word| line.starts_with(word))
+        };
         Self {
             output: payload.filter(|_| error.is_none()),
             refusal: refusal.filter(|_| error.is_none()),

@@ -2,6 +2,7 @@
 
 use super::environment::{EXIT_ERROR, Environment, Outcome, Plan, exit_message, killed_message, memory_bytes_max};
 use super::runtime_api::Answer;
+use super::start_failure::{StartFailure, TIMEOUT_ERROR};
 use super::usage::Excess;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
@@ -11,6 +12,35 @@ use tokio::sync::oneshot;
 
 /// Characters of a function's own error message that a log line repeats.
 const SUMMARY_CHARACTERS_MAX: usize = 500;
+
+/// An event that no environment was given.
+#[derive(Debug, Clone)]
+pub(super) struct NoCall {
+    /// For the proxy and the log.
+    pub(super) failure: Failure,
+    /// The error object of the start that it waited for and that failed, if it was that.
+    of_start: Option<Bytes>,
+}
+
+impl NoCall {
+    /// A start that failed.
+    pub(super) fn not_started(lambda: &Lambda, start: &StartFailure) -> Self {
+        Self { failure: execution_failure(lambda, &start.reason), of_start: Some(start.payload.clone()) }
+    }
+
+    /// The error object Lambda gives a caller.
+    pub(super) fn error_payload(&self) -> Bytes {
+        self.of_start.clone().unwrap_or_else(|| {
+            serde_json::json!({"errorType": EXIT_ERROR, "errorMessage": self.failure.detail}).to_string().into()
+        })
+    }
+}
+
+impl From<Failure> for NoCall {
+    fn from(failure: Failure) -> Self {
+        Self { failure, of_start: None }
+    }
+}
 
 /// A call that runs. It goes on when whoever waits for it goes away, as on Lambda.
 #[derive(Debug)]
@@ -84,7 +114,7 @@ pub(super) fn error_payload(lambda: &Lambda, request_id: &str, outcome: &Outcome
         Outcome::Response(payload) | Outcome::Error { payload, .. } => return payload.clone(),
         Outcome::TimedOut => {
             let seconds = lambda.timeout.as_secs_f64();
-            ("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
+            (TIMEOUT_ERROR, format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
         }
         Outcome::Exited(exit) => (EXIT_ERROR, exit_message(request_id, *exit)),
         Outcome::Exceeded(excess) => (excess.error_type(), killed_message(request_id)),

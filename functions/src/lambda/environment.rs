@@ -10,6 +10,7 @@ use super::runtime::Program;
 use super::runtime_api::{
     Admits, Answer, Channel, Invocation, Port, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, RuntimeApi,
 };
+use super::start_failure::{StartEnd, StartFailure};
 use super::usage::{Excess, exceeded};
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -133,11 +134,10 @@ impl Phase {
     }
 }
 
-/// A start that failed.
+/// What is left of a start that failed.
 #[derive(Debug)]
-pub(super) struct InitFailure {
-    /// For the log and the author.
-    pub(super) reason: String,
+pub(super) struct NotStarted {
+    pub(super) failure: StartFailure,
     /// What the function may still find in its folder when it is started again.
     pub(super) folder: Folder,
 }
@@ -153,15 +153,15 @@ impl Environment {
         alive: Alive,
         log: &FunctionLog,
         started: impl FnOnce(&Arc<Child>),
-    ) -> Result<Box<Self>, InitFailure> {
+    ) -> Result<Box<Self>, NotStarted> {
         let begun = Instant::now();
         let (api, output, child) = match Self::launch(plan, log, &folder).await {
             Ok(parts) => parts,
             Err(error) => {
-                let reason = format!("cannot start {}: {error}", plan.program.path.display());
-                log.line(&platform_line(&reason));
-                log.line(&init_report_line(begun.elapsed(), phase, Status::Error(ENTRYPOINT_ERROR)));
-                return Err(InitFailure { reason, folder });
+                let failure = StartEnd::NotRun(error).failure(plan, phase.time_max(plan));
+                log.line(&platform_line(&failure.reason));
+                log.line(&init_report_line(begun.elapsed(), phase, failure.status()));
+                return Err(NotStarted { failure, folder });
             }
         };
         started(&child);
@@ -170,12 +170,12 @@ impl Environment {
         let ready = async {
             tokio::select! {
                 biased;
-                ready = api.ready() => ready.map_err(|answer| InitEnd::reported(answer, peak.is_above(bytes_max))),
+                ready = api.ready() => ready.map_err(|answer| StartEnd::reported(answer, peak.is_above(bytes_max))),
                 exit = child.wait() => Err(match api.last_word(PARTING).await {
-                    Some(answer) => InitEnd::Reported(answer),
-                    None => InitEnd::Exited(exit),
+                    Some(answer) => StartEnd::Reported(answer),
+                    None => StartEnd::Exited(exit),
                 }),
-                excess = exceeded(&child, bytes_max, Some(&folder)) => Err(InitEnd::Exceeded(excess)),
+                excess = exceeded(&child, bytes_max, Some(&folder)) => Err(StartEnd::Exceeded(excess)),
             }
         };
         let time_max = phase.time_max(plan);
@@ -200,21 +200,21 @@ impl Environment {
                 }));
             }
             Ok(Err(end)) => end,
-            Err(_) => InitEnd::TimedOut,
+            Err(_) => StartEnd::TimedOut,
         };
         // What reports an error to start then ends by itself, and may have something to print until it does.
-        if let InitEnd::Reported(_) = end {
+        if let StartEnd::Reported(_) = end {
             let _ = timeout(time_max.saturating_sub(begun.elapsed()), child.wait()).await;
         }
         child.kill();
         // The runtimes of ours print what they report.
-        let is_printed = matches!(end, InitEnd::Reported(_)) && plan.program.runtime.is_some();
-        let (status, reason) = end.describe(plan, time_max);
+        let is_printed = matches!(end, StartEnd::Reported(_)) && plan.program.runtime.is_some();
+        let failure = end.failure(plan, time_max);
         let mut lines = Vec::with_capacity(2);
-        lines.extend((!is_printed).then(|| platform_line(&reason)));
-        lines.push(init_report_line(begun.elapsed(), phase, status.as_status()));
+        lines.extend((!is_printed).then(|| platform_line(&failure.reason)));
+        lines.push(init_report_line(begun.elapsed(), phase, failure.status()));
         output.end(&lines);
-        Err(InitFailure { reason, folder })
+        Err(NotStarted { failure, folder })
     }
 
     /// A `bootstrap` that was just written may be open for writing still, in a child that another thread has just forked: the
@@ -459,9 +459,6 @@ impl Environment {
 /// Why nothing was heard of a process that ran until its deadline.
 const LOST_CHANNEL: &str = "the environment's channel to the node was closed in the call; no answer could come";
 
-/// Lambda's name for a program that cannot be started.
-const ENTRYPOINT_ERROR: &str = "Runtime.InvalidEntrypoint";
-
 /// A line of the platform's own in the function's log.
 pub(super) fn platform_line(what: &str) -> String {
     format!("homefront: {what}")
@@ -488,12 +485,16 @@ pub(super) const EXIT_ERROR: &str = "Runtime.ExitError";
 
 /// What Lambda says about a process that ended.
 pub(super) fn exit_message(request_id: &str, exit: Exit) -> String {
-    let how = if exit.success() {
-        "exited without providing a reason".to_owned()
+    format!("RequestId: {request_id} Error: {}", exit_words(exit))
+}
+
+/// As in "Runtime exited with error: exit status 1".
+pub(super) fn exit_words(exit: Exit) -> String {
+    if exit.success() {
+        "Runtime exited without providing a reason".to_owned()
     } else {
-        format!("exited with error: {exit}")
-    };
-    format!("RequestId: {request_id} Error: Runtime {how}")
+        format!("Runtime exited with error: {exit}")
+    }
 }
 
 /// What it says about one that was killed.
@@ -511,57 +512,4 @@ fn files_line() -> String {
 /// What a function's processes may hold together.
 pub(super) fn memory_bytes_max(lambda: &Lambda) -> u64 {
     u64::from(lambda.memory_mb) * MIB
-}
-
-/// Why a start ended early.
-enum InitEnd {
-    Reported(Answer),
-    Exited(Exit),
-    Exceeded(Excess),
-    TimedOut,
-}
-
-/// What an `INIT_REPORT` line says of it.
-enum InitStatus {
-    Timeout,
-    Error(String),
-}
-
-impl InitStatus {
-    fn as_status(&self) -> Status<'_> {
-        match self {
-            Self::Timeout => Status::Timeout,
-            Self::Error(error_type) => Status::Error(error_type),
-        }
-    }
-}
-
-impl InitEnd {
-    /// An error to start, of a program that held too much before it told of it, or not.
-    fn reported(answer: Answer, held_too_much: bool) -> Self {
-        if held_too_much { Self::Exceeded(Excess::Memory) } else { Self::Reported(answer) }
-    }
-
-    fn describe(self, plan: &Plan, time_max: Duration) -> (InitStatus, String) {
-        match self {
-            Self::Reported(Answer::Error { error_type, payload }) => {
-                let reason = super::call::error_summary(&payload);
-                (InitStatus::Error(error_type), reason)
-            }
-            Self::Reported(Answer::Response(_) | Answer::Untouched) => {
-                (InitStatus::Error(EXIT_ERROR.to_owned()), String::new())
-            }
-            Self::Exited(exit) => {
-                (InitStatus::Error(EXIT_ERROR.to_owned()), format!("the process ended while it started: {exit}"))
-            }
-            Self::Exceeded(excess) => {
-                let reason = format!("the process was ended while it started: {}", excess.reason(&plan.lambda));
-                (InitStatus::Error(excess.error_type().to_owned()), reason)
-            }
-            Self::TimedOut => {
-                let seconds = time_max.as_secs_f64();
-                (InitStatus::Timeout, format!("it did not start within {seconds:.2} s"))
-            }
-        }
-    }
 }

@@ -184,7 +184,7 @@ impl Fixture {
     pub(super) async fn call(&self, event: Value) -> Result<Outcome, Failure> {
         let event = Bytes::from(event.to_string());
         let called = tokio::time::timeout(LONG, self.pool.call(&event)).await.expect("the call ends");
-        called.map(|(_, outcome)| outcome)
+        called.map(|(_, outcome)| outcome).map_err(|none| none.failure)
     }
 
     /// The result's JSON.

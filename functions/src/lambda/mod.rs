@@ -19,6 +19,7 @@ mod python;
 mod runtime;
 mod runtime_api;
 mod saved;
+mod start_failure;
 mod usage;
 
 use crate::edge_code::{StartError, Workers};
@@ -28,7 +29,7 @@ use crate::process::Spawner;
 use crate::process::enclosure::{self, TMP};
 use crate::{EventContext, Failure, Request, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
-use call::{error_payload, execution_failure, failure};
+use call::{NoCall, error_payload, execution_failure, failure};
 use context::Identity;
 pub use counters::Figures;
 use environment::{Outcome, Plan};
@@ -101,7 +102,7 @@ impl Lambdas {
         let failure = match pool.call(event).await {
             Ok((_, Outcome::Response(result))) => return Ok(result),
             Ok((request_id, outcome)) => failure(&pool.plan().lambda, &request_id, &outcome),
-            Err(failure) => {
+            Err(NoCall { failure, .. }) => {
                 // No call, so that no END line tells of it.
                 pool.plan().log.line(&format!("({}) ERROR {}", context.request_id, failure.detail));
                 failure
@@ -178,10 +179,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let (payload, error) = match called {
         Ok((_, Outcome::Response(result))) => (result, None),
         Ok((id, outcome)) => (error_payload(lambda, &id, &outcome), Some(failure(lambda, &id, &outcome))),
-        Err(failure) => {
-            let payload = serde_json::json!({"errorMessage": failure.detail}).to_string().into();
-            (payload, Some(failure))
-        }
+        Err(none) => (none.error_payload(), Some(none.failure)),
     };
     let log = std::mem::take(&mut *lines.lock());
     Ok(InvokeResult { payload, log, error, figures })

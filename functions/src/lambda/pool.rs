@@ -4,10 +4,11 @@
 //! started unless as many are on their way as events wait. What becomes free goes to whoever waits longest.
 
 use super::alive::Living;
-use super::call::{Call, execution_failure};
+use super::call::{Call, NoCall, execution_failure};
 use super::counters::{Counters, Figures};
-use super::environment::{Environment, Outcome, Phase, Plan, platform_line};
+use super::environment::{Environment, NotStarted, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
+use super::start_failure::{StartEnd, StartFailure};
 use crate::function_log::FunctionLog;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
@@ -89,7 +90,7 @@ struct State {
     /// When the idle ones are looked at next.
     housekeeping_at: Option<Instant>,
     init_failures: u32,
-    init_pause: Option<(Instant, String)>,
+    init_pause: Option<(Instant, StartFailure)>,
     closed: bool,
     code: Code,
 }
@@ -104,7 +105,7 @@ struct Idle {
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
-    sender: oneshot::Sender<Result<Lease, Failure>>,
+    sender: oneshot::Sender<Result<Lease, NoCall>>,
 }
 
 /// An environment on its way to a caller. It goes back when the caller has gone.
@@ -176,7 +177,7 @@ impl Pool {
     }
 
     /// Runs one event; gives the request id and what came of it.
-    pub(super) async fn call(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
+    pub(super) async fn call(&self, event: &Bytes) -> Result<(String, Outcome), NoCall> {
         let (call, outcome) = self.run(event).await?;
         let request_id = call.request_id().to_owned();
         // The caller need not wait for log lines and the runtime's next breath.
@@ -186,7 +187,7 @@ impl Pool {
     }
 
     /// Like [`Pool::call`], but returns only when the REPORT line is written.
-    pub(super) async fn call_to_end(&self, event: &Bytes) -> Result<(String, Outcome), Failure> {
+    pub(super) async fn call_to_end(&self, event: &Bytes) -> Result<(String, Outcome), NoCall> {
         let (call, outcome) = self.run(event).await?;
         let request_id = call.request_id().to_owned();
         self.finish(call, &outcome).await;
@@ -194,7 +195,7 @@ impl Pool {
     }
 
     /// Hands an event over until an environment has seen it; what came of it is for [`Pool::finish`].
-    async fn run(&self, event: &Bytes) -> Result<(Call, Outcome), Failure> {
+    async fn run(&self, event: &Bytes) -> Result<(Call, Outcome), NoCall> {
         for _ in 0..OFFERS_MAX {
             let mut running = Running { pool: self.clone(), call: Some(self.begin(event).await?) };
             let Some(call) = &mut running.call else { break };
@@ -209,12 +210,12 @@ impl Pool {
         Err(self.untaken())
     }
 
-    fn untaken(&self) -> Failure {
+    fn untaken(&self) -> NoCall {
         let what = format!("{OFFERS_MAX} environments ended before they took the event");
-        execution_failure(&self.0.plan.lambda, &what)
+        execution_failure(&self.0.plan.lambda, &what).into()
     }
 
-    async fn begin(&self, event: &Bytes) -> Result<Call, Failure> {
+    async fn begin(&self, event: &Bytes) -> Result<Call, NoCall> {
         for _ in 0..OFFERS_MAX {
             let mut lease = self.acquire().await?;
             let Some(environment) = lease.environment.take() else { continue };
@@ -226,7 +227,7 @@ impl Pool {
         Err(self.untaken())
     }
 
-    async fn acquire(&self) -> Result<Lease, Failure> {
+    async fn acquire(&self) -> Result<Lease, NoCall> {
         let mut dead = Vec::new();
         let found = self.look_up(&mut dead);
         for mut idle in dead {
@@ -255,7 +256,7 @@ impl Pool {
         waiters.position(|waiter| waiter.ticket == ticket).is_none_or(|before| before < state.starting)
     }
 
-    fn look_up(&self, dead: &mut Vec<Idle>) -> Result<Found, Failure> {
+    fn look_up(&self, dead: &mut Vec<Idle>) -> Result<Found, NoCall> {
         let mut state = self.0.state.lock();
         if state.closed {
             return Err(self.stopping());
@@ -266,10 +267,10 @@ impl Pool {
             }
             dead.push(idle);
         }
-        if let (0, Some((until, reason))) = (state.used, &state.init_pause)
+        if let (0, Some((until, failure))) = (state.used, &state.init_pause)
             && Instant::now() < *until
         {
-            return Err(execution_failure(&self.0.plan.lambda, reason));
+            return Err(NoCall::not_started(&self.0.plan.lambda, failure));
         }
         if state.waiters.len() >= self.0.bounds.queue_events_max {
             state.waiters.retain(|waiter| !waiter.sender.is_closed());
@@ -310,7 +311,7 @@ impl Pool {
         let mut state = self.0.state.lock();
         state.coming -= 1;
         state.starting -= 1;
-        let reason = match started {
+        let failure = match started {
             Ok(environment) => {
                 state.init_failures = 0;
                 drop(state);
@@ -318,17 +319,18 @@ impl Pool {
                 // After a failed start none was made for the provision alone.
                 return self.start_where_needed(&mut self.0.state.lock());
             }
-            Err(reason) => reason,
+            Err(failure) => failure,
         };
         state.used -= 1;
         state.init_failures += 1;
         if state.init_failures >= LAMBDA_INIT_FAILURES_MAX {
             let until = Instant::now() + Duration::from_millis(LAMBDA_INIT_PAUSE_MS);
-            state.init_pause = Some((until, format!("{reason} (not started again for {LAMBDA_INIT_PAUSE_MS} ms)")));
+            let remark = format!("not started again for {LAMBDA_INIT_PAUSE_MS} ms");
+            state.init_pause = Some((until, failure.with_remark(&remark)));
         }
         // One start, one event that fails with it, as on Lambda.
         while let Some(waiter) = state.waiters.pop_front() {
-            if waiter.sender.send(Err(execution_failure(&self.0.plan.lambda, &reason))).is_ok() {
+            if waiter.sender.send(Err(NoCall::not_started(&self.0.plan.lambda, &failure))).is_ok() {
                 break;
             }
         }
@@ -337,7 +339,7 @@ impl Pool {
     }
 
     /// Starts a process; `Err` says why it is not there.
-    async fn start_environment(&self, phase: Phase) -> Result<Box<Environment>, String> {
+    async fn start_environment(&self, phase: Phase) -> Result<Box<Environment>, StartFailure> {
         let alive = self.0.living.token();
         let (kept, code, number) = {
             let mut state = self.0.state.lock();
@@ -351,17 +353,17 @@ impl Pool {
                 let keep = |child: &Arc<Child>| self.watch(child, log.clone());
                 Environment::start(plan, code.generation, phase, folder, alive, &log, keep).await
             }
-            Err(error) => return Err(format!("cannot make a folder for temporary files: {error}")),
+            Err(error) => return Err(StartEnd::NoFolder(error).failure(plan, Duration::ZERO)),
         };
         match started {
             Ok(environment) => {
                 self.0.counters.started(environment.start_took());
                 Ok(environment)
             }
-            Err(failure) => {
+            Err(NotStarted { failure, folder }) => {
                 self.0.counters.start_failed();
-                self.0.state.lock().folders.push(failure.folder);
-                Err(failure.reason)
+                self.0.state.lock().folders.push(folder);
+                Err(failure)
             }
         }
     }
@@ -528,24 +530,21 @@ impl Pool {
         Lease { pool: self.clone(), environment: Some(environment) }
     }
 
-    fn stopping(&self) -> Failure {
-        execution_failure(&self.0.plan.lambda, "the node is stopping")
+    fn stopping(&self) -> NoCall {
+        execution_failure(&self.0.plan.lambda, "the node is stopping").into()
     }
 
-    fn limit_exceeded(&self, what: &str) -> Failure {
+    fn limit_exceeded(&self, what: &str) -> NoCall {
         let Plan { lambda, .. } = &self.0.plan;
-        Failure {
-            kind: FailureKind::LambdaLimitExceeded,
-            sentence: None,
-            detail: format!("lambda \"{}\": {what}; concurrency_max is {}", lambda.name, lambda.concurrency_max),
-        }
+        let detail = format!("lambda \"{}\": {what}; concurrency_max is {}", lambda.name, lambda.concurrency_max);
+        Failure { kind: FailureKind::LambdaLimitExceeded, sentence: None, detail }.into()
     }
 }
 
 enum Found {
     Idle(Lease),
     /// Its ticket, and where it is given an environment.
-    Wait(u64, oneshot::Receiver<Result<Lease, Failure>>),
+    Wait(u64, oneshot::Receiver<Result<Lease, NoCall>>),
 }
 
 async fn keep_house(pool: Weak<Shared>, wake: Arc<Notify>) {

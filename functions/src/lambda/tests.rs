@@ -19,6 +19,7 @@ in_every_language! {
     a_package_that_is_a_zip_file_runs_and_its_files_are_gone_afterwards,
     invoke_gives_the_result_and_the_whole_log,
     invoke_gives_lambdas_error_object_when_there_is_no_result,
+    invoke_gives_lambdas_error_object_of_a_start_that_failed,
 }
 
 /// A node's configuration with the function on both origin events; its package lies at `code`.
@@ -135,7 +136,7 @@ async fn a_request_whose_function_did_not_start_is_told_in_the_functions_log() {
     let node = Node::start(Language::Python, &source("raise ValueError('no')", "")).await;
     let Verdict::Fail(failure) = node.origin_request().await else { panic!("it cannot start") };
     assert_eq!(failure.kind, FailureKind::LambdaExecution);
-    let told = "(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR lambda \"hook\": ValueError: no";
+    let told = "lambda/hook\t(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR lambda \"hook\": ValueError: no";
     assert!(node.lines.lock().iter().any(|line| line == told), "{:?}", node.lines.lock());
     node.stop().await;
 }
@@ -254,10 +255,10 @@ async fn a_result_cloudfront_refuses_is_told_with_the_functions_name_and_in_its_
     let Verdict::Fail(failure) = node.origin_request().await else { panic!("it was accepted") };
     assert_eq!(failure.kind, FailureKind::LambdaValidation);
     let lines = node.lines.lock().clone();
-    let refusal = lines.iter().find(|line| line.starts_with('(')).unwrap();
+    let refusal = lines.iter().find_map(|line| line.strip_prefix("lambda/hook\t(")).unwrap();
     insta::allow_duplicates! {
         insta::assert_snapshot!(failure.detail, @r#"lambda "hook": Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type."#);
-        insta::assert_snapshot!(refusal, @"(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.");
+        insta::assert_snapshot!(refusal, @"4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.");
     }
     node.stop().await;
 }
@@ -364,8 +365,31 @@ async fn invoke_gives_lambdas_error_object_when_there_is_no_result(language: Lan
     let payload: serde_json::Value = serde_json::from_slice(&hung.payload).unwrap();
     assert_eq!(payload["errorType"], "Sandbox.Timedout");
     assert!(hung.log.last().unwrap().ends_with("Status: timeout"), "{:?}", hung.log);
+}
+
+async fn invoke_gives_lambdas_error_object_of_a_start_that_failed(language: Language) {
+    const EXIT: &str = "Runtime.ExitError";
     let imports = source("import nothing_like_that", "require('nothing_like_that');");
-    let unstarted = invoked(language, &imports, "{}").await;
-    assert!(unstarted.error.unwrap().detail.contains("nothing_like_that"));
-    assert!(unstarted.log.last().unwrap().starts_with("INIT_REPORT"), "{:?}", unstarted.log);
+    let syntax = source("def handler(event, context) return 1", "exports.handler = async () => {");
+    let misses = source("other = 1", "exports.other = 1;");
+    let exits = source("import os\nos._exit(3)", "process.exit(3);");
+    // What `provided` runs reports as it likes, and says nothing of a type in its headers.
+    for (source, type_of_ours, type_of_its_own, message) in [
+        (imports, "Runtime.ImportModuleError", "ModuleNotFoundError", "nothing_like_that"),
+        (syntax, "Runtime.UserCodeSyntaxError", "SyntaxError", ""),
+        (misses, "Runtime.HandlerNotFound", "AttributeError", "handler"),
+        (exits, EXIT, EXIT, "Error: Runtime exited with error: exit status 3"),
+    ] {
+        let unstarted = invoked(language, &source, "{}").await;
+        let payload: serde_json::Value = serde_json::from_slice(&unstarted.payload).unwrap();
+        let error_type = if language == Language::Provided { type_of_its_own } else { type_of_ours };
+        assert_eq!(payload["errorType"], error_type, "{payload}");
+        assert!(payload["errorMessage"].as_str().is_some_and(|told| told.contains(message)), "{payload}");
+        assert_eq!(unstarted.error.unwrap().kind, FailureKind::LambdaExecution);
+        let last = unstarted.log.last().unwrap();
+        let is_named = language != Language::Provided || error_type == EXIT;
+        let told = if is_named { error_type } else { "Runtime.Unknown" };
+        assert!(last.starts_with("INIT_REPORT") && last.ends_with(&format!("Error Type: {told}")), "{last}");
+        assert_eq!(unstarted.figures.invocations, 0);
+    }
 }

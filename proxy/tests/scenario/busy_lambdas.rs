@@ -205,9 +205,9 @@ async fn a_thousand_requests_at_once_for_four_environments_are_answered_harm_nob
     let [access, functions] = program.stop_and_read_all(["access.log", "functions.log"]).await;
     // Whoever got the function's answer had one call, and whoever was throttled had none.
     assert_eq!(invocations(&functions), served);
-    let told = by_source(&functions);
-    assert_eq!(told.keys().filter(|source| source.starts_with("lambda/l/")).count(), 4, "{:?}", told.keys());
-    for lines in told.iter().filter(|(source, _)| **source != "lambda/l").map(|(_, lines)| lines) {
+    let sources = by_source(&functions);
+    assert_eq!(sources.keys().filter(|source| source.starts_with("lambda/l/")).count(), 4, "{:?}", sources.keys());
+    for lines in sources.iter().filter(|(source, _)| **source != "lambda/l").map(|(_, lines)| lines) {
         let of_calls: Vec<_> = lines.iter().filter_map(|line| moment(line)).collect();
         let whole = of_calls.chunks(4).all(|call| call == ["START", "asked", "END", "REPORT"]);
         assert!(whole, "an environment has one call after the other: {lines:?}");

@@ -10,6 +10,7 @@ in_every_language! {
     a_lambda_edge_function_that_throws_prints_lambdas_error_object_and_fails,
     what_cloudfront_would_refuse_of_a_lambda_edge_function_is_told_and_fails,
     a_lambda_edge_function_is_judged_by_the_rules_of_the_event,
+    a_lambda_edge_function_that_does_not_start_prints_lambdas_error_object_and_fails,
 }
 
 const VIEWER_REQUEST: &str = r#"{
@@ -93,7 +94,9 @@ exports.throws = async () => {
 fn functions(language: Language) -> TempDir {
     let mut toml = one_origin("viewer_request = { function = \"rewrite\" }")
         + "\n[[key_value_store]]\nname = \"pages\"\nsource = \"pages.json\"\n";
-    for (name, handler) in [("is-refused", "refused"), ("sets-host", "sets_host"), ("throws", "throws")] {
+    for (name, handler) in
+        [("is-refused", "refused"), ("sets-host", "sets_host"), ("throws", "throws"), ("misses", "nothing")]
+    {
         let runtime = language.runtime();
         let _ = write!(
             toml,
@@ -236,6 +239,21 @@ async fn a_lambda_edge_function_is_judged_by_the_rules_of_the_event(language: La
         let Ended { stdout, stderr, .. } = run(&folder, &["invoke", "hook-that-sets-host", event]).await;
         assert!(stdout.contains(told), "{event}: {stdout}{stderr}");
     }
+}
+
+async fn a_lambda_edge_function_that_does_not_start_prints_lambdas_error_object_and_fails(language: Language) {
+    assert_told_in!(language, invoke(language, "hook-that-misses", "origin-request.json").await);
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_run_is_an_invalid_entrypoint() {
+    let folder = functions(Language::Provided);
+    // Written anew in place, so that it stays executable.
+    std::fs::write(folder.path().join("hook/bootstrap"), "#!/etc/passwd\n").unwrap();
+    let Ended { code, stdout, stderr } = run(&folder, &["invoke", "hook", "origin-request.json", "--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &told["FunctionError"]), (Some(1), &"Unhandled".into()), "{stdout}{stderr}");
+    assert_eq!(told["Payload"]["errorType"], "Runtime.InvalidEntrypoint", "{stdout}{stderr}");
 }
 
 #[tokio::test]

@@ -37,7 +37,10 @@ async fn a_function_that_hangs_while_it_starts_is_given_up(language: Language) {
         plan.lambda.timeout = Duration::from_millis(500);
         bounds.queue_wait_max = Duration::from_millis(300);
     });
-    let failure = fixture.call(json!({})).await.unwrap_err();
+    let none = fixture.pool.call(&Bytes::from_static(b"{}")).await.unwrap_err();
+    let object = r#"{"errorType":"Sandbox.Timedout","errorMessage":"Error: Task timed out after 0.50 seconds"}"#;
+    assert_eq!(none.error_payload(), object);
+    let failure = none.failure;
     assert_eq!(failure.kind, FailureKind::LambdaExecution, "it was not made to wait for others");
     assert_eq!(failure.detail, "lambda \"hook\": it did not start within 0.50 s");
     insta::allow_duplicates! {
@@ -124,10 +127,13 @@ async fn what_a_program_of_its_own_reports_is_told_in_the_log() {
 async fn a_program_that_cannot_be_started_is_told_in_the_log() {
     let fixture = Fixture::of(Language::Provided, &source("", ""), |_, _| {});
     executable(fixture.code.path(), "#!/no/such/interpreter\n");
-    let failure = fixture.call(json!({})).await.unwrap_err();
+    let none = fixture.pool.call(&Bytes::from_static(b"{}")).await.unwrap_err();
+    let object: serde_json::Value = serde_json::from_slice(&none.error_payload()).unwrap();
+    let failure = none.failure;
     let bootstrap = fixture.code.path().join("bootstrap").display().to_string();
     let reason = format!("cannot start {bootstrap}: No such file or directory (os error 2)");
     assert_eq!(failure.detail, format!("lambda \"hook\": {reason}"));
+    assert_eq!(object, json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": reason}));
     let log = fixture.masked_log().replace(&bootstrap, "<bootstrap>");
     insta::assert_snapshot!(log, @r#"
     homefront: cannot start <bootstrap>: No such file or directory (os error 2)
