@@ -14,6 +14,11 @@ impl Source {
         Self { name: name.to_owned(), text: text.to_owned() }
     }
 
+    /// The file's name, as messages have it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Line and column of a byte, both from 1; columns count characters.
     pub(crate) fn place(&self, at: usize) -> (usize, usize) {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];

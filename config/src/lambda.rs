@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Lambda {
     /// `[a-zA-Z0-9-_]{1,64}`
     pub name: String,
+    /// File, line and column of what says what runs it, as in `site.toml:12:11`.
+    pub place: String,
     /// Which runtime drives it.
     pub runtime: LambdaRuntime,
     /// `module.function`, as the runtime reads it.

@@ -65,7 +65,7 @@ pub(crate) fn document<T>(
     }
     let span = document.span();
     let root: Node<'_> = Spanned::new(span, DeValue::Table(document.into_inner()));
-    let mut reading = Reading::new(base, env);
+    let mut reading = Reading::new(&source, base, env);
     let value = built(&root, &mut reading);
     let (errors, warnings) = reading.finish();
     match value {

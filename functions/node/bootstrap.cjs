@@ -364,6 +364,13 @@
 
   // --- Up to Node.js 22: the callback, `context.done` and promises; an answer may wait for the event loop to empty. ---
 
+  // Why there is no answer when nothing is left to do.
+  const withoutAnswer = (returned) => {
+    if (typeof returned?.then === "function") return "the promise that the handler returned is never settled";
+    if (returned === undefined) return "the handler called no callback and returned no promise";
+    return "the handler returned a value and no promise, which counts for nothing up to Node.js 22: make it async, or call the callback";
+  };
+
   // Between two events the event loop turns once: what earlier ones left behind goes on.
   const soon = (handler) => setImmediate(() => once(handler));
 
@@ -424,14 +431,17 @@
       fail: first((error) => done(isError(error) ? error : "handled", null)),
       done: first(done),
     };
+    let returned;
     whenEmpty = () => {
       whenEmpty = () => {};
+      process.stderr.write(`homefront: ${withoutAnswer(returned)}; as on Lambda the answer is null\n`);
       complete(null);
     };
     try {
       Object.assign(context, ofTheFunction(), ofTheCall(called));
       const event = JSON.parse(called.text);
       const result = handler[STREAMING] ? streamed(handler, event, context) : handler(event, context, callBack);
+      returned = result;
       if (typeof result?.then === "function") result.then(context.succeed, context.fail).catch(context.fail);
     } catch (error) {
       callBack(error);

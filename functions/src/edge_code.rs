@@ -35,8 +35,10 @@ pub struct Workers {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The interpreter a function names is not there.
-    #[error("lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: {hint}")]
+    #[error("{place}: lambda \"{lambda}\": cannot run \"{interpreter}\": {reason}\n  hint: {hint}")]
     Interpreter {
+        /// File, line and column of what names it.
+        place: String,
         /// Name of the function.
         lambda: String,
         /// What was started.
@@ -48,15 +50,19 @@ pub enum StartError {
     },
     /// The extension module that runs Python functions is not there.
     #[error(
-        "lambda \"{lambda}\": libhomefront_python.so, which runs Python functions, is not beside the executable\n  hint: install it with the executable, or build it: cargo build -p homefront-python"
+        "{place}: lambda \"{lambda}\": libhomefront_python.so, which runs Python functions, is not beside the executable\n  hint: install it with the executable, or build it: cargo build -p homefront-python"
     )]
     PythonModule {
+        /// File, line and column of what asks for Python.
+        place: String,
         /// Name of the function.
         lambda: String,
     },
     /// A deployment package cannot be unpacked.
-    #[error("lambda \"{lambda}\": cannot use the deployment package {}: {reason}", package.display())]
+    #[error("{place}: lambda \"{lambda}\": cannot use the deployment package {}: {reason}", package.display())]
     Package {
+        /// File, line and column of the function.
+        place: String,
         /// Name of the function.
         lambda: String,
         /// The .zip file.

@@ -15,6 +15,10 @@ fn log(news: Reloaded) {
         Reloaded::Serves { what, file, took } => {
             tracing::info!(file = %file.display(), took_ms = took.as_millis() as u64, "{what} was saved and serves");
         }
+        Reloaded::Taken { what, file, took } => {
+            let took_ms = took.as_millis() as u64;
+            tracing::info!(file = %file.display(), took_ms, "{what} was saved: environments that start from now on run it");
+        }
         Reloaded::Restored { what, file } => {
             tracing::info!(file = %file.display(), "{what} is again what serves");
         }

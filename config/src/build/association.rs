@@ -2,6 +2,7 @@
 
 use super::behavior::{Shared, find};
 use crate::association::{Associations, IncludeBody, ViewerCode};
+use crate::behavior::AllowedMethods;
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
 use crate::raw::distribution as raw;
@@ -13,6 +14,8 @@ pub(super) struct Asked {
     pub(super) viewer_response: Option<At<raw::ViewerResponse>>,
     pub(super) origin_request: Option<At<raw::OriginRequest>>,
     pub(super) origin_response: Option<At<raw::OriginResponse>>,
+    /// `None` = they are wrong, which has been noted.
+    pub(super) allowed_methods: Option<AllowedMethods>,
 }
 
 /// A viewer event's association, as it is written.
@@ -24,6 +27,7 @@ struct Written {
 }
 
 pub(super) fn associations(asked: Asked, shared: &Shared, reading: &mut Reading<'_>) -> Associations {
+    warn_of_no_body(&asked, reading);
     let include_body = IncludeBody {
         viewer_request: asked.viewer_request.as_ref().is_some_and(|at| viewer_body(&at.value, reading)),
         origin_request: asked.origin_request.as_ref().is_some_and(|at| is_set(at.value.include_body.as_ref())),
@@ -62,6 +66,24 @@ fn viewer_body(request: &raw::ViewerRequest, reading: &mut Reading<'_>) -> bool 
             .hint("use a Lambda@Edge function: `{ lambda = \"…\", include_body = true }`");
     }
     asked
+}
+
+/// Developer Guide, "Accessing the request body": of writable methods. CloudFront takes the option elsewhere, too.
+fn warn_of_no_body(asked: &Asked, reading: &mut Reading<'_>) {
+    let of_viewer = asked.viewer_request.as_ref().filter(|at| at.value.lambda.is_some());
+    let of_viewer = of_viewer.and_then(|at| at.value.include_body.as_ref());
+    let of_origin = asked.origin_request.as_ref().and_then(|at| at.value.include_body.as_ref());
+    if matches!(asked.allowed_methods, None | Some(AllowedMethods::All)) {
+        return;
+    }
+    for at in [of_viewer, of_origin].into_iter().flatten().filter(|at| at.value) {
+        reading
+            .warn(at.span.clone(), "`include_body` has nothing to show: the behavior allows none of the methods that have a body")
+            .hint(
+                "allow them, `allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]`, or \
+                 leave `include_body` out",
+            );
+    }
 }
 
 fn is_set(flag: Option<&At<bool>>) -> bool {

@@ -107,6 +107,7 @@ pub(crate) fn behavior(
             viewer_response: raw.viewer_response,
             origin_request: raw.origin_request,
             origin_response: raw.origin_response,
+            allowed_methods: allowed,
         },
         shared,
         reading,

@@ -38,6 +38,8 @@ pub(crate) fn all(raw: Vec<At<code::Lambda>>, reading: &mut Reading<'_>) -> Name
 }
 
 fn lambda(name: Option<&At<String>>, place: &At<()>, raw: code::Lambda, reading: &mut Reading<'_>) -> Option<Lambda> {
+    let what_runs_it = raw.interpreter.as_ref().map(|at| &at.span).or(raw.runtime.as_ref().map(|at| &at.span));
+    let place_of_runtime = reading.place(what_runs_it.unwrap_or(&place.span));
     let runtime = raw.runtime.and_then(|text| runtime(&text, raw.interpreter, reading));
     let function = name.map_or("", |name| name.value.as_str());
     let code = raw.code.and_then(|code| Package::find(function, code, reading));
@@ -62,6 +64,7 @@ fn lambda(name: Option<&At<String>>, place: &At<()>, raw: code::Lambda, reading:
     }
     Some(Lambda {
         name: name?.value.clone(),
+        place: place_of_runtime,
         runtime: runtime?,
         handler: handler?,
         code: code?.path.value,

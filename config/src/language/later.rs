@@ -52,13 +52,38 @@ const LATER: &[&str] = &[
     "vpc_origin",
     "restrictions",
     "logging",
-    "environment",
 ];
 
 type Reason = (&'static [&'static str], &'static [&'static str], &'static str);
 
-/// Keys that stand in the wrong table or under another name.
+/// Keys that stand in the wrong table or under another name, or that CloudFront has no use for either.
 const KEYS: &[Reason] = &[
+    (
+        &["lambda"],
+        &["environment"],
+        "Lambda@Edge functions have no environment variables of their own: put the values into a file of the package, or let the code \
+         ask for them, as at Parameter Store",
+    ),
+    (
+        &["function"],
+        &["environment"],
+        "CloudFront Functions have no environment variables: put the values into the code, or into a `[[key_value_store]]`",
+    ),
+    (
+        &["lambda"],
+        &[
+            "architectures",
+            "dead_letter_config",
+            "ephemeral_storage",
+            "image_uri",
+            "kms_key_arn",
+            "layers",
+            "reserved_concurrent_executions",
+            "tracing_config",
+            "vpc_config",
+        ],
+        "CloudFront takes no function that has it: what it needs is in its package, and its `/tmp` has 512 MB",
+    ),
     (
         &["origin_request", "origin_response"],
         &["function"],

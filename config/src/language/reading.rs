@@ -1,6 +1,7 @@
 //! What a pass over a file carries along: where paths start, the environment, and every problem found so far.
 
-use super::{At, Node, Shape, expand};
+use super::{At, Node, Presence, Shape, Table, expand};
+use crate::excerpt::Source;
 use crate::report::{Problem, reason};
 use miette::Severity;
 use std::fs;
@@ -8,19 +9,29 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
+/// Characters of a text that a hint repeats.
+const SHOWN_CHARACTERS_MAX: usize = 64;
+
 /// Jaro-Winkler likeness from which a name is offered as what was meant.
 const LIKENESS_MIN: f64 = 0.8;
 
 /// One pass over one file.
 pub(crate) struct Reading<'a> {
+    source: &'a Source,
     base: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(base: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { base, env, problems: Vec::new() }
+    pub(crate) fn new(source: &'a Source, base: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { source, base, env, problems: Vec::new() }
+    }
+
+    /// File, line and column of what stands there, as in `site.toml:12:11`.
+    pub(crate) fn place(&self, span: &Range<usize>) -> String {
+        let (line, column) = self.source.place(span.start);
+        format!("{}:{line}:{column}", self.source.name())
     }
 
     /// Errors and warnings, each in the order of the file.
@@ -68,6 +79,11 @@ impl<'a> Reading<'a> {
             }
             (DeValue::Array(_), Shape::Table(_)) => {
                 problem.hint("there is only one of it, so its name has single brackets: `[…]`");
+            }
+            (DeValue::String(text), Shape::Table(table)) => {
+                if let Some(hint) = with_key(&table(), text) {
+                    problem.hint(hint);
+                }
             }
             _ => {}
         }
@@ -145,3 +161,14 @@ pub(crate) fn nearest<'n>(meant: &str, names: impl Iterator<Item = &'n str>) -> 
 }
 
 const RELATIVE: &str = "relative paths start at the folder of the file that names them";
+
+/// How a table is written that a text alone cannot stand for: with each of the keys that may hold that text.
+fn with_key(table: &Table, text: &str) -> Option<String> {
+    // What has lists and tables of its own is more than a name.
+    let is_plain = table.fields.iter().all(|field| matches!(field.shape, Shape::Text { .. } | Shape::Boolean));
+    let is_short = text.chars().count() <= SHOWN_CHARACTERS_MAX;
+    let fits = |key: &str| table.fields.iter().all(|field| field.key == key || field.presence != Presence::Required);
+    let texts = table.fields.iter().filter(|field| matches!(field.shape, Shape::Text { .. }) && fits(field.key));
+    let written: Vec<_> = texts.map(|field| format!("`{{ {} = {text:?} }}`", field.key)).collect();
+    (is_plain && is_short && !written.is_empty()).then(|| format!("write {}", written.join(" or ")))
+}

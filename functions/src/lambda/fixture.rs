@@ -118,6 +118,7 @@ pub(super) fn lambda_in(language: Language, code: &TempDir, source: &Source) -> 
     };
     Lambda {
         name: "hook".to_owned(),
+        place: "site.toml:1:1".to_owned(),
         runtime,
         handler: "app.handler".to_owned(),
         code: code.path().to_owned(),

@@ -42,6 +42,7 @@ impl Packages {
             return Ok(Package::Folder(lambda.code.clone()));
         }
         let refused = |reason: PackageError| StartError::Package {
+            place: lambda.place.clone(),
             lambda: lambda.name.clone(),
             package: lambda.code.clone(),
             reason: reason.to_string(),

@@ -41,6 +41,7 @@ impl Program {
         spawner: &Spawner,
     ) -> Result<Self, StartError> {
         let refused = |interpreter: &Path, reason| StartError::Interpreter {
+            place: lambda.place.clone(),
             lambda: lambda.name.clone(),
             interpreter: interpreter.display().to_string(),
             reason,
@@ -53,7 +54,7 @@ impl Program {
         match &lambda.runtime {
             LambdaRuntime::Python { interpreter } => {
                 let Some(module) = &workers.python_module else {
-                    return Err(StartError::PythonModule { lambda: lambda.name.clone() });
+                    return Err(StartError::PythonModule { place: lambda.place.clone(), lambda: lambda.name.clone() });
                 };
                 let found = checked.find(interpreter, python::check(spawner, interpreter, module)).await;
                 let (path, runtime) = found.map_err(|reason| refused(interpreter, reason))?;
@@ -121,7 +122,8 @@ fn script_interpreter(script: &Path) -> Result<(), (PathBuf, String)> {
         let reason = format!("bootstrap names it in its first line: {error}{hint}");
         return Err((OsStr::from_bytes(named).into(), reason));
     }
-    let by_name = (interpreter.file_name() == Some(OsStr::new("env"))).then(|| words.next()).flatten();
+    let by_name =
+        (interpreter.file_name() == Some(OsStr::new("env"))).then(|| words.find(|word| *word != "-S")).flatten();
     let Some(name) = by_name.filter(|name| !name.as_bytes().starts_with(b"-") && !name.as_bytes().contains(&b'='))
     else {
         return Ok(());

@@ -114,7 +114,7 @@ async fn serve(pool: &Pool, lambda: &Lambda, packages: &Arc<Packages>, since: In
         Plan { lambda, program, package, ..older.clone() }
     });
     pool.replace(moved);
-    Reloaded::Serves { what: format!("lambda \"{}\"", lambda.name), file: lambda.code.clone(), took: since.elapsed() }
+    Reloaded::Taken { what: format!("lambda \"{}\"", lambda.name), file: lambda.code.clone(), took: since.elapsed() }
 }
 
 /// What changes when a file of the package does, whatever the order in which the system lists them; `None` = it is not there, or has

@@ -257,8 +257,8 @@ async fn a_result_cloudfront_refuses_is_told_with_the_functions_name_and_in_its_
     let lines = node.lines.lock().clone();
     let refusal = lines.iter().find_map(|line| line.strip_prefix("lambda/hook\t(")).unwrap();
     insta::allow_duplicates! {
-        insta::assert_snapshot!(failure.detail, @r#"lambda "hook": Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type."#);
-        insta::assert_snapshot!(refusal, @"4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.");
+        insta::assert_snapshot!(failure.detail, @r#"lambda "hook": Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type; it is a string."#);
+        insta::assert_snapshot!(refusal, @"4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type; it is a string.");
     }
     node.stop().await;
 }
@@ -284,21 +284,21 @@ async fn start_error(runtime: &str, module: Option<&Path>) -> String {
     let config = config(&folder, runtime, ".");
     let spawner = Spawner::start(None).unwrap();
     let started = Lambdas::start(&config, &workers(module), &spawner, &FunctionLog::new(|_| {})).await;
-    started.unwrap_err().to_string()
+    started.unwrap_err().to_string().replace(folder.path().to_str().unwrap(), "[folder]")
 }
 
 #[tokio::test]
 async fn a_node_without_the_interpreter_or_the_module_does_not_start() {
     insta::assert_snapshot!(start_error("python3.99", Some(fixture::module())).await, @r#"
-    lambda "hook": cannot run "python3.99": No such file or directory (os error 2)
+    [folder]/site.toml:12:19: lambda "hook": cannot run "python3.99": No such file or directory (os error 2)
       hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime
     "#);
     insta::assert_snapshot!(start_error("python3", None).await, @r#"
-    lambda "hook": libhomefront_python.so, which runs Python functions, is not beside the executable
+    [folder]/site.toml:12:19: lambda "hook": libhomefront_python.so, which runs Python functions, is not beside the executable
       hint: install it with the executable, or build it: cargo build -p homefront-python
     "#);
     insta::assert_snapshot!(start_error("python3", Some(Path::new("/nowhere/lib.so"))).await, @r#"
-    lambda "hook": cannot run "python3": ImportError: /nowhere/lib.so: cannot open shared object file: No such file or directory
+    [folder]/site.toml:12:19: lambda "hook": cannot run "python3": ImportError: /nowhere/lib.so: cannot open shared object file: No such file or directory
       hint: install it so that it is on PATH, give its path as `interpreter`, or name another runtime
     "#);
 }

@@ -14,6 +14,7 @@ const SHORT: Duration = Duration::from_millis(50);
 fn lambda() -> Lambda {
     Lambda {
         name: "upload".to_owned(),
+        place: "site.toml:1:1".to_owned(),
         runtime: LambdaRuntime::Provided,
         handler: "bootstrap".to_owned(),
         code: "/".into(),

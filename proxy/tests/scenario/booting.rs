@@ -1,8 +1,12 @@
 //! A node that cannot run does not start, and says why in one message.
 
-use crate::harness::{Authority, Code, Edge, Language, PATIENCE, Reply, binary, one_origin};
+use crate::harness::{Authority, Code, Edge, Language, PATIENCE, Reply, binary, in_every_language, one_origin};
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, BufReader};
+
+in_every_language! {
+    a_package_that_lambda_would_not_take_is_refused_before_anything_starts,
+}
 
 /// A path of this run, and a port, made into what every run has.
 fn settled(text: &str, folder: &Path) -> String {
@@ -92,6 +96,11 @@ async fn a_missing_python_is_one_clear_line() {
 #[tokio::test]
 async fn a_missing_node_is_one_clear_line() {
     insta::assert_snapshot!(without_interpreters(Language::Node).await);
+}
+
+#[tokio::test]
+async fn a_bootstrap_without_its_interpreter_is_one_clear_line() {
+    insta::assert_snapshot!(without_interpreters(Language::Provided).await);
 }
 
 #[tokio::test]
@@ -246,13 +255,9 @@ async fn a_folder_stands_for_the_configuration_in_it() {
     ");
 }
 
-#[tokio::test]
-async fn a_package_that_lambda_would_not_take_is_refused_before_anything_starts() {
-    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello")).python(
-        "l",
-        "def handler(event, context): pass",
-        "",
-    );
+async fn a_package_that_lambda_would_not_take_is_refused_before_anything_starts(language: Language) {
+    let edge = Edge::before("origin_request = { lambda = \"l\" }", |_| Reply::ok("hello"));
+    let edge = edge.lambda(language, "l", &Code::around("return request", "return request;"), "");
     let model = std::fs::File::create(edge.folder().join("l/model.bin")).unwrap();
     // None of it is on the disk.
     model.set_len(homefront_config::limits::LAMBDA_UNPACKED_BYTES_MAX).unwrap();
@@ -264,16 +269,18 @@ async fn a_package_that_lambda_would_not_take_is_refused_before_anything_starts(
         told.push(settled(&ended.stderr, folder.path()));
     }
     assert_eq!(told[0], told[1]);
-    insta::assert_snapshot!(told[0], @r#"
-      × cannot use the deployment package [folder]/l: Unzipped size must be smaller than 262144000 bytes
-        ╭─[homefront.toml:22:8]
-     22 │ code = "l"
-        ·        ───
-        ╰────
-      help: leave out what the function does not need: tests, caches, tools of the build
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(told[0], @r#"
+          × cannot use the deployment package [folder]/l: Unzipped size must be smaller than 262144000 bytes
+            ╭─[homefront.toml:22:8]
+         22 │ code = "l"
+            ·        ───
+            ╰────
+          help: leave out what the function does not need: tests, caches, tools of the build
 
-    1 error in homefront.toml
-    "#);
+        1 error in homefront.toml
+        "#);
+    }
 }
 
 #[tokio::test]

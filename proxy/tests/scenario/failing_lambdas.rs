@@ -267,6 +267,8 @@ exports.handler = (event, context, callback) => {
     const wish = event.Records[0].cf.request.uri.slice(1);
     const answer = { status: "200", body: "at once" };
     if (wish === "returns") return answer;
+    if (wish === "forgets") return;
+    if (wish === "never") return new Promise(() => {});
     if (wish === "does-not-wait") context.callbackWaitsForEmptyEventLoop = false;
     setTimeout(() => { answer.body = "when nothing is left to do"; }, 20);
     callback(null, answer);
@@ -283,7 +285,26 @@ exports.handler = (event, context, callback) => {
         let answer = edge.get("/returns").await;
         let sentence = "The Lambda function returned invalid JSON: The JSON output must be an object type.";
         assert_eq!((answer.status, answer.sentence()), (502, sentence), "{event}: it is null");
+        let answer = edge.get("/forgets").await;
+        assert_eq!((answer.status, answer.sentence()), (502, sentence), "{event}: nothing was called");
+        let answer = edge.get("/never").await;
+        assert_eq!((answer.status, answer.sentence()), (502, sentence), "{event}: nothing is left to do");
         assert_eq!(edge.asked_times("app"), 0);
-        edge.stop().await;
+        let log = edge.stop_and_read("functions.log").await;
+        for told in [
+            "the handler returned a value and no promise, which counts for nothing up to Node.js 22: make it async, or call the callback",
+            "the handler called no callback and returned no promise",
+            "the promise that the handler returned is never settled",
+        ] {
+            assert_eq!(
+                log.matches(&format!(
+                    "	homefront: {told}; as on Lambda the answer is null
+"
+                ))
+                .count(),
+                1,
+                "{log}"
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 in_every_language! {
     a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more,
     a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one,
+    a_saved_package_is_not_said_to_serve_before_it_has_started,
 }
 
 const BEHAVIOR: &str = "viewer_request = { function = \"f\" }";
@@ -87,6 +88,24 @@ async fn a_saved_package_serves_without_a_failed_request_and_no_older_one_any_mo
     let whole = async { while edge.get("/").await.text() != "whole" {} };
     tokio::time::timeout(PATIENCE, whole).await.expect("and it serves again");
     edge.stop().await;
+}
+
+async fn a_saved_package_is_not_said_to_serve_before_it_has_started(language: Language) {
+    let (folder, _origins) = lambda(language, "l").written();
+    let (mut binary, address) = Binary::serve(folder.path()).await;
+    let mut log = binary.log();
+    assert_eq!(get(address).await, "0");
+    let wrong =
+        Code { python: "def handler(event, context) return 1".to_owned(), node: "exports.handler = {".to_owned() };
+    fs::write(folder.path().join("l").join(language.file()), wrong.of(language)).unwrap();
+    let line = told(&log.line_with("was saved").await, folder.path());
+    assert_eq!(line, "INFO lambda \"l\" was saved: environments that start from now on run it file=/l took_ms=");
+    let answer = Connection::open(address).await.send(&get_of("/", &[])).await;
+    assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"));
+    let reason = log.line_with("SyntaxError").await;
+    assert!(reason.contains("lambda \"l\": "), "{reason}");
+    binary.signal(rustix::process::Signal::TERM);
+    binary.ended().await;
 }
 
 async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one(language: Language) {

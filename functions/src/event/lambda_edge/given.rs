@@ -217,7 +217,7 @@ mod tests {
         Validation error: Lambda function result failed validation, the function tried to delete read-only header, headerName : Via.
         Validation error: Lambda function result failed validation, uri "no-slash" does not start with a slash, or has a space, a control character, ? or #.
         Validation error: Lambda function result failed validation, the function returned neither a request (uri, headers) nor a response (status) (it is the whole event: return event['Records'][0]['cf']['request']).
-        Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.
+        Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type; it is a string.
         "#);
     }
 

@@ -135,11 +135,12 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
         writable(event, &header.name_lower, if original.is_some() { "change" } else { "add" }, &name)?;
     }
     let same_name = header.key.is_none() || lines.first().is_some_and(|(old, _)| text(old) == name.as_str());
-    if same_values && same_name {
+    // Names in another case are the same names: what may not be touched stays as it was.
+    if same_values && (same_name || rules::read_only(event, &header.name_lower)) {
         return Ok(None);
     }
     if original.is_none() && !rules::header_name_valid(&header.name_lower) {
-        return Err(invalid_header(format_args!("headerName : {}", header.name_lower.escape_debug())));
+        return Err(invalid_name(&header.name_lower));
     }
     let mut values = Vec::with_capacity(header.values.len());
     for value in &header.values {
@@ -160,6 +161,19 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
 /// Developer Guide, "Restrictions on Lambda@Edge": CloudFront adds it after viewer request.
 fn never_added(event: Event, name_lower: &str) -> bool {
     event == Event::LambdaViewerRequest && name_lower == "cloudfront-viewer-country"
+}
+
+fn invalid_name(name: &str) -> Failure {
+    let shown = name.escape_debug();
+    match name.bytes().find(|byte| !rules::header_name_valid([*byte])) {
+        None => invalid_header(format_args!("the name of a header is empty, headerName : {shown}")),
+        Some(byte) => {
+            let rule = "names have letters, digits and !#$%&'*+-.^_`|~";
+            invalid_header(format_args!(
+                "invalid character : '%{byte:02X}' in header name ({rule}), headerName : {shown}"
+            ))
+        }
+    }
 }
 
 pub(super) fn invalid_header(what: std::fmt::Arguments<'_>) -> Failure {

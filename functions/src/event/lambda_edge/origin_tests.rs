@@ -140,6 +140,13 @@ fn s4_numbers_and_words_have_cloudfronts_bounds() {
 }
 
 #[test]
+fn s4_members_that_cloudfront_does_not_know_are_ignored() {
+    // One that is misspelt is one that nobody knows: what it should have said stays as it was.
+    let misspelt = origin(custom_with("responsecompletiontimeout", json!(9)));
+    assert_eq!(misspelt.expect("an origin that differs from the one that was shown"), shown(&custom()));
+}
+
+#[test]
 fn s4_members_that_a_server_needs_cannot_be_left_out() {
     for (member, name) in [
         ("domainName", "DomainName"),

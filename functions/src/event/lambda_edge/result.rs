@@ -67,9 +67,15 @@ pub fn response(event: &Event, response: &Response, result: &[u8]) -> Verdict<Re
 fn object(result: &[u8]) -> Result<Object<'_>, Failure> {
     match Returned::parse(result) {
         Ok(Returned::Object(object)) => Ok(object),
-        Ok(_) => Err(invalid(
+        Ok(other) => Err(invalid(
             Some(SENTENCE_NOT_AN_OBJECT),
-            "The Lambda function returned invalid JSON, the JSON output must be an object type.".to_owned(),
+            format!(
+                "The Lambda function returned invalid JSON, the JSON output must be an object type; it is {}.",
+                match other.type_name() {
+                    "null" => "null, as of a handler that returns nothing",
+                    name => name,
+                }
+            ),
         )),
         Err(error) => Err(invalid(
             Some(SENTENCE_NOT_PARSABLE),
@@ -89,10 +95,13 @@ fn request_edit(event: &Event, request: &Request, returned: Object<'_>) -> Resul
         None => None,
         Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, *body)?,
         Some(body) => {
-            let what = "the function returned request.body, which this association does not include";
             return Err(invalid(
                 Some(SENTENCE_BODY),
-                format!("Lambda function result failed validation, {what} (type {}).", body.type_name()),
+                format!(
+                    "Lambda function result failed validation, the function returned {} as request.body, and its association \
+                     does not include the body: give it include_body, or leave request.body away.",
+                    body.type_name()
+                ),
             ));
         }
     };
@@ -237,6 +246,12 @@ fn edit_bytes(edit: &HeaderEdit) -> usize {
 
 fn status(returned: &Map<String, Value>) -> Result<u16, Failure> {
     let value = returned.get("status").unwrap_or(&Value::Null);
+    if let Value::Number(number) = value
+        && number.is_f64()
+    {
+        let what = "is not a whole number: return it as a string, as in \"200\", or without a fraction";
+        return Err(refused(format_args!("status {} {what}", shortened(value))));
+    }
     let status = match value {
         Value::String(digits) if digits.len() == 3 => digits.parse().ok(),
         Value::Number(number) => number.as_u64().and_then(|number| u16::try_from(number).ok()),

@@ -312,12 +312,33 @@ fn malformed_header_entries_are_refused() {
     let name = changed(|request| request["headers"]["x a\r\n"] = json!([{"value": "1"}]));
     insta::assert_snapshot!(refusal(name), @r#"
     -
-    Validation error: Lambda function result validation failed, the function returned an invalid header, headerName : x a\r\n.
+    Validation error: Lambda function result validation failed, the function returned an invalid header, invalid character : '%20' in header name (names have letters, digits and !#$%&'*+-.^_`|~), headerName : x a\r\n.
+    "#);
+    let name = changed(|request| request["headers"][""] = json!([{"value": "1"}]));
+    insta::assert_snapshot!(refusal(name), @r#"
+    -
+    Validation error: Lambda function result validation failed, the function returned an invalid header, the name of a header is empty, headerName : .
     "#);
     insta::assert_snapshot!(refusal(changed(|request| request["headers"] = json!([]))), @r#"
     -
     Validation error: The Lambda function result failed validation, headers is not an object.
     "#);
+}
+
+#[test]
+fn s6_3_e_the_whole_event_with_a_response_in_it_is_judged_as_a_response() {
+    let with = |headers: Value| returned(&json!({"Records": [{"cf": {}}], "status": "302", "headers": headers}));
+    insta::assert_snapshot!(refusal(with(json!({"cookieSettings": {"path": "/"}}))), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, each header entry in the headers object must be an array, header :cookieSettings.
+    "#);
+    insta::assert_snapshot!(refusal(with(json!({"cookieSettings": [{"value": {"path": "/"}}]}))), @r#"
+    The Lambda function returned an invalid entry in the headers object: Each header entry in the headers object must be an array.
+    Validation error: The Lambda function returned an invalid entry in the headers object, the value of each header value must be of string or array of string type, header :cookieSettings has one or more entries whose value is neither string nor array of strings.
+    "#);
+    let several = generated(with(json!({"location": [{"value": "/x"}], "set-cookie": [{"value": ["a=1", "b=2"]}]})));
+    let lines = [("Location", "/x"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")];
+    assert_eq!((several.status, several.headers), (302, Headers::from_iter(lines)));
 }
 
 #[test]
@@ -335,7 +356,11 @@ fn results_that_are_no_request_are_refused() {
     "#);
     insta::assert_snapshot!(text("null"), @r#"
     The Lambda function returned invalid JSON: The JSON output must be an object type.
-    Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type.
+    Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type; it is null, as of a handler that returns nothing.
+    "#);
+    insta::assert_snapshot!(text("[1]"), @r#"
+    The Lambda function returned invalid JSON: The JSON output must be an object type.
+    Validation error: The Lambda function returned invalid JSON, the JSON output must be an object type; it is an array.
     "#);
     insta::assert_snapshot!(text("{}"), @r#"
     -
@@ -390,7 +415,7 @@ fn what_a_function_cannot_change_is_refused_not_ignored() {
     "#);
     insta::assert_snapshot!(refusal(changed(|request| request["body"] = json!({"data": ""}))), @r#"
     The Lambda function result failed validation: The body is not a string, is not an object, or exceeds the maximum size.
-    Validation error: Lambda function result failed validation, the function returned request.body, which this association does not include (type an object).
+    Validation error: Lambda function result failed validation, the function returned an object as request.body, and its association does not include the body: give it include_body, or leave request.body away.
     "#);
     let without = edit(changed(|request| drop(request.as_object_mut().unwrap().remove("origin"))));
     assert_eq!(without, RequestEdit::default());
@@ -420,11 +445,20 @@ fn an_object_with_a_status_is_a_response() {
 
 #[test]
 fn statuses_outside_200_to_599_are_refused() {
-    for status in [json!("199"), json!(600), json!("abc"), json!(200.5), json!(-200), json!(null), json!("0200")] {
+    for status in [json!("199"), json!(600), json!("abc"), json!(-200), json!(null), json!("0200")] {
         assert_eq!(
             refusal(returned(&json!({"status": status}))),
             format!(
                 "-\nValidation error: Lambda function result failed validation, status {status} is not one of 200 to 599."
+            )
+        );
+    }
+    for status in [json!(200.0), json!(200.5)] {
+        assert_eq!(
+            refusal(returned(&json!({"status": status}))),
+            format!(
+                "-\nValidation error: Lambda function result failed validation, status {status} is not a whole number: return it \
+                 as a string, as in \"200\", or without a fraction."
             )
         );
     }

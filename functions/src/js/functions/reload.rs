@@ -37,6 +37,15 @@ pub enum Reloaded {
         /// From when it was seen to have changed.
         took: Duration,
     },
+    /// The package of a Lambda@Edge function: environments that start from now on run it. Whether it runs, nobody knows before.
+    Taken {
+        /// `lambda "…"`
+        what: String,
+        /// Where it is.
+        file: PathBuf,
+        /// From when it was seen to have changed.
+        took: Duration,
+    },
     /// It is again what serves already, after one that could not serve.
     Restored {
         /// `function "…"` or `key_value_store "…"`

@@ -31,6 +31,7 @@ async fn a_bootstrap_whose_interpreter_is_missing_is_refused_with_its_name() {
     let told = |first_line| refusal(first_line).map(|(path, reason)| format!("{}: {reason}", path.display())).unwrap();
     insta::assert_snapshot!(told("#!/no/such/interpreter -x"), @"/no/such/interpreter: bootstrap names it in its first line: No such file or directory (os error 2)");
     insta::assert_snapshot!(told("#!/usr/bin/env no-such-interpreter"), @"no-such-interpreter: bootstrap names it in its first line: it is not on PATH");
+    insta::assert_snapshot!(told("#!/usr/bin/env -S no-such-interpreter -u"), @"no-such-interpreter: bootstrap names it in its first line: it is not on PATH");
     insta::assert_snapshot!(told("#!/bin/sh\r"), @"/bin/sh: bootstrap names it in its first line: No such file or directory (os error 2), as the line ends with CR LF");
 }
 

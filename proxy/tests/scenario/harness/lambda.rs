@@ -86,11 +86,6 @@ exports.handler = async (event, context) => {{
             Language::Node => &self.node,
         }
     }
-
-    /// The same where it is no test's business which language it is.
-    pub(crate) fn python(python: &str) -> Self {
-        Self { python: python.to_owned(), node: String::new() }
-    }
 }
 
 /// Runs scenarios that take a [`Language`] once in each.

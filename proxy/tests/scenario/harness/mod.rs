@@ -128,11 +128,6 @@ impl Edge {
         self.file(&format!("{name}.js"), code)
     }
 
-    /// A Python Lambda@Edge function `name`, module `main`, handler `handler`.
-    pub(crate) fn python(self, name: &str, code: &str, settings: &str) -> Self {
-        self.lambda(Language::Python, name, &Code::python(code), settings)
-    }
-
     /// Ports of the node instead of one plaintext port, e.g. `http = ["127.0.0.1:0"]`.
     pub(crate) fn listen(mut self, listen: &str) -> Self {
         self.toml = format!("[listen]\n{listen}\n{}", self.toml);
