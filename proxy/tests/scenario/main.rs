@@ -45,6 +45,7 @@ mod routing;
 mod standing_in;
 mod stopping;
 mod testing;
+mod testing_lambdas;
 mod ttl;
 mod uploads;
 mod viewer_functions;

@@ -100,7 +100,7 @@ async fn run(folder: &Path, words: &[&str]) -> Ended {
 }
 
 /// What a person sees of a run.
-async fn told(folder: &TempDir, words: &[&str]) -> String {
+pub(crate) async fn told(folder: &TempDir, words: &[&str]) -> String {
     let Ended { code, stdout, stderr } = run(folder.path(), words).await;
     let mut said = format!("$ homefront test {}\n{stdout}", words.join(" "));
     if !stderr.is_empty() {
@@ -481,109 +481,4 @@ async fn the_origins_that_a_function_chooses_are_those_of_the_distribution() {
         ("failing.cases.toml", &failing),
     ];
     insta::assert_snapshot!(told(&folder(&files), &[]).await);
-}
-
-/// Each of Lambda@Edge's events, as the function of a case sees it.
-const EVENTS: &str = r#"
-[[distribution]]
-id = "ETEST123456789"
-aliases = ["www.example.com"]
-origin = [{ id = "app", domain_name = "app.internal", path = "/prod", custom_headers = { X-Verify = "secret" } }, { id = "files", directory = "." }]
-default_behavior = { target_origin = "files", origin_response = { lambda = "tell-response" } }
-[[distribution.behavior]]
-path_pattern = "/upload/*"
-target_origin = "app"
-allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
-viewer_request = { lambda = "tell", include_body = true }
-origin_request = { lambda = "tell" }
-viewer_response = { lambda = "tell-response" }
-
-[[lambda]]
-name = "tell"
-runtime = "python3"
-handler = "main.request"
-code = "lambda"
-timeout_s = 30
-[[lambda]]
-name = "tell-response"
-runtime = "python3"
-handler = "main.response"
-code = "lambda"
-timeout_s = 30
-"#;
-
-const TELL: &str = r#"
-import base64, json
-
-def told(cf):
-    request = cf["request"]
-    print(cf["config"]["eventType"], cf["config"]["distributionId"], request["method"], request["uri"], request["querystring"], request["clientIp"])
-    print(json.dumps({name: [line["value"] for line in lines] for name, lines in request["headers"].items()}))
-    print(base64.b64decode(request["body"]["data"]).decode() if "body" in request else "no body", json.dumps(request.get("origin")))
-
-def request(event, context):
-    cf = event["Records"][0]["cf"]
-    told(cf)
-    return cf["request"]
-
-def response(event, context):
-    cf = event["Records"][0]["cf"]
-    told(cf)
-    cf["response"]["headers"]["x-was"] = [{"key": "X-Was", "value": cf["response"]["status"] + " " + cf["response"]["statusDescription"]}]
-    return cf["response"]
-"#;
-
-#[tokio::test]
-async fn a_case_of_a_lambda_is_made_of_messages_as_the_node_makes_the_event() {
-    let custom = r#"{\"custom\": {\"customHeaders\": {\"x-verify\": [{\"key\": \"X-Verify\", \"value\": \"secret\"}]}, \"domainName\": \"app.internal\", \"keepaliveTimeout\": 5, \"path\": \"/prod\", \"port\": 80, \"protocol\": \"http\", \"readTimeout\": 30, \"responseCompletionTimeout\": 0, \"sslProtocols\": [\"TLSv1.2\"]}}"#;
-    let cases = format!(
-        r#"
-[[case]]
-name = "the viewer's request with its body"
-lambda = "tell"
-event_type = "viewer-request"
-request = {{ path = "/upload/x?a=1", method = "POST", headers = {{ Cookie = ["a=1", "b=2"], Connection = "close" }}, body = "hello" }}
-expect = {{ uri = "/upload/x", querystring = "a=1", log = [
-    "viewer-request ETEST123456789 POST /upload/x a=1 203.0.113.178",
-    "{{\"host\": [\"www.example.com\"], \"cookie\": [\"a=1\", \"b=2\"]}}",
-    "hello null",
-] }}
-[[case]]
-name = "the request to the origin"
-lambda = "tell"
-event_type = "origin-request"
-request = {{ path = "/upload/x", viewer_ip = "2001:db8::1" }}
-expect = {{ uri = "/upload/x", log = [
-    "origin-request ETEST123456789 GET /upload/x  2001:db8::1",
-    "{{\"host\": [\"app.internal\"]}}",
-    "no body {custom}",
-] }}
-[[case]]
-name = "the response of a folder"
-lambda = "tell-response"
-event_type = "origin-response"
-request = {{ path = "/x" }}
-response = {{ status = 404, headers = {{ Server = "S3" }} }}
-expect = {{ status = 404, headers = {{ server = "S3", x-was = "404 Not Found" }}, log_contains = ["files.s3.amazonaws.com", "origin-response"] }}
-[[case]]
-name = "the response to the viewer"
-lambda = "tell-response"
-event_type = "viewer-response"
-request = {{ path = "/upload/x" }}
-response = {{}}
-expect = {{ status = 200, headers = {{ x-was = "200 OK" }}, log_contains = ["no body null"] }}
-"#
-    );
-    let files = [("homefront.toml", EVENTS), ("lambda/main.py", TELL), ("cases.toml", &cases)];
-    insta::assert_snapshot!(told(&folder(&files), &["cases.toml"]).await, @r"
-    $ homefront test cases.toml
-    cases.toml
-      ok      the viewer's request with its body
-      ok      the request to the origin
-      ok      the response of a folder
-      ok      the response to the viewer
-
-    4 passed
-    (exit code 0)
-    ");
 }

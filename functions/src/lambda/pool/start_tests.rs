@@ -10,6 +10,7 @@ in_every_language! {
     a_function_that_hangs_while_it_starts_is_given_up,
     a_start_that_fails_is_tried_once_more_for_the_event_that_waits,
     a_result_that_is_too_large_is_told_in_the_log,
+    an_event_waits_as_long_as_its_environment_takes_to_start,
 }
 
 async fn a_function_that_never_starts_is_not_started_for_every_event(language: Language) {
@@ -54,12 +55,17 @@ async fn a_function_that_hangs_while_it_starts_is_given_up(language: Language) {
     fixture.stop().await;
 }
 
-#[tokio::test]
-async fn an_event_waits_as_long_as_its_environment_takes_to_start() {
+async fn an_event_waits_as_long_as_its_environment_takes_to_start(language: Language) {
     let gate = Gate::new().await;
-    let port = gate.port();
-    let slow = source(format!("{PASS_GATE}\npass_gate({port})\ndef handler(event, context):\n return 'started'"), "");
-    let fixture = Fixture::of(Language::Python, &slow, |plan, bounds| {
+    let passes = format!("{PASS_GATE}\npass_gate({})", gate.port());
+    // A module of Node.js has only what another program waits for.
+    let slow = source(
+        format!("{passes}\ndef handler(event, context):\n return 'started'"),
+        format!(
+            "require('node:child_process').execFileSync('python3', ['-c', `{passes}`]);\nexports.handler = async () => 'started';"
+        ),
+    );
+    let fixture = Fixture::of(language, &slow, |plan, bounds| {
         plan.lambda.concurrency_max = 1;
         bounds.queue_wait_max = Duration::from_millis(50);
     });
