@@ -5,8 +5,13 @@
 #![allow(clippy::missing_panics_doc, reason = "to panic when a promise is broken is what all of this is for")]
 
 use homefront_config::function::{Fidelity, FunctionRuntime};
-use homefront_config::limits::LAMBDA_ORIGIN_BODY_BASE64_BYTES_MAX;
-use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, RequestCustomOrigin, RequestOrigin, ShownBody};
+use homefront_config::limits::{
+    FUNCTION_KEEPALIVE_TIMEOUT_S_MAX, LAMBDA_ORIGIN_BODY_BYTES_MAX, LAMBDA_ORIGIN_RESPONSE_BYTES_MAX,
+    LAMBDA_VIEWER_BODY_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, READ_TIMEOUT_S_MAX, S3_DOMAIN_NAME_CHARS_MAX,
+    URL_BYTES_MAX,
+};
+use homefront_config::origin::port_valid;
+use homefront_functions::event::lambda_edge::{self, AuthMethod, LambdaRequestEdit, RequestOrigin, ShownBody};
 use homefront_functions::js::frame::{Answer, Decoder, Inbox, Order};
 use homefront_functions::js::{Call, Engine, EventType, FunctionId, FunctionSource, Outcome};
 use homefront_functions::lambda;
@@ -104,41 +109,127 @@ pub fn function_result(bytes: &[u8]) {
     });
 }
 
-/// Bytes as what a Lambda@Edge function returns on its four events: likewise.
+/// Bytes as what a Lambda@Edge function returns on its four events: they are judged, and what is accepted can be sent and is within
+/// CloudFront's rules for that event: which headers may be touched, how large a URL, an answer and a body are, which origins there are.
 pub fn lambda_result(bytes: &[u8]) {
-    let (request, response, context) = (request(), response(), context());
-    let origin = origin();
-    let protocol = homefront_functions::OriginProtocol::Http;
+    let (response, context) = (response(), context());
+    // Of a method that may have a body.
+    let request = Request { method: "POST".to_owned(), ..request() };
+    let origins =
+        [&origin(), &folder()].map(|origin| RequestOrigin::of(origin, homefront_functions::OriginProtocol::Http));
     let event = lambda_edge::viewer_request(&context, &request, Some(ShownBody::on_viewer_request(b"a=1")));
-    sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
+    let verdict = lambda_edge::result::request(&event, &request, bytes);
+    within_the_rules(rules::Event::LambdaViewerRequest, &request, None, verdict);
     let event = lambda_edge::viewer_response(&context, &request, &response);
-    sendable_response(&lambda_edge::result::response(&event, &response, bytes));
-    let shown = Some(ShownBody::on_origin_request(b"a=1"));
-    let event = lambda_edge::origin_request(&context, &RequestOrigin::of(&origin, protocol), &request, shown);
-    sendable_lambda(lambda_edge::result::request(&event, &request, bytes));
-    let event = lambda_edge::origin_response(&context, &RequestOrigin::of(&origin, protocol), &request, &response);
-    sendable_response(&lambda_edge::result::response(&event, &response, bytes));
+    let verdict = lambda_edge::result::response(&event, &response, bytes);
+    response_within_the_rules(rules::Event::LambdaViewerResponse, &verdict);
+    for origin in &origins {
+        let shown = Some(ShownBody::on_origin_request(b"a=1"));
+        let event = lambda_edge::origin_request(&context, origin, &request, shown);
+        let verdict = lambda_edge::result::request(&event, &request, bytes);
+        within_the_rules(rules::Event::LambdaOriginRequest, &request, Some(origin), verdict);
+        let event = lambda_edge::origin_response(&context, origin, &request, &response);
+        let verdict = lambda_edge::result::response(&event, &response, bytes);
+        response_within_the_rules(rules::Event::LambdaOriginResponse, &verdict);
+    }
 }
 
-fn sendable_lambda(verdict: Verdict<LambdaRequestEdit>) {
+/// Of a request event; `shown` is the origin that the function was shown.
+fn within_the_rules(
+    event: rules::Event,
+    request: &Request,
+    shown: Option<&RequestOrigin>,
+    verdict: Verdict<LambdaRequestEdit>,
+) {
+    let is_viewers = event == rules::Event::LambdaViewerRequest;
     match verdict {
         Verdict::Continue(edit) => {
-            if let Some(RequestOrigin::Custom(origin)) = edit.origin.as_deref() {
-                let RequestCustomOrigin { domain_name, path, custom_headers, .. } = origin;
-                assert!(rules::host_valid(domain_name), "{origin:?}");
-                assert!(path.is_empty() || path.starts_with('/') && !path.ends_with('/'), "{origin:?}");
-                for (name, value) in custom_headers {
-                    assert!(rules::header_name_valid(name) && rules::header_value_valid(value), "{origin:?}");
-                }
+            touchable(event, edit.head.headers.iter().map(|edit| edit.name.as_str()));
+            let (uri, query) = (edit.head.uri.as_ref(), edit.head.querystring.as_ref());
+            if uri.is_some() || query.is_some() {
+                let uri = uri.unwrap_or(&request.uri);
+                let query = query.or(request.querystring.as_ref()).map_or(0, |query| query[..].len());
+                assert!(uri.len() + query < URL_BYTES_MAX, "{edit:?}");
             }
-            assert!(edit.body.as_ref().is_none_or(|body| body.len() <= LAMBDA_ORIGIN_BODY_BASE64_BYTES_MAX));
+            // What base64 of a third more comes to.
+            let max = if is_viewers { LAMBDA_VIEWER_BODY_BYTES_MAX } else { LAMBDA_ORIGIN_BODY_BYTES_MAX };
+            assert!(
+                edit.body.as_ref().is_none_or(|body| body.len() <= max),
+                "{} bytes",
+                edit.body.map_or(0, |body| body.len())
+            );
+            match (edit.origin.as_deref(), shown) {
+                (Some(asked), Some(shown)) => askable(asked, shown),
+                (Some(asked), None) => panic!("there is none to change: {asked:?}"),
+                (None, _) => {}
+            }
             sendable_request(&Verdict::Continue(edit.head));
         }
         Verdict::Respond(response) => {
             assert!((200..=599).contains(&response.status), "{response:?}");
+            assert!(response.status != 204 || response.body.as_deref().is_none_or(<[u8]>::is_empty), "{response:?}");
+            touchable(event, response.headers.iter().map(|(name, _)| std::str::from_utf8(name).expect("a token")));
+            let head: usize = response.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+            let max = if is_viewers { LAMBDA_VIEWER_RESPONSE_BYTES_MAX } else { LAMBDA_ORIGIN_RESPONSE_BYTES_MAX };
+            assert!(head + response.body.as_deref().map_or(0, <[u8]>::len) <= max, "{head} and a body");
             sendable_request(&Verdict::Respond(response));
         }
         Verdict::Fail(_) => {}
+    }
+}
+
+fn response_within_the_rules(event: rules::Event, verdict: &Verdict<ResponseEdit>) {
+    if let Verdict::Continue(edit) = verdict {
+        touchable(event, edit.headers.iter().map(|edit| edit.name.as_str()));
+        assert!(edit.status.is_none_or(|status| (200..=599).contains(&status)), "{edit:?}");
+        if event == rules::Event::LambdaViewerResponse {
+            assert_eq!((edit.status, &edit.body), (None, &None));
+        }
+        let bytes = edit.body.as_deref().map_or(0, <[u8]>::len);
+        assert!(bytes <= LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, "{bytes} bytes");
+    }
+    sendable_response(verdict);
+}
+
+/// No header that functions never see, and none that they may only read.
+fn touchable<'a>(event: rules::Event, names: impl Iterator<Item = &'a str>) {
+    for name in names {
+        let lower = name.to_ascii_lowercase();
+        assert!(!rules::disallowed(&lower), "{name}");
+        assert!(!rules::read_only(event, &lower), "{name}");
+        assert!(event != rules::Event::LambdaViewerRequest || lower != "cloudfront-viewer-country", "{name}");
+    }
+}
+
+/// An origin that CloudFront takes of a function. What it was shown it may leave as it is.
+fn askable(asked: &RequestOrigin, shown: &RequestOrigin) {
+    let domain_name = asked.domain_name();
+    assert!(rules::host_valid(domain_name), "{asked:?}");
+    if domain_name != shown.domain_name() {
+        assert!(domain_name.parse::<IpAddr>().is_err() && !domain_name.contains(':'), "{asked:?}");
+    }
+    let path = asked.path();
+    assert!(path.is_empty() || path.starts_with('/') && !path.ends_with('/') && path.len() <= 255, "{asked:?}");
+    for (name, value) in asked.custom_headers() {
+        assert!(rules::header_name_valid(name) && rules::header_value_valid(value), "{asked:?}");
+    }
+    match asked {
+        RequestOrigin::Custom(custom) => {
+            assert!(port_valid(custom.port), "{asked:?}");
+            assert!((1..=READ_TIMEOUT_S_MAX).contains(&custom.read_timeout_s), "{asked:?}");
+            assert!((1..=FUNCTION_KEEPALIVE_TIMEOUT_S_MAX).contains(&custom.keepalive_timeout_s), "{asked:?}");
+            assert!(
+                custom.response_completion_timeout_s.is_none_or(|seconds| seconds >= custom.read_timeout_s),
+                "{asked:?}"
+            );
+            assert!(custom.ssl_protocols.iter().next().is_some(), "{asked:?}");
+        }
+        RequestOrigin::S3(s3) => {
+            assert!(domain_name.len() <= S3_DOMAIN_NAME_CHARS_MAX, "{asked:?}");
+            assert!(!domain_name.bytes().any(|byte| byte.is_ascii_uppercase()), "{asked:?}");
+            assert!(s3.auth_method == AuthMethod::None || !s3.region.is_empty(), "{asked:?}");
+            assert!(s3.read_timeout_s.is_none_or(|seconds| (1..=READ_TIMEOUT_S_MAX).contains(&seconds)), "{asked:?}");
+        }
     }
 }
 
@@ -261,9 +352,19 @@ fn context() -> EventContext {
 }
 
 fn origin() -> homefront_config::Origin {
-    let toml = "[[distribution]]\n[[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
-        [distribution.default_behavior]\ntarget_origin = \"app\"\n";
-    let (config, _) = homefront_config::parse("fuzz.toml", toml, &PathBuf::new(), &|_| None).expect("it is right");
+    configured("domain_name = \"127.0.0.1\"")
+}
+
+/// What functions see as a bucket.
+fn folder() -> homefront_config::Origin {
+    configured("directory = \".\"")
+}
+
+fn configured(kind: &str) -> homefront_config::Origin {
+    let toml = format!(
+        "[[distribution]]\n[[distribution.origin]]\nid = \"app\"\n{kind}\n[distribution.default_behavior]\ntarget_origin = \"app\"\n"
+    );
+    let (config, _) = homefront_config::parse("fuzz.toml", &toml, &PathBuf::new(), &|_| None).expect("it is right");
     (*config.distributions[0].origins[0]).clone()
 }
 
@@ -355,13 +456,33 @@ mod tests {
     }
 
     #[test]
-    fn what_a_lambda_returns_can_be_sent_or_is_refused() {
+    fn what_a_lambda_returns_is_within_cloudfronts_rules_or_is_refused() {
+        let headers =
+            r#""host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}]"#;
+        // One step from what is too large.
+        let long =
+            format!(r#"{{"uri":"/{}","querystring":"a=1","headers":{{{headers}}}}}"#, "a".repeat(URL_BYTES_MAX - 8));
+        let body = "a".repeat(LAMBDA_VIEWER_BODY_BYTES_MAX - 8);
+        let answer = format!(r#"{{"status":"200","headers":{{"x-a":[{{"value":"1"}}]}},"body":"{body}"}}"#);
+        let replaced = format!(
+            r#"{{"uri":"/docs","headers":{{{headers}}},"body":{{"action":"replace","encoding":"text","data":"{body}"}}}}"#
+        );
+        let encoded = format!(
+            r#"{{"uri":"/docs","headers":{{{headers}}},"body":{{"action":"replace","data":"{}"}}}}"#,
+            "YWFh".repeat(LAMBDA_VIEWER_BODY_BYTES_MAX / 3)
+        );
         feed(
             lambda_result,
             &[
-                br#"{"method":"GET","uri":"/a","querystring":"a=1","headers":{"host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}],"x-two":[{"value":"1"},{"value":"2"}]}}"#,
+                br#"{"uri":"/a","querystring":"a=1","headers":{"host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}],"x-two":[{"value":"1"},{"value":"2"}]}}"#,
                 br#"{"method":"POST","uri":"/a","headers":{"host":[{"key":"Host","value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}]},"body":{"action":"replace","encoding":"text","data":"b=2"},"origin":{"custom":{"customHeaders":{"x-a":[{"key":"X-A","value":"1"}]},"domainName":"example.org","keepaliveTimeout":5,"path":"/p","port":443,"protocol":"https","readTimeout":30,"sslProtocols":["TLSv1.2"]}}}"#,
+                br#"{"uri":"/a","headers":{"host":[{"value":"d111111abcdef8.cloudfront.net"}],"via":[{"key":"Via","value":"1.1 a"}]},"origin":{"s3":{"authMethod":"none","customHeaders":{},"domainName":"b.s3.amazonaws.com","path":"/p","region":"us-east-1","readTimeout":7}}}"#,
                 br#"{"status":"200","statusDescription":"OK","headers":{"content-type":[{"key":"Content-Type","value":"text/plain"}],"via":[{"key":"Via","value":"1.1 a"}]},"body":"aGk=","bodyEncoding":"base64"}"#,
+                br#"{"status":"302","headers":{"location":[{"value":"/x"}],"connection":[{"value":"close"}],"content-length":[{"value":"1"}],"warning":[{"value":"1"}]}}"#,
+                long.as_bytes(),
+                answer.as_bytes(),
+                replaced.as_bytes(),
+                encoded.as_bytes(),
             ],
         );
     }
