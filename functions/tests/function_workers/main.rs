@@ -37,7 +37,7 @@ const TESTS: &[Test] = tests! {
     service:
         a_function_answers_from_a_worker
         inline_functions_answer_the_same
-        what_a_function_prints_is_in_the_log_with_the_requests_id
+        what_a_function_prints_is_in_the_log_with_its_name_and_the_requests_id
         a_function_that_does_not_compile_is_throttled_and_told_about
         what_only_cloudfronts_engine_rejects_is_refused
         what_only_cloudfronts_engine_rejects_runs_in_relaxed_fidelity

@@ -40,13 +40,13 @@ pub(crate) async fn inline_functions_answer_the_same() {
     site.stop().await;
 }
 
-pub(crate) async fn what_a_function_prints_is_in_the_log_with_the_requests_id() {
+pub(crate) async fn what_a_function_prints_is_in_the_log_with_its_name_and_the_requests_id() {
     let prints = "function handler(event) { console.log('one'); console.log('two'); return event.request; }";
     let site = Site::start(&[script("prints", prints), script("silent", HEALTHY)]).await;
     site.request_as("silent", &context("id-0==")).await;
     site.request_as("prints", &context("id-1==")).await;
-    let lines = "id-1== START DistributionID: E1TESTDISTRIB1\nid-1== one\nid-1== two\nid-1== END";
-    assert_eq!(site.log(), lines);
+    let lines = ["START DistributionID: E1TESTDISTRIB1", "one", "two", "END"];
+    assert_eq!(site.log(), lines.map(|line| format!("function/prints\tid-1== {line}")).join("\n"));
     site.stop().await;
 }
 
