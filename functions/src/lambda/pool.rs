@@ -276,7 +276,11 @@ impl Pool {
             state.waiters.retain(|waiter| !waiter.sender.is_closed());
         }
         if state.waiters.len() >= self.0.bounds.queue_events_max {
-            let what = format!("{} environments are busy and {} events wait", state.used, state.waiters.len());
+            let busy = match state.used {
+                1 => "1 environment is busy".to_owned(),
+                used => format!("{used} environments are busy"),
+            };
+            let what = format!("{busy} and {} events wait", state.waiters.len());
             return Err(self.limit_exceeded(&what));
         }
         let (sender, waiting) = oneshot::channel();

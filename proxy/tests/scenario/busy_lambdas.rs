@@ -145,8 +145,8 @@ async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_
     }
     assert!(served > 0, "those who wait are served");
     assert_eq!(program.get("/after").await.text(), "/after");
-    let line = log.line_with("environments are busy").await;
-    assert!(line.contains("1 environments are busy and 1024 events wait; concurrency_max is 1"), "{line}");
+    let line = log.line_with("is busy and").await;
+    assert!(line.contains("1 environment is busy and 1024 events wait; concurrency_max is 1"), "{line}");
     program.holds_no_more_than(&before).await;
     let used = program.memory_mib();
     assert!(used <= memory_mib + 96, "{memory_mib} MiB before, {used} after");
@@ -155,7 +155,7 @@ async fn c23_every_environment_busy_and_the_queue_full_is_cloudfronts_page_of_a_
     assert_eq!(throttled.len(), TOO_MANY + LAMBDA_QUEUE_EVENTS_MAX - served, "{log}");
     let reasons = throttlings(&functions);
     assert_eq!(reasons.len(), throttled.len(), "the function's log has a line for each: {functions}");
-    let too_many = "1 environments are busy and 1024 events wait; concurrency_max is 1";
+    let too_many = "1 environment is busy and 1024 events wait; concurrency_max is 1";
     assert_eq!(reasons.iter().filter(|reason| **reason == too_many).count(), TOO_MANY, "{reasons:?}");
     // Of the function and of the other behavior, before, meanwhile and after.
     assert_eq!(lines, 2 + 1 + LAMBDA_QUEUE_EVENTS_MAX + TOO_MANY + 20 + 1, "{log}");
