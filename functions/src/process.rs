@@ -8,6 +8,7 @@ pub mod enclosure;
 mod exit;
 mod family;
 pub mod peer;
+pub mod sibling;
 mod spawner;
 pub mod sweeper;
 

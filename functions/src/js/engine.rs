@@ -10,8 +10,8 @@ use super::realm::Printed;
 use super::{garbage, json};
 use crate::{EventContext, OriginEdit, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use boa_engine::{Context, JsValue};
-use cpu_clock::CpuClock;
-pub(super) use cpu_clock::{Beginning, thread_cpu_us};
+pub(super) use cpu_clock::Beginning;
+use cpu_clock::{CpuClock, thread_cpu_us};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use loaded::{Loaded, OPEN_CONTEXTS_READY, Shared};
 use std::sync::Arc;
@@ -203,6 +203,11 @@ impl Engine {
     pub fn call(&mut self, id: FunctionId, call: &Call<'_>) -> CallResult {
         let began = self.begin(Instant::now());
         self.call_since(id, call, began)
+    }
+
+    /// The process was forked: its clocks began anew.
+    pub(super) fn is_another_process(&mut self) {
+        self.clock = CpuClock::default();
     }
 
     /// The thread of this engine turns to a call.

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Sends bytes, one at least, and a file with them. Gives how many bytes were sent: the file goes with the first.
-pub(super) fn send(socket: impl AsFd, bytes: &[u8], file: impl AsFd) -> io::Result<usize> {
+pub fn send(socket: impl AsFd, bytes: &[u8], file: impl AsFd) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let file = [file.as_fd()];
@@ -20,7 +20,7 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], file: impl AsFd) -> io::Resu
 }
 
 /// Receives bytes, and appends the files that came with them. Gives how many bytes were received; 0 = the other side hung up.
-pub(super) fn receive(socket: impl AsFd, bytes: &mut [u8], files: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+pub fn receive(socket: impl AsFd, bytes: &mut [u8], files: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
     // The kernel gives the bytes of one file at a time.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

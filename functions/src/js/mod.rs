@@ -12,7 +12,7 @@ pub mod engine;
 mod entries;
 mod event;
 mod fault;
-mod files;
+pub mod files;
 pub mod frame;
 mod freeze;
 pub mod functions;

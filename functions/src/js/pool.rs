@@ -10,8 +10,9 @@ mod link;
 mod renew;
 mod roster;
 mod sent;
-pub(in crate::js) mod start;
 mod stores;
+pub(in crate::js) mod talk;
+mod template;
 mod tend;
 mod throttle;
 
@@ -31,13 +32,14 @@ use homefront_config::limits::FUNCTION_QUEUE_WAIT_MS_MAX;
 use parking_lot::Mutex;
 use roster::{Handed, Job, Roster};
 use sent::{Alone, Sent};
-use start::{StartFailure, Started, TalkError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use stores::Stores;
+use talk::TalkError;
+use template::{StartFailure, Started, Template};
 use throttle::Throttle;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
@@ -91,6 +93,8 @@ struct Shared {
     functions: Vec<Arc<PooledFunction>>,
     stores: Arc<Stores>,
     roster: Mutex<Roster>,
+    /// What workers are forked off, one at a time. `None` = it is to be started.
+    template: tokio::sync::Mutex<Option<Template>>,
     /// Workers to have, the spare included; 0 when no function needs any.
     workers: usize,
     starts: Arc<Semaphore>,
@@ -131,6 +135,7 @@ impl Pool {
             spawner,
             executable,
             roster: Mutex::new(Roster::new(functions.len(), workers.max(1))),
+            template: tokio::sync::Mutex::default(),
             functions,
             stores: Arc::new(Stores::new(stores)),
             workers: if in_process { workers.max(1) + 1 } else { 0 },
@@ -153,6 +158,8 @@ impl Pool {
         if shared.functions.iter().any(callable) {
             shared.clone().enlist(first);
             tokio::spawn(shared.clone().keep_staffed());
+        } else if let Ok(mut template) = shared.template.try_lock() {
+            *template = None;
         }
         Self { shared }
     }
@@ -259,7 +266,7 @@ impl Shared {
     async fn first_worker(&self) -> io::Result<Started> {
         let mut accident = None;
         loop {
-            match start::start(self).await {
+            match template::start(self).await {
                 Ok(started) => return Ok(started),
                 Err(StartFailure::Function { index, error: TalkError::Ended(_) }) if accident != Some(index) => {
                     accident = Some(index);
@@ -295,6 +302,12 @@ impl Shared {
 
     /// Starts workers whenever there are too few, until the pool closes.
     async fn keep_staffed(self: Arc<Self>) {
+        self.clone().staff().await;
+        // Whoever was starting one is gone.
+        *self.template.lock().await = None;
+    }
+
+    async fn staff(self: Arc<Self>) {
         let mut pause = RETRY_MIN;
         let mut starting = JoinSet::new();
         loop {
@@ -336,7 +349,7 @@ impl Shared {
 
     async fn start_in_turn(self: Arc<Self>) -> Result<Started, StartFailure> {
         let _turn = self.starts.acquire().await;
-        start::start(&self).await
+        template::start(&self).await
     }
 
     async fn closed(&self) {

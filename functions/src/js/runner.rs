@@ -3,7 +3,7 @@
 use super::frame::{Answer, Order, OrderedLoad};
 use super::functions::{FunctionsError, read_code};
 use super::kvs;
-use super::pool::start::{Talk, TalkError};
+use super::pool::talk::{Talk, TalkError};
 use crate::process::Spawner;
 use crate::test_function::TestResult;
 use crate::{Failure, FailureKind};

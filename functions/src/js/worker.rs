@@ -1,10 +1,14 @@
 //! A function worker: the process in which the JavaScript of one distribution runs, `homefront function-worker`.
 //!
 //! boa cannot be interrupted, has no memory limit, and aborts on a failed allocation or an exhausted native stack. So the
-//! engine runs here, where the worst a function can do is to end a process that can do nothing but compute. At first orders
-//! come in and answers go out over file descriptor 0, a socket; calls then go through memory shared with the node. Every
-//! answer is written before the next call begins, which is how the node knows which call a worker is in.
+//! engine runs here, where the worst a function can do is to end a process that can do nothing but compute.
+//!
+//! What the node starts is a *template*: it compiles functions, in answer to orders that come over file descriptor 0, a
+//! socket, and serves nobody. Workers are forked off it, with everything compiled, in a tenth of the time. Calls then go through
+//! memory that a worker shares with the node. Every answer is written before the next call begins, which is how the node knows
+//! which call a worker is in.
 
+mod fork;
 mod sandbox;
 mod way;
 
@@ -33,13 +37,13 @@ pub const SUBCOMMAND: &str = "function-worker";
 /// What Rust's own runtime ends with after a panic.
 const EXIT_PANIC: u8 = 101;
 
-/// The whole life of a worker. Call it before anything else in `main`: it wants no thread, file or signal handler of the
-/// node. It returns when the node closes the socket.
+/// The whole life of a template, and of each worker from where it was forked. Call it before anything else in `main`: it
+/// wants no thread, file or signal handler of the node. The process ends when the node closes the socket.
 pub fn run() -> ExitCode {
     let mut stack_bytes = FUNCTION_WORKER_STACK_BYTES;
     let engine = loop {
         let builder = std::thread::Builder::new().name("engine".to_owned()).stack_size(stack_bytes);
-        match builder.spawn(|| serve(io::stdin().as_fd())) {
+        match builder.spawn(live) {
             Ok(engine) => break engine,
             Err(error) if stack_bytes <= FUNCTION_WORKER_STACK_BYTES / 64 => {
                 return complain(&format!("cannot reserve {stack_bytes} bytes of stack: {error}"));
@@ -48,16 +52,35 @@ pub fn run() -> ExitCode {
             Err(_) => stack_bytes /= 2,
         }
     };
-    match engine.join() {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => complain(&error.to_string()),
-        Err(_) => ExitCode::from(EXIT_PANIC),
-    }
+    // It ends the process.
+    let _ = engine.join();
+    ExitCode::from(EXIT_PANIC)
 }
 
 fn complain(what: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "{what}");
     ExitCode::FAILURE
+}
+
+/// The engine's thread, which is the only one where it has been forked: nobody waits for its end there.
+fn live() {
+    let exit_code = match catch_unwind(|| serve(io::stdin().as_fd())) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => {
+            let _ = complain(&error.to_string());
+            1
+        }
+        Err(_) => EXIT_PANIC.into(),
+    };
+    end(exit_code)
+}
+
+fn end(exit_code: i32) -> ! {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a worker has no children, and its engine must not be dropped after a panic"
+    )]
+    std::process::exit(exit_code)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,19 +93,23 @@ enum WorkerError {
     Memory(#[from] io::Error),
     #[error("the node left {0}")]
     Ring(#[from] ring::Broken),
+    #[error("cannot lock this worker in: {0}")]
+    Seccomp(#[from] seccompiler::Error),
 }
 
 fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     // Made before the sandbox closes, in case an allocator or the engine wants to look at the machine.
     let mut worker = Worker::default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let ends = ring::receive_memory(socket)?;
-    let mut out = Vec::new();
-    Answer::Ready(sandbox::close()).put(&mut out);
-    way::send(socket, &mut out)?;
-    match way::prepare(socket, &mut worker)? {
+    let node = rustix::process::getppid().ok_or(rustix::io::Errno::SRCH)?;
+    let (sandbox, last_step) = sandbox::close();
+    way::send_ready(socket, sandbox)?;
+    match way::prepare(socket, &mut worker, |files| fork::fork(files, node, &last_step))? {
         Prepared::HungUp => Ok(()),
-        Prepared::ForCalls => Calls::new(socket, ends, cores).take(&mut worker),
+        Prepared::ForCalls(ends) => {
+            way::send_ready(socket, sandbox)?;
+            Calls::new(socket, ends, cores).take(&mut worker)
+        }
     }
 }
 
@@ -132,11 +159,7 @@ impl Worker {
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| self.obey_or_panic(order))) {
             return answer;
         }
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "a worker has no children, and its engine must not be dropped after a panic"
-        )]
-        std::process::exit(EXIT_PANIC.into())
+        end(EXIT_PANIC.into())
     }
 
     fn obey_or_panic(&mut self, order: Order) -> Option<Answer> {
@@ -150,7 +173,7 @@ impl Worker {
                 Some(Answer::Loaded(number, self.load(number, load, load_proven), Vec::new()))
             }
             Order::Call(call) => Some(Answer::Called(call.id, self.call(&call))),
-            Order::Store(..) | Order::Serve => None,
+            Order::Store(..) | Order::Fork => None,
             Order::Test { load, event_json, now_ms } => Some(Answer::Tested(self.test(load, &event_json, now_ms))),
         }
     }

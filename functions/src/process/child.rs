@@ -2,10 +2,9 @@
 
 use super::enclosure::Enclosed;
 use super::family;
-use super::spawner::Started;
 use super::{Exit, Spawner, sweeper};
 use parking_lot::Mutex;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -68,20 +67,25 @@ impl Inside {
     }
 }
 
+/// A process as it was started.
+pub(super) struct Body {
+    pub(super) leader: Pid,
+    /// The ends that are read.
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: Option<OwnedFd>,
+    pub(super) enclosed: Option<Enclosed>,
+}
+
 /// Kills and reaps, whatever becomes of the task that holds it.
 struct Leash {
-    process: std::process::Child,
     group: Arc<Group>,
     enclosed: Option<Enclosed>,
     exit: watch::Sender<Option<Exit>>,
 }
 
 impl Child {
-    pub(super) fn adopt(started: Started, mark: Option<String>, spawner: Spawner) -> io::Result<Self> {
-        let Started { mut process, enclosed } = started;
-        let leader = Pid::from_child(&process);
-        let stdout = process.stdout.take().map(OwnedFd::from);
-        let stderr = process.stderr.take().map(OwnedFd::from);
+    pub(super) fn adopt(body: Body, mark: Option<String>, spawner: Spawner) -> io::Result<Self> {
+        let Body { leader, stdout, stderr, enclosed } = body;
         let group = Arc::new(Group {
             leader,
             reaped: Mutex::new(false),
@@ -93,10 +97,10 @@ impl Child {
             expected_left: AtomicUsize::new(0),
             spawner,
         });
-        group.spawner.born();
+        group.spawner.born(family::id(leader));
         let (exit_sender, exit) = watch::channel(None);
         // From here on an early return kills and reaps the child.
-        let leash = Leash { process, group: group.clone(), enclosed, exit: exit_sender };
+        let leash = Leash { group: group.clone(), enclosed, exit: exit_sender };
         let end = End::of(leader)?;
         // An init that is gone already needs no waiting for.
         let init = group.inside.as_ref().and_then(|inside| End::of(inside.init).ok());
@@ -241,8 +245,10 @@ impl Group {
                 // It would die with the init, but a moment later, and have something to say of what else ends now.
                 let _ = rustix::process::pidfd_send_signal(program, Signal::KILL);
             }
-            // ESRCH: everyone in it has ended.
-            let _ = rustix::process::kill_process_group(self.leader, signal);
+            // ESRCH: everyone in it has ended, or a process that was forked does not lead it yet.
+            if rustix::process::kill_process_group(self.leader, signal).is_err() {
+                let _ = rustix::process::kill_process(self.leader, signal);
+            }
         }
     }
 }
@@ -287,7 +293,9 @@ impl Leash {
             return;
         }
         *reaped = true;
-        let exit = self.process.wait().ok().map(Exit::from);
+        let leader = self.group.leader;
+        let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(leader), WaitOptions::empty()));
+        let exit = status.ok().flatten().map(|(_, status)| Exit::from(ExitStatus::from_raw(status.as_raw())));
         drop(reaped);
         let last_word = self.enclosed.as_mut().and_then(Enclosed::last_word);
         if let Some(last_word) = last_word {
@@ -298,7 +306,7 @@ impl Leash {
         if exit.is_some() {
             self.exit.send_replace(exit);
         }
-        self.group.spawner.reaped();
+        self.group.spawner.reaped(family::id(leader));
     }
 }
 

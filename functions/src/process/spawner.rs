@@ -3,11 +3,13 @@
 //! Linux ties a parent-death signal to the *thread* that forked: were a child started from a thread of tokio's blocking
 //! pool, it would die when that thread is retired. This thread lives as long as any child does.
 
+use super::child::Body;
 use super::enclosure::{self, Enclosed, Told};
 use super::sweeper::{self, Mark};
-use super::{CHANNEL, Child, Descendants, Launch, Limits};
+use super::{CHANNEL, Child, Descendants, Launch, Limits, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -21,7 +23,8 @@ use tokio::sync::{oneshot, watch};
 pub struct Spawner {
     orders: mpsc::Sender<Order>,
     mark: Arc<Mark>,
-    living: Arc<watch::Sender<usize>>,
+    /// By process id.
+    living: Arc<watch::Sender<BTreeSet<u32>>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Spawner {
                 }
             }
         })?;
-        Ok(Self { orders, mark: Arc::new(mark), living: Arc::new(watch::Sender::new(0)) })
+        Ok(Self { orders, mark: Arc::new(mark), living: Arc::default() })
     }
 
     /// Starts a child; returns when its program runs. Needs a tokio runtime.
@@ -75,21 +78,41 @@ impl Spawner {
         let gone = || io::Error::other("the thread that starts processes is gone");
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
         let started = answer.await.map_err(|_| gone())??;
-        Child::adopt(started, mark, self.clone())
+        let Started { mut process, enclosed } = started;
+        let leader = Pid::from_child(&process);
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        Child::adopt(Body { leader, stdout, stderr, enclosed }, mark, self.clone())
+    }
+
+    /// Takes on a process that a child of this spawner has forked with [`sibling::fork`], and whose stderr the other end of
+    /// `stderr` is. An error: it is no child of this process, or has been taken on already. Needs a tokio runtime.
+    pub fn take_on(&self, process: u32, stderr: OwnedFd) -> io::Result<Child> {
+        let leader = Pid::from_raw(process.cast_signed()).ok_or_else(|| io::Error::from(rustix::io::Errno::SRCH))?;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::Pid(leader), look)?;
+        if self.living.borrow().contains(&process) {
+            return Err(io::Error::from(rustix::io::Errno::EXIST));
+        }
+        Child::adopt(Body { leader, stdout: None, stderr: Some(stderr), enclosed: None }, None, self.clone())
     }
 
     /// Returns when no child is left, not even as a zombie. It ends none.
     pub async fn all_gone(&self) {
         // The sender cannot go: this holds it.
-        let _ = self.living.subscribe().wait_for(|living| *living == 0).await;
+        let _ = self.living.subscribe().wait_for(BTreeSet::is_empty).await;
     }
 
-    pub(super) fn born(&self) {
-        self.living.send_modify(|living| *living += 1);
+    pub(super) fn born(&self, process: u32) {
+        self.living.send_modify(|living| {
+            living.insert(process);
+        });
     }
 
-    pub(super) fn reaped(&self) {
-        self.living.send_modify(|living| *living -= 1);
+    pub(super) fn reaped(&self, process: u32) {
+        self.living.send_modify(|living| {
+            living.remove(&process);
+        });
     }
 }
 
@@ -141,12 +164,7 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
 
 /// Runs in the child, between fork and exec.
 fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
-    rustix::process::setsid()?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    if rustix::process::getppid() != Some(node) {
-        // The node died before the signal was asked for, so it will never come.
-        return Err(io::Error::from_raw_os_error(libc::ESRCH));
-    }
+    sibling::settle(node)?;
     rustix::thread::set_no_new_privs(true)?;
     limit(Resource::Core, Some(0))?;
     limit(Resource::Nofile, limits.open_files_max)?;

@@ -2,8 +2,11 @@
 
 use super::site::{HEALTHY, Site, executable, failure, script};
 use homefront_functions::FailureKind;
+use homefront_functions::js::files;
 use homefront_functions::js::ring;
 use homefront_functions::js::worker::SUBCOMMAND;
+use homefront_functions::process::sibling;
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -12,10 +15,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output, Stdio};
 use tempfile::TempDir;
 
-/// Starts a worker by hand, sends it bytes and hangs up.
+/// Starts a template by hand, sends it bytes and hangs up.
 fn worker_gets(bytes: &[u8]) -> Output {
     let (mut ours, theirs) = UnixStream::pair().expect("a socket");
-    ring::send_memory(&ours, ring::memory().expect("memory")).expect("it is sent");
     let mut command = Command::new(executable());
     command.arg(SUBCOMMAND).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped()).stderr(Stdio::piped());
     let process = command.spawn().expect("a process");
@@ -37,6 +39,7 @@ pub(crate) async fn a_worker_that_gets_garbage_exits() {
     assert_eq!(complaint(&[255; 100]), "the node sent a frame of 4294967295 bytes, where 16777216 are allowed");
     assert_eq!(complaint(&[1, 0, 0, 0, 99]), "the node sent a frame has an impossible order");
     assert_eq!(complaint(&[2, 0, 0, 0, 3, 1]), "the node sent a frame ends within a field");
+    assert_eq!(complaint(&[1, 0, 0, 0, 5]), "cannot talk to the node: the node sent no files to fork with");
 }
 
 pub(crate) async fn a_worker_exits_when_the_node_hangs_up() {
@@ -82,15 +85,38 @@ pub(crate) async fn a_worker_that_lies_in_an_answer_costs_one_request() {
 /// The role of this binary in which it plays a worker that lies.
 pub(crate) const IMPOSTOR: &str = "impostor";
 
-/// Says that it is ready and that function 0 is loaded. When a call comes, it answers with half a frame's fields.
+const READY: [u8; 7] = [3, 0, 0, 0, 1, 1, 1];
+
+/// Says that it is ready and that function 0 is loaded, and forks workers. When a call comes, they answer with half a frame's
+/// fields.
 pub(crate) fn lie() -> ExitCode {
     let stdin = std::io::stdin();
-    let mut ends = ring::receive_memory(stdin.as_fd()).expect("memory");
     let mut socket = UnixStream::from(stdin.as_fd().try_clone_to_owned().expect("a socket"));
-    socket.write_all(&[3, 0, 0, 0, 1, 1, 1]).expect("it reads");
+    socket.write_all(&READY).expect("it reads");
     let mut order = [0; 30];
     socket.read_exact(&mut order).expect("a function to load");
     socket.write_all(&[11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
+    loop {
+        let mut sent = VecDeque::new();
+        while sent.len() < 2 {
+            if files::receive(&socket, &mut [0; 5], &mut sent).expect("an order to fork") == 0 {
+                return ExitCode::SUCCESS;
+            }
+        }
+        #[allow(unsafe_code, reason = "as a template does")]
+        // SAFETY: this role has one thread.
+        let forked = unsafe { sibling::fork() };
+        let Some(worker) = forked.expect("a process") else { return answer_with_a_lie(&mut sent) };
+        socket.write_all(&[9, 0, 0, 0, 5]).expect("it reads");
+        socket.write_all(&worker.as_raw_nonzero().get().to_le_bytes()).expect("it reads");
+        socket.write_all(&[0; 4]).expect("it reads");
+    }
+}
+
+fn answer_with_a_lie(sent: &mut VecDeque<OwnedFd>) -> ExitCode {
+    let mut socket = UnixStream::from(sent.pop_front().expect("a socket"));
+    let mut ends = ring::receive_memory(&socket).expect("memory");
+    socket.write_all(&READY).expect("it reads");
     let mut call = Vec::new();
     while call.is_empty() {
         ends.orders.read(&mut call).expect("an honest node");

@@ -19,6 +19,7 @@ const READY: u8 = 1;
 const LOADED: u8 = 2;
 const CALLED: u8 = 3;
 const TESTED: u8 = 4;
+const FORKED: u8 = 5;
 
 const CONTINUE: u8 = 0;
 const RESPOND: u8 = 1;
@@ -33,6 +34,8 @@ pub enum Answer {
     Loaded(u32, Result<Proof, LoadError>, Vec<Finding>),
     /// To `Call`: the call's id and what came of it.
     Called(u64, CallResult),
+    /// To `Fork`: the process id of the new worker, or the number of the system's error.
+    Forked(Result<u32, i32>),
     /// To `Test`; the error is about the event object.
     Tested(Result<TestResult, String>),
 }
@@ -71,6 +74,11 @@ impl Answer {
                 put_option(out, result.log_data.as_deref().map(str::as_bytes), put_bytes);
                 put_outcome(out, &result.outcome);
             }
+            Self::Forked(result) => {
+                out.push(FORKED);
+                out.extend_from_slice(&result.unwrap_or(0).to_le_bytes());
+                out.extend_from_slice(&result.err().unwrap_or(0).to_le_bytes());
+            }
             Self::Tested(result) => {
                 out.push(TESTED);
                 put_tested(out, result);
@@ -100,6 +108,10 @@ impl Answer {
                 let log_data = checked(take_text(&mut fields)?, "log data", within)?.map(Into::into);
                 Self::Called(id, CallResult { outcome: take_outcome(&mut fields)?, logs, log_data, cpu_us })
             }
+            FORKED => match (fields.u32()?, fields.u32()?.cast_signed()) {
+                (0, error) => Self::Forked(Err(error)),
+                (process, _) => Self::Forked(Ok(process)),
+            },
             TESTED => Self::Tested(take_tested(&mut fields)?),
             _ => return Err(FrameError::Impossible("answer")),
         };

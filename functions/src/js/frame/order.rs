@@ -14,7 +14,7 @@ const LOAD: u8 = 2;
 const CALL: u8 = 3;
 const TEST: u8 = 4;
 const LOAD_PROVEN: u8 = 6;
-const SERVE: u8 = 5;
+const FORK: u8 = 5;
 
 /// What a worker is told, as it receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,9 @@ pub enum Order {
         /// The time the function sees, milliseconds since 1970.
         now_ms: u64,
     },
-    /// From now on orders come through the shared memory, and answers go there.
-    Serve,
+    /// Fork a worker that takes calls. Its socket and its stderr come over the socket as files; over its own it then gets memory
+    /// through which orders come and answers go.
+    Fork,
 }
 
 /// A store whose entries are elsewhere.
@@ -173,9 +174,9 @@ impl Order {
         })
     }
 
-    /// See [`Order::Serve`].
-    pub fn put_serve(out: &mut Vec<u8>) -> bool {
-        put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| out.push(SERVE))
+    /// See [`Order::Fork`].
+    pub fn put_fork(out: &mut Vec<u8>) -> bool {
+        put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| out.push(FORK))
     }
 
     /// See [`Order::Test`].
@@ -251,7 +252,7 @@ impl Decoder {
                 event_json: fields.bytes()?.to_vec(),
                 now_ms: fields.u64()?,
             },
-            SERVE => Order::Serve,
+            FORK => Order::Fork,
             _ => return Err(FrameError::Impossible("order")),
         };
         fields.end()?;

@@ -196,6 +196,8 @@ fn answer() -> impl Strategy<Value = Answer> {
                 Answer::Called(id, CallResult { outcome, logs, log_data, cpu_us })
             }
         ),
+        (1..u32::MAX).prop_map(|process| Answer::Forked(Ok(process))),
+        any::<i32>().prop_map(|error| Answer::Forked(Err(error))),
         tested.prop_map(|result| Answer::Tested(Ok(result))),
         ".{0,40}".prop_map(|error| Answer::Tested(Err(error))),
     ]

@@ -122,6 +122,7 @@ impl Shared {
             functions,
             stores: self.stores.clone(),
             roster: super::Mutex::new(roster),
+            template: tokio::sync::Mutex::default(),
             workers: self.workers,
             starts: self.starts.clone(),
             places: self.places.clone(),

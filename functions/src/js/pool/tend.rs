@@ -3,7 +3,8 @@
 use super::ear::Waits;
 use super::link::Link;
 use super::roster::Watch;
-use super::start::{LastWords, Started};
+use super::talk::LastWords;
+use super::template::Started;
 use super::{Shared, execution_failure};
 use crate::js::frame::FrameError;
 use std::sync::Arc;

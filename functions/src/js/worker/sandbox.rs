@@ -1,12 +1,18 @@
 //! What a worker gives up before it runs anyone's code: files, sockets, processes, and memory beyond its share.
+//!
+//! In two steps. The template, which compiles functions and calls none, keeps what it takes to fork a worker and to make that
+//! its own process. The worker gives up these, too, before its first call.
 
 use crate::js::frame::Sandbox;
+use crate::process::sibling;
 use homefront_config::limits::FUNCTION_WORKER_MEMORY_BYTES_MAX;
 use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope};
 use rustix::process::{Resource, Rlimit};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
 };
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 /// System calls that reach beyond this process's own memory not at all.
@@ -55,15 +61,35 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_exit_group,
 ];
 
+/// With these a process that a template has forked becomes a worker. Forking itself has a condition.
+const TO_SETTLE: &[libc::c_long] = &[
+    libc::SYS_setsid,
+    libc::SYS_getppid,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
+    libc::SYS_dup3,
+    libc::SYS_seccomp,
+];
+
+/// What is left to be given up.
+pub(super) struct LastStep(Option<BpfProgram>);
+
+impl LastStep {
+    /// Gives it up.
+    pub(super) fn take(&self) -> Result<(), seccompiler::Error> {
+        self.0.as_deref().map_or(Ok(()), seccompiler::apply_filter)
+    }
+}
+
 /// Locks the process in. Each lock that the kernel does not have is said on stderr, which the node logs.
-pub(super) fn close() -> Sandbox {
+pub(super) fn close() -> (Sandbox, LastStep) {
     limit_memory().unwrap_or_else(|error| say(&format!("the memory of this worker is not limited: {error}")));
     let landlock = restrict_files().unwrap_or_else(|error| {
         say(&format!("landlock refused: {error}"));
         false
     });
-    let seccomp = restrict_calls().map_err(|error| say(&format!("seccomp refused: {error}"))).is_ok();
-    Sandbox { seccomp, landlock }
+    let last_step = restrict_calls().inspect_err(|error| say(&format!("seccomp refused: {error}"))).ok();
+    (Sandbox { seccomp: last_step.is_some(), landlock }, LastStep(last_step))
 }
 
 fn say(what: &str) {
@@ -99,27 +125,52 @@ fn restrict_files() -> Result<bool, landlock::RulesetError> {
 const PROTECTION: u8 = 2;
 const FLAGS: u8 = 3;
 
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Allows what a template needs; gives the filter of its workers.
+fn restrict_calls() -> Result<BpfProgram, Box<dyn std::error::Error>> {
+    let rules = rules()?;
+    let mut of_template = rules.clone();
+    let first = |value| SeccompRule::new(vec![argument(0, value)?]);
+    of_template.extend(TO_SETTLE.iter().map(|call| (*call, Vec::new())));
+    of_template.insert(libc::SYS_clone, vec![first(sibling::FLAGS)?]);
+    let (shared, for_both) =
+        (argument(FLAGS, libc::MAP_SHARED)?, argument(PROTECTION, libc::PROT_READ | libc::PROT_WRITE)?);
+    of_template.entry(libc::SYS_mmap).or_default().push(SeccompRule::new(vec![shared, for_both])?);
+    of_template.insert(libc::SYS_prctl, vec![first(libc::PR_SET_PDEATHSIG)?, first(libc::PR_SET_NO_NEW_PRIVS)?]);
+    seccompiler::apply_filter_all_threads(&filter(of_template)?)?;
+    filter(rules)
+}
+
 /// Everything that is not listed answers EPERM. Not a kill: a C library or an architecture that needs one call more should
 /// cost one error, not every worker.
-fn restrict_calls() -> Result<(), Box<dyn std::error::Error>> {
-    let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> =
-        ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-    let argument = |index, mask: libc::c_int, value: libc::c_int| {
-        let mask = SeccompCmpOp::MaskedEq(mask as u64);
-        SeccompCondition::new(index, SeccompCmpArgLen::Dword, mask, value as u64)
-    };
-    // Memory of our own that cannot become code.
-    let anonymous = argument(FLAGS, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
-    let data = || argument(PROTECTION, libc::PROT_EXEC, 0);
-    // Memory that the node sends: whatever is mapped, it is for reading only.
-    let sent = argument(PROTECTION, libc::c_int::MAX, libc::PROT_READ)?;
-    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![anonymous, data()?])?, SeccompRule::new(vec![sent])?]);
-    rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![data()?])?]);
+fn filter(rules: Rules) -> Result<BpfProgram, Box<dyn std::error::Error>> {
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
-    let program: BpfProgram = filter.try_into()?;
-    seccompiler::apply_filter_all_threads(&program)?;
-    Ok(())
+    Ok(filter.try_into()?)
+}
+
+fn rules() -> Result<Rules, BackendError> {
+    let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    // Memory of our own that cannot become code.
+    let anonymous = masked(FLAGS, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
+    let data = || masked(PROTECTION, libc::PROT_EXEC, 0);
+    // Memory that the node sends: whatever is mapped, it is for reading only.
+    let sent = argument(PROTECTION, libc::PROT_READ)?;
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![anonymous, data()?])?, SeccompRule::new(vec![sent])?]);
+    rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![data()?])?]);
+    Ok(rules)
+}
+
+/// That an argument is this, all of its 32 bits.
+fn argument(index: u8, value: libc::c_int) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()))
+}
+
+/// That the bits of `mask` in an argument are these.
+fn masked(index: u8, mask: libc::c_int, value: libc::c_int) -> Result<SeccompCondition, BackendError> {
+    let mask = SeccompCmpOp::MaskedEq(u64::from(mask.cast_unsigned()));
+    SeccompCondition::new(index, SeccompCmpArgLen::Dword, mask, u64::from(value.cast_unsigned()))
 }
 
 #[cfg(test)]
@@ -134,7 +185,9 @@ mod tests {
     fn inside() {
         let folder = std::fs::File::open("/").unwrap();
         let socket = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(super::close().seccomp);
+        let (sandbox, last_step) = super::close();
+        assert!(sandbox.seccomp);
+        last_step.take().unwrap();
         assert!(std::fs::File::open("/etc/hostname").is_err());
         assert!(std::fs::write("/tmp/homefront-sandbox-test", "x").is_err());
         assert!(std::fs::read_dir("/").is_err());

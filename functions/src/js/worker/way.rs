@@ -1,9 +1,9 @@
-//! The way between a worker and its node: a socket until it is ready for calls, then memory that both share.
+//! The ways to the node: a template's is a socket, a worker's is memory that both share.
 
+use super::fork::Forked;
 use super::{Worker, WorkerError, put_bounded};
-use crate::js::engine::thread_cpu_us;
 use crate::js::files;
-use crate::js::frame::{Answer, Inbox, Order};
+use crate::js::frame::{Answer, Inbox, Order, Sandbox};
 use crate::js::polling::{Experience, poll};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
 use homefront_config::limits::{
@@ -11,8 +11,8 @@ use homefront_config::limits::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::{retry_on_intr, write};
-use rustix::time::{ClockId, clock_gettime};
-use std::os::fd::BorrowedFd;
+use std::collections::VecDeque;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long nothing must come before garbage is collected.
@@ -24,27 +24,43 @@ const LONELY: Duration = Duration::from_secs(10);
 
 /// How the time before calls ended.
 pub(super) enum Prepared {
-    /// The node wants nothing more.
+    /// The node wants nothing more of this template.
     HungUp,
-    /// Calls come next.
-    ForCalls,
+    /// This is a worker. Its socket has taken the place of the template's.
+    ForCalls(WorkerEnds),
 }
 
-/// Obeys orders from the socket until calls begin.
-pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Prepared, WorkerError> {
+/// Obeys orders from the socket. Where `fork` returns twice, so does this, with a worker whose calls begin.
+pub(super) fn prepare(
+    socket: BorrowedFd<'_>,
+    worker: &mut Worker,
+    fork: impl Fn(&mut VecDeque<OwnedFd>) -> Result<Forked, WorkerError>,
+) -> Result<Prepared, WorkerError> {
     const READ_BYTES: usize = 16_384;
     let (mut received, mut inbox, mut out) = ([0; READ_BYTES], Inbox::new(FUNCTION_ORDER_BYTES_MAX), Vec::new());
+    let mut is_tidy = false;
     loop {
         while let Some(frame) = inbox.next_frame()? {
             match worker.decoder.order(frame)? {
-                Order::Serve => {
-                    // What loading left behind.
-                    worker.collect();
-                    return Ok(Prepared::ForCalls);
+                Order::Fork => {
+                    if !std::mem::replace(&mut is_tidy, true) {
+                        // What loading left behind.
+                        worker.collect();
+                    }
+                    let forked = match fork(&mut worker.files)? {
+                        Forked::Worker(ends) => {
+                            worker.engine.is_another_process();
+                            return Ok(Prepared::ForCalls(ends));
+                        }
+                        Forked::Template(forked) => forked,
+                    };
+                    Answer::Forked(forked.map_err(|error| error.raw_os_error())).put(&mut out);
+                    send(socket, &mut out)?;
                 }
                 // Its memory came with the first byte of the frame.
                 Order::Store(number, store) => worker.take_store(number, store)?,
                 order => {
+                    is_tidy = false;
                     if let Some(answer) = worker.obey(order) {
                         put_bounded(&answer, &mut out);
                         send(socket, &mut out)?;
@@ -57,6 +73,13 @@ pub(super) fn prepare(socket: BorrowedFd<'_>, worker: &mut Worker) -> Result<Pre
             bytes => inbox.push(&received[..bytes]),
         }
     }
+}
+
+/// Says that this process is locked in and takes orders.
+pub(super) fn send_ready(socket: BorrowedFd<'_>, sandbox: Sandbox) -> Result<(), WorkerError> {
+    let mut out = Vec::new();
+    Answer::Ready(sandbox).put(&mut out);
+    send(socket, &mut out)
 }
 
 /// Sends all of `out`, and empties it.
@@ -77,8 +100,6 @@ pub(super) struct Calls<'a> {
     inbox: Inbox,
     answers: Writer,
     turned: Turned,
-    /// What other threads of this process have used: the first one, which has waited ever since it started this one.
-    others_cpu_us: u64,
     out: Vec<u8>,
     /// Since when an answer lies there that the node may not have noticed.
     unannounced: Option<Instant>,
@@ -94,14 +115,12 @@ impl<'a> Calls<'a> {
     pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, cores: usize) -> Self {
         let inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
         let WorkerEnds { orders, answers, turned } = ends;
-        let others_cpu_us = process_cpu_us().saturating_sub(thread_cpu_us());
         Self {
             socket,
             orders,
             inbox,
             answers,
             turned,
-            others_cpu_us,
             out: Vec::new(),
             unannounced: None,
             last_call: Duration::ZERO,
@@ -175,7 +194,7 @@ impl<'a> Calls<'a> {
             }
             if matches!(order, Order::Call(_)) {
                 let turned = worker.engine.begin(began);
-                self.turned.set(self.others_cpu_us + turned.cpu_us);
+                self.turned.set(turned.cpu_us);
                 worker.turned = Some(turned);
             }
             if let Some(answer) = worker.obey(order) {
@@ -225,9 +244,4 @@ fn hung_up(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     retry_on_intr(|| rustix::event::poll(&mut state, Some(&at_once)))?;
     // Stores may lie there.
     Ok(state[0].revents().contains(PollFlags::HUP))
-}
-
-fn process_cpu_us() -> u64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
 }
