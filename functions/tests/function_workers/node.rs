@@ -16,6 +16,7 @@ pub(crate) fn run() -> ExitCode {
     super::block_on(async {
         let site = Site::start(&[script("healthy", HEALTHY), script("loops", LOOPS)]).await;
         let mut processes = site.staffed().await;
+        processes.push(site.template());
         let spawner = Spawner::start(Some(executable())).expect("a thread");
         let mut child = spawner.spawn(family()).await.expect("a shell");
         processes.extend(descendants(&mut child).await);

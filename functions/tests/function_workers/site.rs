@@ -3,6 +3,7 @@
 use homefront_config::Config;
 use homefront_functions::function_log::FunctionLog;
 use homefront_functions::js::functions::Functions;
+use homefront_functions::js::worker::SUBCOMMAND;
 use homefront_functions::js::{Call, EventType, Outcome};
 use homefront_functions::process::Spawner;
 use homefront_functions::{EventContext, FailureKind, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
@@ -156,6 +157,19 @@ impl Site {
         }
     }
 
+    /// The process that workers are forked off. Call it when there are as many of these as there should be.
+    pub(crate) fn template(&self) -> u32 {
+        let workers = self.functions.worker_ids();
+        let is_template = |pid: &u32| {
+            let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            command.contains(SUBCOMMAND) && !workers.contains(pid) && !is_dead(*pid)
+        };
+        let mut found = children().into_iter().filter(is_template);
+        let template = found.next().expect("a template");
+        assert_eq!(found.next(), None, "one is enough");
+        template
+    }
+
     pub(crate) async fn stop(self) {
         self.functions.stop();
         self.spawner.all_gone().await;
@@ -185,6 +199,13 @@ pub(crate) fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (Failure
         Verdict::Fail(failure) => (failure.kind, failure.detail),
         other => panic!("{other:?}"),
     }
+}
+
+/// The processes whose parent this one is.
+pub(crate) fn children() -> Vec<u32> {
+    let threads = std::fs::read_dir("/proc/self/task").expect("threads").flatten();
+    let lists = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect::<Vec<_>>()).collect()
 }
 
 /// Whether a process is gone, or a zombie that the machine's init has yet to reap.

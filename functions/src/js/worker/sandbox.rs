@@ -196,6 +196,12 @@ mod tests {
         assert!(std::net::UdpSocket::bind("127.0.0.1:0").is_err());
         assert!(std::os::unix::net::UnixStream::pair().is_err());
         assert!(Command::new("/bin/true").status().is_err());
+        #[allow(unsafe_code, reason = "it is refused, which is the point")]
+        // SAFETY: nothing is forked.
+        let sibling = unsafe { crate::process::sibling::fork() };
+        assert_eq!(sibling.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert!(rustix::process::setsid().is_err());
+        assert!(rustix::thread::set_no_new_privs(true).is_err());
         assert!(std::thread::Builder::new().spawn(|| ()).is_err());
         assert!(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::CONT).is_err());
         // What it may: memory, clocks, randomness, and the sockets it has.
