@@ -10,7 +10,7 @@ use homefront_config::limits::{
     FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX, FUNCTION_POLL_CORES, FUNCTION_WORKER_POLL_US_MAX,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::{retry_on_intr, write};
+use rustix::io::{Errno, retry_on_intr, write};
 use std::collections::VecDeque;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub(super) fn prepare(
                         }
                         Forked::Template(forked) => forked,
                     };
-                    Answer::Forked(forked.map_err(|error| error.raw_os_error())).put(&mut out);
+                    Answer::Forked(forked.map_err(Errno::raw_os_error)).put(&mut out);
                     send(socket, &mut out)?;
                 }
                 // Its memory came with the first byte of the frame.
