@@ -8,6 +8,7 @@ pub mod enclosure;
 mod exit;
 mod family;
 pub mod peer;
+mod priority;
 pub mod sibling;
 mod spawner;
 pub mod sweeper;
@@ -45,7 +46,7 @@ pub struct Launch {
     pub channel: Option<OwnedFd>,
     /// Resource limits.
     pub limits: Limits,
-    /// Added to the node's nice value: 0 to 19.
+    /// Added to the node's nice value, 0 to 19; of its session, too, where the kernel schedules sessions.
     pub nice: i32,
     /// Whether the program may start processes of its own.
     pub descendants: Descendants,

@@ -110,7 +110,7 @@ impl Child {
         Ok(Self { stdout, stderr, group, exit })
     }
 
-    /// The process id; the process group and the session have the same number. Of an enclosed child it is the launcher's, see
+    /// The process id; the process group has the same number, and the session of what was not forked as a sibling. Of an enclosed child it is the launcher's, see
     /// [`Child::program`].
     pub fn id(&self) -> u32 {
         family::id(self.group.leader)

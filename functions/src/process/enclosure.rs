@@ -254,8 +254,9 @@ fn be_init(
     let program = match fork() {
         Ok(Some(program)) => program,
         Ok(None) => {
-            // A session of its own: what it sends to its group must not reach the launcher.
-            let ready = rustix::process::setsid().map_err(io::Error::from);
+            // What it sends to its group must not reach the launcher. The session is the launcher's: a new one would have another
+            // priority.
+            let ready = rustix::process::setpgid(None, None).map_err(io::Error::from);
             let ready = ready.and_then(|_| channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL)));
             let error = ready.map_or_else(|error| error, |()| command.exec());
             tell_failure(start, &error);

@@ -25,9 +25,8 @@ pub unsafe fn fork() -> io::Result<Option<Pid>> {
     Ok(Pid::from_raw(i32::try_from(forked).unwrap_or_default()))
 }
 
-/// Makes a process lead a session and die with its parent `node`. Only system calls: a child forked from threads may call it.
-pub fn settle(node: Pid) -> io::Result<()> {
-    rustix::process::setsid()?;
+/// Makes a process die with its parent `node`. Only system calls: a child forked from threads may call it.
+pub fn die_with(node: Pid) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() != Some(node) {
         // The node died before the signal was asked for, so it will never come.

@@ -6,7 +6,7 @@
 use super::child::Body;
 use super::enclosure::{self, Enclosed, Told};
 use super::sweeper::{self, Mark};
-use super::{CHANNEL, Child, Descendants, Launch, Limits, sibling};
+use super::{CHANNEL, Child, Descendants, Launch, Limits, priority, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions};
 use std::collections::BTreeSet;
@@ -74,6 +74,7 @@ impl Spawner {
     pub async fn spawn(&self, launch: Launch) -> io::Result<Child> {
         let is_swept = launch.descendants == Descendants::Swept && launch.enclosure.is_none();
         let mark = is_swept.then(|| self.mark.child());
+        let nice = launch.nice;
         let (started, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts processes is gone");
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
@@ -82,7 +83,9 @@ impl Spawner {
         let leader = Pid::from_child(&process);
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
-        Child::adopt(Body { leader, stdout, stderr, enclosed }, mark, self.clone())
+        let child = Child::adopt(Body { leader, stdout, stderr, enclosed }, mark, self.clone())?;
+        priority::lower(child.id(), nice);
+        Ok(child)
     }
 
     /// Takes on a process that a child of this spawner has forked with [`sibling::fork`], and whose stderr the other end of
@@ -164,7 +167,8 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
 
 /// Runs in the child, between fork and exec.
 fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
-    sibling::settle(node)?;
+    rustix::process::setsid()?;
+    sibling::die_with(node)?;
     rustix::thread::set_no_new_privs(true)?;
     limit(Resource::Core, Some(0))?;
     limit(Resource::Nofile, limits.open_files_max)?;

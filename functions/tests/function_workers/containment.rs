@@ -36,14 +36,16 @@ pub(crate) async fn workers_have_no_files_no_privileges_and_little_memory() {
     site.stop().await;
 }
 
-pub(crate) async fn workers_are_the_nodes_own_children_and_lead_sessions() {
+pub(crate) async fn workers_are_the_nodes_own_children_and_lead_groups() {
     let site = Site::start(&[script("healthy", HEALTHY)]).await;
-    for pid in site.staffed().await {
+    let workers = site.staffed().await;
+    let template = site.template();
+    for pid in workers {
         assert!(super::site::children().contains(&pid), "{pid}");
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
         let (_, fields) = stat.rsplit_once(") ").expect("fields");
         let numbers: Vec<_> = fields.split(' ').skip(2).take(2).collect();
-        assert_eq!(numbers, [pid.to_string(), pid.to_string()], "group and session: {stat}");
+        assert_eq!(numbers, [pid.to_string(), template.to_string()], "group and session: {stat}");
     }
     site.stop().await;
 }

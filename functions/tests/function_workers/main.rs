@@ -80,7 +80,7 @@ const TESTS: &[Test] = tests! {
         a_broken_store_leaves_the_last_good_one;
     containment:
         workers_have_no_files_no_privileges_and_little_memory
-        workers_are_the_nodes_own_children_and_lead_sessions
+        workers_are_the_nodes_own_children_and_lead_groups
         a_template_that_is_killed_is_started_again_when_a_worker_is_missing
         only_a_child_that_nobody_has_is_taken_on
         stop_leaves_no_process

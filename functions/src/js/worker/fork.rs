@@ -32,7 +32,9 @@ pub(super) fn fork(files: &mut VecDeque<OwnedFd>, node: Pid, last_step: &LastSte
             // First, so that what goes wrong from here on is said by this worker.
             rustix::stdio::dup2_stderr(stderr)?;
             rustix::stdio::dup2_stdin(&socket)?;
-            sibling::settle(node)?;
+            // In the template's session, whose priority it has.
+            rustix::process::setpgid(None, None)?;
+            sibling::die_with(node)?;
             let ends = ring::receive_memory(&socket)?;
             last_step.take()?;
             Ok(Forked::Worker(ends))

@@ -63,7 +63,7 @@ const ALLOWED: &[libc::c_long] = &[
 
 /// With these a process that a template has forked becomes a worker. Forking itself has a condition.
 const TO_SETTLE: &[libc::c_long] = &[
-    libc::SYS_setsid,
+    libc::SYS_setpgid,
     libc::SYS_getppid,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_dup2,
@@ -200,7 +200,7 @@ mod tests {
         // SAFETY: nothing is forked.
         let sibling = unsafe { crate::process::sibling::fork() };
         assert_eq!(sibling.unwrap_err().raw_os_error(), Some(libc::EPERM));
-        assert!(rustix::process::setsid().is_err());
+        assert!(rustix::process::setpgid(None, None).is_err());
         assert!(rustix::thread::set_no_new_privs(true).is_err());
         assert!(std::thread::Builder::new().spawn(|| ()).is_err());
         assert!(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::CONT).is_err());
