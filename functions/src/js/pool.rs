@@ -263,7 +263,7 @@ impl PooledFunction {
 impl Shared {
     /// The first worker finds out which functions take their worker with them when they are compiled. Dying twice is no
     /// accident.
-    async fn first_worker(&self) -> io::Result<Started> {
+    async fn first_worker(self: &Arc<Self>) -> io::Result<Started> {
         let mut accident = None;
         loop {
             match template::start(self).await {

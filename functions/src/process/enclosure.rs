@@ -257,7 +257,7 @@ fn be_init(
             // What it sends to its group must not reach the launcher. The session is the launcher's: a new one would have another
             // priority.
             let ready = rustix::process::setpgid(None, None).map_err(io::Error::from);
-            let ready = ready.and_then(|_| channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL)));
+            let ready = ready.and_then(|()| channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL)));
             let error = ready.map_or_else(|error| error, |()| command.exec());
             tell_failure(start, &error);
             return ExitCode::FAILURE;

@@ -1,6 +1,8 @@
 //! Functions and stores that are saved while they serve.
 
-use super::site::{DISTRIBUTION, HEALTHY, LOOPS, Script, Site, assert_ok, failure, is_dead, script, until_dead};
+use super::site::{
+    DISTRIBUTION, HEALTHY, LOOPS, Script, Site, assert_ok, failure, is_dead, script, until_dead, until_none_is_left,
+};
 use homefront_config::limits::FUNCTION_DEATHS_MAX;
 use homefront_functions::js::functions::Reloaded;
 use homefront_functions::js::kvs::{About, Snapshot};
@@ -298,6 +300,8 @@ pub(crate) async fn a_storm_of_saves_is_bounded_work_and_the_last_one_serves() {
     }
     assert!(reloads < SAVES / 10, "{reloads} reloads for {SAVES} saves");
     watched.stop().await;
+    // Of those that were being started when their code was old already, too.
+    until_none_is_left().await;
 }
 
 pub(crate) async fn figures_and_throttles_survive_what_did_not_change() {

@@ -160,10 +160,7 @@ impl Site {
     /// The process that workers are forked off. Call it when there are as many of these as there should be.
     pub(crate) fn template(&self) -> u32 {
         let workers = self.functions.worker_ids();
-        let is_template = |pid: &u32| {
-            let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            command.contains(SUBCOMMAND) && !workers.contains(pid) && !is_dead(*pid)
-        };
+        let is_template = |pid: &u32| runs_functions(*pid) && !workers.contains(pid);
         let mut found = children().into_iter().filter(is_template);
         let template = found.next().expect("a template");
         assert_eq!(found.next(), None, "one is enough");
@@ -198,6 +195,18 @@ pub(crate) fn failure<Edit: std::fmt::Debug>(verdict: Verdict<Edit>) -> (Failure
     match verdict {
         Verdict::Fail(failure) => (failure.kind, failure.detail),
         other => panic!("{other:?}"),
+    }
+}
+
+fn runs_functions(pid: u32) -> bool {
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    command.contains(SUBCOMMAND) && !is_dead(pid)
+}
+
+/// Returns when this process has neither a worker nor a template, nor anything that it has not reaped.
+pub(crate) async fn until_none_is_left() {
+    while children().into_iter().any(|pid| runs_functions(pid) || is_dead(pid)) {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -108,9 +108,19 @@ impl Template {
     }
 }
 
-/// Starts a worker for a pool, and a template where there is none that can be used.
-pub(super) async fn start(shared: &Shared) -> Result<Started, StartFailure> {
+/// Starts a worker for a pool, and a template where there is none that can be used. Whoever gives up waiting for it leaves nothing
+/// behind: a worker that was forked is taken on in any case, and ended if nobody wants it.
+pub(super) async fn start(shared: &Arc<Shared>) -> Result<Started, StartFailure> {
+    let shared = shared.clone();
+    let started = tokio::spawn(async move { start_to_the_end(&shared).await });
+    started.await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+}
+
+async fn start_to_the_end(shared: &Shared) -> Result<Started, StartFailure> {
     let mut template = shared.template.lock().await;
+    if !shared.roster.lock().is_open() {
+        return Err(io::Error::other("the node is stopping").into());
+    }
     if let Some(prepared) = &mut *template {
         match prepared.fork(shared).await {
             Ok(started) => return Ok(started),
