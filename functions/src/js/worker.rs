@@ -4,9 +4,9 @@
 //! engine runs here, where the worst a function can do is to end a process that can do nothing but compute.
 //!
 //! What the node starts is a *template*: it compiles functions, in answer to orders that come over file descriptor 0, a
-//! socket, and serves nobody. Workers are forked off it, with everything compiled, in a tenth of the time. Calls then go through
-//! memory that a worker shares with the node. Every answer is written before the next call begins, which is how the node knows
-//! which call a worker is in.
+//! socket, and serves nobody. Workers are forked off it, with everything compiled. Calls then go through memory that a worker
+//! shares with the node. Every answer is written before the next call begins, which is how the node knows which call a worker
+//! is in.
 
 mod fork;
 mod sandbox;

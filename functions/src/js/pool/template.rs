@@ -1,5 +1,5 @@
-//! The template of a pool: a process that has compiled every function and takes no calls. Workers are forked off it, for a tenth
-//! of what it costs to start it.
+//! The template of a pool: a process that has compiled every function and takes no calls. Workers are forked off it, for a
+//! fraction of what it costs to start it.
 
 use super::ear::Ear;
 use super::link::Link;
