@@ -2,7 +2,7 @@
 
 use super::enclosure::Enclosed;
 use super::family;
-use super::{Exit, Spawner, sweeper};
+use super::{Exit, Spawner, priority, sweeper};
 use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::collections::BTreeSet;
@@ -97,7 +97,7 @@ impl Child {
             expected_left: AtomicUsize::new(0),
             spawner,
         });
-        group.spawner.born(family::id(leader));
+        group.spawner.born(family::id(leader))?;
         let (exit_sender, exit) = watch::channel(None);
         // From here on an early return kills and reaps the child.
         let leash = Leash { group: group.clone(), enclosed, exit: exit_sender };
@@ -110,8 +110,8 @@ impl Child {
         Ok(Self { stdout, stderr, group, exit })
     }
 
-    /// The process id; the process group has the same number, and the session of what was not forked as a sibling. Of an enclosed child it is the launcher's, see
-    /// [`Child::program`].
+    /// The process id; the process group has the same number, and so has the session, but for a sibling's. Of an enclosed child it
+    /// is the launcher's, see [`Child::program`].
     pub fn id(&self) -> u32 {
         family::id(self.group.leader)
     }
@@ -119,6 +119,16 @@ impl Child {
     /// The process id of the program itself.
     pub fn program(&self) -> u32 {
         self.group.inside.as_ref().map_or_else(|| self.id(), |inside| inside.program)
+    }
+
+    /// Adds `nice` to the node's own for its session, see [`priority`]. Needs a tokio runtime.
+    pub(super) fn lower_priority(&self, nice: i32) {
+        let (group, process) = (Arc::downgrade(&self.group), self.id());
+        priority::lower(nice, move |nice| {
+            let Some(group) = group.upgrade() else { return Ok(()) };
+            let reaped = group.reaped.lock();
+            if *reaped { Ok(()) } else { priority::set(process, nice) }
+        });
     }
 
     /// The program and all it started and that still runs: everything in its enclosure, or else its descendants.
@@ -294,8 +304,10 @@ impl Leash {
         }
         *reaped = true;
         let leader = self.group.leader;
-        let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(leader), WaitOptions::empty()));
-        let exit = status.ok().flatten().map(|(_, status)| Exit::from(ExitStatus::from_raw(status.as_raw())));
+        let wait = || rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(leader), WaitOptions::empty()));
+        let status = self.group.spawner.reap(family::id(leader), wait);
+        let exit =
+            status.and_then(Result::ok).flatten().map(|(_, status)| Exit::from(ExitStatus::from_raw(status.as_raw())));
         drop(reaped);
         let last_word = self.enclosed.as_mut().and_then(Enclosed::last_word);
         if let Some(last_word) = last_word {
@@ -306,7 +318,6 @@ impl Leash {
         if exit.is_some() {
             self.exit.send_replace(exit);
         }
-        self.group.spawner.reaped(family::id(leader));
     }
 }
 

@@ -11,33 +11,31 @@ const NICE_MAX: i32 = 19;
 const PAUSE: Duration = Duration::from_millis(120);
 const TRIES_MAX: u32 = 50;
 
-/// Adds `nice` to the node's own for the session that `process` leads; where the kernel does not schedule sessions nothing
-/// happens. Needs a tokio runtime.
-pub(super) fn lower(process: u32, nice: i32) {
+/// Has `set` lower the priority of a session to the node's own and `nice` more; where the kernel does not schedule sessions it is
+/// not asked. Needs a tokio runtime.
+pub(super) fn lower(nice: i32, set: impl Fn(i32) -> io::Result<()> + Send + 'static) {
     if nice == 0 {
         return;
     }
     let Some(own) = of("self") else { return };
     let target = (own + nice).min(NICE_MAX);
-    if !is_to_wait(set(process, target)) {
+    let is_to_wait = move || set(target).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    if !is_to_wait() {
         return;
     }
     tokio::spawn(async move {
         for _ in 0..TRIES_MAX {
             tokio::time::sleep(PAUSE).await;
-            if !is_to_wait(set(process, target)) {
+            if !is_to_wait() {
                 return;
             }
         }
-        tracing::debug!(process, "the priority of a session could not be lowered");
+        tracing::debug!("the priority of a session could not be lowered");
     });
 }
 
-fn is_to_wait(set: io::Result<()>) -> bool {
-    set.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-}
-
-fn set(process: u32, nice: i32) -> io::Result<()> {
+/// Sets the nice value of the session that `process` leads.
+pub(super) fn set(process: u32, nice: i32) -> io::Result<()> {
     fs::write(format!("/proc/{process}/autogroup"), nice.to_string())
 }
 

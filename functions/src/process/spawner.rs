@@ -6,7 +6,7 @@
 use super::child::Body;
 use super::enclosure::{self, Enclosed, Told};
 use super::sweeper::{self, Mark};
-use super::{CHANNEL, Child, Descendants, Launch, Limits, priority, sibling};
+use super::{CHANNEL, Child, Descendants, Launch, Limits, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions};
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ impl Spawner {
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
         let child = Child::adopt(Body { leader, stdout, stderr, enclosed }, mark, self.clone())?;
-        priority::lower(child.id(), nice);
+        child.lower_priority(nice);
         Ok(child)
     }
 
@@ -94,9 +94,6 @@ impl Spawner {
         let leader = Pid::from_raw(process.cast_signed()).ok_or_else(|| io::Error::from(rustix::io::Errno::SRCH))?;
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         rustix::process::waitid(WaitId::Pid(leader), look)?;
-        if self.living.borrow().contains(&process) {
-            return Err(io::Error::from(rustix::io::Errno::EXIST));
-        }
         Child::adopt(Body { leader, stdout: None, stderr: Some(stderr), enclosed: None }, None, self.clone())
     }
 
@@ -106,16 +103,21 @@ impl Spawner {
         let _ = self.living.subscribe().wait_for(BTreeSet::is_empty).await;
     }
 
-    pub(super) fn born(&self, process: u32) {
-        self.living.send_modify(|living| {
-            living.insert(process);
-        });
+    /// An error: somebody has it.
+    pub(super) fn born(&self, process: u32) -> io::Result<()> {
+        let mut is_new = false;
+        self.living.send_modify(|living| is_new = living.insert(process));
+        if is_new { Ok(()) } else { Err(io::Error::from(rustix::io::Errno::EXIST)) }
     }
 
-    pub(super) fn reaped(&self, process: u32) {
+    /// Does what gives the number of a process back to the system, while no other can be taken for it.
+    pub(super) fn reap<T>(&self, process: u32, wait: impl FnOnce() -> T) -> Option<T> {
+        let mut ended = None;
         self.living.send_modify(|living| {
+            ended = Some(wait());
             living.remove(&process);
         });
+        ended
     }
 }
 
