@@ -243,6 +243,8 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Viewer connections at the same time; further ones wait in the kernel's queue.
 pub const VIEWER_CONNECTIONS_MAX: usize = 65_536;
+/// Connections that wait in the kernel's queue for one port; the system's own bound (`net.core.somaxconn`) is mostly lower.
+pub const WAITING_CONNECTIONS_MAX: u32 = 65_535;
 /// Between two attempts to accept when the system is out of file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// From the signal to stop until requests in flight are cut off.

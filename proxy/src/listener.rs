@@ -14,7 +14,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -65,34 +65,44 @@ impl Port {
     }
 }
 
-/// Opens every port of `listen`, or none.
-pub(crate) async fn bind(listen: &Listen) -> Result<Vec<Port>, ListenError> {
+/// Opens every port of `listen`, or none. Needs a tokio runtime.
+pub(crate) fn bind(listen: &Listen) -> Result<Vec<Port>, ListenError> {
     let tls = listen.certificate.as_ref().map(tls::server_config).transpose()?;
     let mut ports = Vec::new();
     for address in &listen.http {
-        ports.push(open(*address, None).await?);
+        ports.push(open(*address, None)?);
     }
     for address in &listen.https {
-        ports.push(open(*address, tls.clone()).await?);
+        ports.push(open(*address, tls.clone())?);
     }
     Ok(ports)
 }
 
-/// Opens the admin port, if there is to be one; gives its address, too.
-pub(crate) async fn bind_admin(listen: &Listen) -> Result<Option<(TcpListener, SocketAddr)>, ListenError> {
+/// Opens the admin port, if there is to be one; gives its address, too. Needs a tokio runtime.
+pub(crate) fn bind_admin(listen: &Listen) -> Result<Option<(TcpListener, SocketAddr)>, ListenError> {
     let Some(address) = listen.admin else { return Ok(None) };
-    let Port { listener, address, .. } = open(address, None).await?;
+    let Port { listener, address, .. } = open(address, None)?;
     Ok(Some((listener, address)))
 }
 
-async fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Port, ListenError> {
+fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Port, ListenError> {
     let refused = |reason: io::Error| match reason.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { address },
         _ => ListenError::Refused { address, reason },
     };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listener = listen(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     Ok(Port { listener, address, tls })
+}
+
+/// As `TcpListener::bind`, which lets 1,024 connections wait: the kernel drops what comes beyond that, and a client tries again a
+/// second later.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port is free again as soon as the node is gone, whatever connections of it still linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::WAITING_CONNECTIONS_MAX)
 }
 
 /// Accepts viewers until `shutdown` says so, then waits for the requests in flight.
@@ -178,4 +188,30 @@ async fn plaintext(mut tcp: TcpStream, address: SocketAddr, server_ip: IpAddr) -
     };
     tcp.rewind(&seen[..length]);
     Ok(ViewerStream::new(Transport::Plain(Box::new(tcp)), Viewer::new(address, server_ip, None), http2))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::listen;
+    use std::net::{SocketAddr, TcpStream};
+    use std::time::Duration;
+
+    /// Of the files that may be open, as many are left to everybody else.
+    const LEFT: usize = 400;
+    const CONNECTIONS: usize = 1_200;
+
+    #[tokio::test]
+    async fn more_than_a_thousand_can_connect_before_anyone_is_accepted() {
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap());
+        let connections = CONNECTIONS.min(most.trim().parse().unwrap()).min(files.saturating_sub(LEFT));
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        // What is dropped is sent again after a second.
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900)).unwrap();
+        let connected: Vec<_> = (0..connections).map(connect).collect();
+        assert_eq!(connected.len(), connections);
+    }
 }

@@ -72,8 +72,8 @@ impl Server {
     /// Starts a node. Needs a tokio runtime with IO and time; everything runs on it.
     pub async fn start(config: &Config, workers: Workers, clock: Clock) -> Result<Self, BootError> {
         install_crypto();
-        let ports = listener::bind(&config.listen).await?;
-        let admin = listener::bind_admin(&config.listen).await?;
+        let ports = listener::bind(&config.listen)?;
+        let admin = listener::bind_admin(&config.listen)?;
         let function_log = LogWriter::open(&config.log.function, String::new())?;
         let edge_code = EdgeCode::start(config, workers, function_log.function_log()).await?;
         for fault in edge_code.faults() {

@@ -3,6 +3,7 @@
 mod check;
 mod chosen_origin;
 mod invoke;
+mod open_files;
 mod quickstart;
 mod serve;
 mod test;

@@ -1,6 +1,6 @@
 //! `homefront serve`: run a node until Ctrl-C or SIGTERM.
 
-use super::{complain, load, log_to_stderr, print, quickstart, workers};
+use super::{complain, load, log_to_stderr, open_files, print, quickstart, workers};
 use crate::clock::Clock;
 use crate::listener::ListenError;
 use crate::server::{BootError, Server};
@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(file: Option<PathBuf>, origin: Option<String>, listen: Option<SocketAddr>) -> ExitCode {
     log_to_stderr();
+    open_files::allow_all();
     let is_quickstart = file.is_none() && origin.is_none();
     let mut config = match configuration(file, origin, listen) {
         Ok(config) => config,

@@ -1,6 +1,6 @@
 //! Viewer connections: kept and closed, HTTP/1.1 and HTTP/2, plain and over TLS.
 
-use crate::harness::{Authority, Edge, Http2, Origin, Reply, Running, get_of, one_origin};
+use crate::harness::{Authority, Binary, Connection, Edge, Http2, Origin, Reply, Running, binary, get_of, one_origin};
 use http::Request;
 use tokio::net::TcpStream;
 
@@ -40,6 +40,30 @@ async fn connection_close_and_http_1_0_close() {
         assert_eq!(connection.closed().await, b"");
     }
     edge.stop().await;
+}
+
+/// Most systems let a process have 1,024 open files at first, and more when it asks.
+#[tokio::test]
+async fn viewers_are_not_bounded_by_the_open_files_a_system_allows_at_first() {
+    const ALLOWED: u64 = 64;
+    let (folder, _origins) = Edge::before("", |_| Reply::ok("hello")).written();
+    let mut command = binary::command(folder.path(), &["serve", "homefront.toml"]);
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    #[allow(unsafe_code, reason = "only the forked child can set its own limits")]
+    // SAFETY: one system call.
+    unsafe {
+        command.pre_exec(move || {
+            let limit = rustix::process::Rlimit { current: Some(ALLOWED), maximum: most };
+            Ok(rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?)
+        });
+    }
+    let (_node, address) = Binary::start(command).await;
+    let mut open = Vec::new();
+    for _ in 0..2 * ALLOWED {
+        let mut connection = Connection::open(address).await;
+        assert_eq!(connection.send(&get_of("/x", &[])).await.status, 200);
+        open.push(connection);
+    }
 }
 
 #[tokio::test]
