@@ -7,6 +7,7 @@ mod child;
 pub mod enclosure;
 mod exit;
 mod family;
+pub mod files;
 pub mod peer;
 mod priority;
 pub mod sibling;
@@ -24,6 +25,15 @@ use std::path::PathBuf;
 
 /// The number of the file descriptor under which a program finds its [`Launch::channel`].
 pub const CHANNEL: RawFd = 3;
+
+/// What mimalloc, which the node allocates with, is told in a process of our own binary.
+pub(crate) const ALLOCATOR: [(&str, &str); 2] = [
+    // It reserves 1 GiB of address space at once unless told otherwise: all of it would count as used before a process limits
+    // what it may use.
+    ("MIMALLOC_ARENA_RESERVE", "16MiB"),
+    // It needs few megabytes, and huge pages are of two each.
+    ("MIMALLOC_ALLOW_THP", "0"),
+];
 
 /// What to start. The child leads a session of its own, sees only [`Launch::environment`], stdin, stdout, stderr and
 /// [`Launch::channel`], and can gain no privileges.
@@ -87,6 +97,21 @@ pub struct Limits {
     pub user_processes_max: Option<u64>,
     /// `RLIMIT_FSIZE`: bytes of any file it writes.
     pub file_bytes_max: Option<u64>,
+}
+
+impl Limits {
+    const COUNT: usize = 5;
+
+    fn in_order(&self) -> [Option<u64>; Self::COUNT] {
+        let Self { address_space_bytes_max, data_bytes_max, open_files_max, user_processes_max, file_bytes_max } =
+            *self;
+        [address_space_bytes_max, data_bytes_max, open_files_max, user_processes_max, file_bytes_max]
+    }
+
+    fn of_order(limits: [Option<u64>; Self::COUNT]) -> Self {
+        let [address_space_bytes_max, data_bytes_max, open_files_max, user_processes_max, file_bytes_max] = limits;
+        Self { address_space_bytes_max, data_bytes_max, open_files_max, user_processes_max, file_bytes_max }
+    }
 }
 
 /// What a child may leave behind.

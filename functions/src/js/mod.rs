@@ -12,7 +12,6 @@ pub mod engine;
 mod entries;
 mod event;
 mod fault;
-pub mod files;
 pub mod frame;
 mod freeze;
 pub mod functions;

@@ -6,7 +6,7 @@
 //! A worker that was taken over can write anything anywhere in here at any time. So each side keeps its own position for
 //! itself, checks the other's against the size of the stream, and copies bytes out before it looks at them.
 
-use super::files;
+use crate::process::files;
 use homefront_config::limits::FUNCTION_RING_BYTES;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
@@ -172,7 +172,7 @@ pub fn memory() -> io::Result<OwnedFd> {
 
 /// Sends memory to a worker: the first thing that goes over its socket.
 pub fn send_memory(socket: impl AsFd, memory: impl AsFd) -> io::Result<()> {
-    files::send(socket, &[0], memory)?;
+    files::send(&socket, &[0], &[memory.as_fd()])?;
     Ok(())
 }
 

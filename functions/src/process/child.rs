@@ -68,6 +68,7 @@ impl Inside {
 }
 
 /// A process as it was started.
+#[derive(Debug)]
 pub(super) struct Body {
     pub(super) leader: Pid,
     /// The ends that are read.

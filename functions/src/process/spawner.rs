@@ -4,11 +4,11 @@
 //! pool, it would die when that thread is retired. This thread lives as long as any child does.
 
 use super::child::Body;
-use super::enclosure::{self, Enclosed, Told};
+use super::enclosure;
 use super::sweeper::{self, Mark};
 use super::{CHANNEL, Child, Descendants, Launch, Limits, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -31,14 +31,7 @@ pub struct Spawner {
 struct Order {
     launch: Launch,
     mark: Option<String>,
-    started: oneshot::Sender<io::Result<Started>>,
-}
-
-/// A running process, and what is known of its enclosure.
-#[derive(Debug)]
-pub(super) struct Started {
-    pub(super) process: std::process::Child,
-    pub(super) enclosed: Option<Enclosed>,
+    started: oneshot::Sender<io::Result<Body>>,
 }
 
 impl Spawner {
@@ -50,20 +43,22 @@ impl Spawner {
         let mark = Mark::random();
         let node_mark = mark.clone();
         std::thread::Builder::new().name("process-spawner".to_owned()).spawn(move || {
-            let mut sweeper = None;
-            for order in inbox {
-                if let (Some(_), None, Some(executable)) = (&order.mark, &sweeper, &executable) {
+            let (mut sweeper, mut template) = (None, None);
+            for Order { mut launch, mark, started } in inbox {
+                if let (Some(_), None, Some(executable)) = (&mark, &sweeper, &executable) {
                     sweeper = sweeper::start(executable, &node_mark)
                         .inspect_err(|error| {
                             tracing::warn!(%error, "no sweeper: what Lambda functions start can outlive a killed node");
                         })
                         .ok();
                 }
-                if let Err(Ok(Started { process: mut unwanted, .. })) =
-                    order.started.send(start(order.launch, order.mark))
-                {
-                    let _ = unwanted.kill();
-                    let _ = unwanted.wait();
+                let body = match launch.enclosure.take() {
+                    Some(enclosure) => enclosure::launch(&mut template, enclosure, launch),
+                    None => start(launch, mark),
+                };
+                if let Err(Ok(unwanted)) = started.send(body) {
+                    let _ = rustix::process::kill_process(unwanted.leader, Signal::KILL);
+                    let _ = rustix::process::waitpid(Some(unwanted.leader), WaitOptions::empty());
                 }
             }
         })?;
@@ -78,12 +73,8 @@ impl Spawner {
         let (started, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts processes is gone");
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
-        let started = answer.await.map_err(|_| gone())??;
-        let Started { mut process, enclosed } = started;
-        let leader = Pid::from_child(&process);
-        let stdout = process.stdout.take().map(OwnedFd::from);
-        let stderr = process.stderr.take().map(OwnedFd::from);
-        let child = Child::adopt(Body { leader, stdout, stderr, enclosed }, mark, self.clone())?;
+        let body = answer.await.map_err(|_| gone())??;
+        let child = Child::adopt(body, mark, self.clone())?;
         child.lower_priority(nice);
         Ok(child)
     }
@@ -121,16 +112,10 @@ impl Spawner {
     }
 }
 
-fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
-    let (mut command, told, reports) = if let Some(enclosure) = &launch.enclosure {
-        let (command, told, reports) = enclosure::command(enclosure, &launch)?;
-        (command, Some(told), Some(reports))
-    } else {
-        let mut command = Command::new(&launch.program);
-        command.args(&launch.arguments);
-        (command, None, None)
-    };
-    command.env_clear().current_dir(&launch.folder);
+/// Forks the node. What is enclosed is started otherwise.
+pub(super) fn start(launch: Launch, mark: Option<String>) -> io::Result<Body> {
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.arguments).env_clear().current_dir(&launch.folder);
     command.envs(launch.environment);
     if let Some(mark) = mark {
         command.env(sweeper::VARIABLE, mark);
@@ -140,49 +125,50 @@ fn start(launch: Launch, mark: Option<String>) -> io::Result<Started> {
         Some(output) => command.stdout(output.try_clone()?).stderr(output),
         None => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
     };
-    // A launcher finds it where it is.
-    let number = launch.channel.as_ref().filter(|_| launch.enclosure.is_some()).map_or(CHANNEL, AsRawFd::as_raw_fd);
-    let channel = launch.channel.map(|channel| (channel, number));
+    let channel = launch.channel;
     // In the child this number is the channel's, so it must not be that of the pipe over which a failed exec is reported.
-    let _taken = channel.as_ref().map(|(channel, _)| fcntl_dupfd_cloexec(channel, CHANNEL)).transpose()?;
+    let _taken = channel.as_ref().map(|channel| fcntl_dupfd_cloexec(channel, CHANNEL)).transpose()?;
     let node = rustix::process::getpid();
     let (limits, nice) = (launch.limits, launch.nice);
     #[allow(unsafe_code, reason = "only a forked child can set its own session, limits and death signal")]
-    // SAFETY: `confine` makes system calls only; it neither allocates nor takes locks, as a child forked from a process with
-    // threads must not.
+    // SAFETY: `confine` and the others make system calls only; they neither allocate nor take locks, as a child forked from a
+    // process with threads must not.
     unsafe {
         command.pre_exec(move || {
-            confine(node, limits, nice)?;
-            told.as_ref().map_or(Ok(()), Told::inherit)?;
-            channel.as_ref().map_or(Ok(()), |(channel, number)| hand_over(channel, *number))
+            confine(node, nice)?;
+            limit(limits)?;
+            channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL))
         });
     }
     let mut process = command.spawn()?;
-    // With it go our copies of the pipes' other ends.
-    drop(command);
-    let enclosed = reports.map(enclosure::Reports::started).transpose().inspect_err(|_| {
-        let _ = process.kill();
-        let _ = process.wait();
-    })?;
-    Ok(Started { process, enclosed })
+    Ok(Body {
+        leader: Pid::from_child(&process),
+        stdout: process.stdout.take().map(OwnedFd::from),
+        stderr: process.stderr.take().map(OwnedFd::from),
+        enclosed: None,
+    })
 }
 
-/// Runs in the child, between fork and exec.
-fn confine(node: Pid, limits: Limits, nice: i32) -> io::Result<()> {
+/// Runs in a forked child: system calls only.
+pub(super) fn confine(node: Pid, nice: i32) -> io::Result<()> {
     rustix::process::setsid()?;
     sibling::die_with(node)?;
     rustix::thread::set_no_new_privs(true)?;
-    limit(Resource::Core, Some(0))?;
-    limit(Resource::Nofile, limits.open_files_max)?;
-    limit(Resource::Nproc, limits.user_processes_max)?;
-    limit(Resource::Fsize, limits.file_bytes_max)?;
-    limit(Resource::As, limits.address_space_bytes_max)?;
-    limit(Resource::Data, limits.data_bytes_max)?;
     if nice != 0 {
         rustix::process::nice(nice)?;
     }
     close_other_files();
     Ok(())
+}
+
+/// Runs in a forked child: system calls only.
+pub(super) fn limit(limits: Limits) -> io::Result<()> {
+    set_limit(Resource::Core, Some(0))?;
+    set_limit(Resource::Nofile, limits.open_files_max)?;
+    set_limit(Resource::Nproc, limits.user_processes_max)?;
+    set_limit(Resource::Fsize, limits.file_bytes_max)?;
+    set_limit(Resource::As, limits.address_space_bytes_max)?;
+    set_limit(Resource::Data, limits.data_bytes_max)
 }
 
 /// Lets a file pass to the program that is executed next, under this number. Runs in a forked child: system calls only.
@@ -196,7 +182,7 @@ pub(super) fn hand_over(file: &OwnedFd, number: RawFd) -> io::Result<()> {
     if done == number { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn limit(resource: Resource, max: Option<u64>) -> io::Result<()> {
+fn set_limit(resource: Resource, max: Option<u64>) -> io::Result<()> {
     let Some(max) = max else { return Ok(()) };
     // A limit can be lowered by anyone and raised by nobody: where the node itself has less, less it is.
     let most = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX).min(max);

@@ -1,9 +1,10 @@
 //! Enclosed children: what they see, how they end, and that nothing gets out. Where the system makes no namespaces, these tests
 //! say so and show nothing.
 
-use super::site::{executable, is_dead, until_dead};
-use homefront_functions::process::enclosure::{Enclosure, is_possible};
-use homefront_functions::process::{Child, Descendants, Launch, Spawner};
+use super::site::{children, executable, is_dead, signal, until_dead};
+use homefront_functions::process::enclosure::{Enclosure, SUBCOMMAND, is_possible};
+use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
+use rustix::process::Signal;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -187,4 +188,33 @@ pub(crate) async fn its_channel_is_the_programs_alone() {
         child.kill();
         child.wait().await;
     }
+}
+
+pub(crate) async fn its_limits_and_its_surroundings_are_its_programs() {
+    let Some(spawner) = spawner().await else { return };
+    let script = "ulimit -n; ulimit -d; ulimit -c; nice; pwd; env | sort; ls /proc/self/fd | wc -l";
+    let limits = Limits { open_files_max: Some(77), data_bytes_max: Some(100 * 1_024 * 1_024), ..Limits::default() };
+    let nice = rustix::process::nice(0).expect("a number");
+    let launch = Launch { limits, nice: 2, folder: "/usr".into(), ..enclosed(script, None) };
+    // The fourth file is the folder that `ls` reads.
+    let told = format!("77\n102400\n0\n{}\n/usr\nPATH=/usr/bin:/bin\nPWD=/usr\n4\n", (nice + 2).min(19));
+    assert_eq!(output(&spawner, launch).await, told);
+}
+
+pub(crate) async fn a_template_of_launchers_that_is_killed_is_started_again() {
+    let Some(spawner) = spawner().await else { return };
+    let is_template = |pid: &u32| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.contains(SUBCOMMAND) && !is_dead(*pid)
+    };
+    let mut living = spawner.spawn(enclosed("echo up; exec sleep 1000", None)).await.expect("it starts");
+    assert_eq!(first_line(&mut living).await, "up");
+    let templates: Vec<_> = children().into_iter().filter(|pid| *pid != living.id()).filter(is_template).collect();
+    assert_eq!(templates.len(), 1);
+    signal(templates[0], Signal::KILL);
+    until_dead(&templates).await;
+    assert_eq!(output(&spawner, enclosed("echo hello", None)).await, "hello\n");
+    assert!(living.is_running(), "what it has forked goes on");
+    living.kill();
+    living.wait().await;
 }

@@ -94,7 +94,9 @@ const TESTS: &[Test] = tests! {
         its_channel_is_the_programs_alone
         what_it_left_running_is_counted
         all_of_it_stops_and_goes_on
-        the_memory_of_a_program_that_ended_is_known;
+        the_memory_of_a_program_that_ended_is_known
+        its_limits_and_its_surroundings_are_its_programs
+        a_template_of_launchers_that_is_killed_is_started_again;
     invoke:
         a_run_gives_output_log_and_utilization
         a_run_that_loops_is_killed_after_the_functions_budget

@@ -2,9 +2,9 @@
 
 use super::site::{HEALTHY, Site, executable, failure, script};
 use homefront_functions::FailureKind;
-use homefront_functions::js::files;
 use homefront_functions::js::ring;
 use homefront_functions::js::worker::SUBCOMMAND;
+use homefront_functions::process::files;
 use homefront_functions::process::sibling;
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};

@@ -1,13 +1,13 @@
 //! The node's end of the way to one worker.
 
 use super::ear::Ear;
-use crate::js::files;
 use crate::js::frame::Order;
 use crate::js::kvs::Snapshot;
 use crate::js::ring::{Turned, Writer};
 use crate::process::Child;
+use crate::process::files;
 use parking_lot::Mutex;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -71,7 +71,7 @@ impl Link {
         let Some((ordered, memory)) = store.ordered() else { return };
         let mut frame = Vec::new();
         Order::put_store(&mut frame, number as u32, &ordered);
-        match files::send(&self.socket, &[0], memory) {
+        match files::send(&self.socket, &[0], &[memory.as_fd()]) {
             Ok(_) => self.push(&frame),
             // Hundreds wait already: its worker hangs, or it is gone. Old values must not be served for long.
             Err(error) => {

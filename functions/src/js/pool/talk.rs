@@ -1,10 +1,10 @@
 //! Talk with a process of ours that runs JavaScript, before there are calls: one question over its socket, one answer.
 
-use crate::js::files;
 use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
 use crate::js::worker;
-use crate::process::{Child, Launch, Limits, Spawner};
+use crate::process::files;
+use crate::process::{ALLOCATOR, Child, Launch, Limits, Spawner};
 use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOAD_MS_MAX, FUNCTION_WORKER_NICE, FUNCTION_WORKER_STDERR_LINE_BYTES_MAX,
     FUNCTION_WORKER_STDERR_LINES_MAX,
@@ -16,15 +16,6 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-
-/// What mimalloc, which the node allocates with, is told in a worker.
-const ALLOCATOR: [(&str, &str); 2] = [
-    // It reserves 1 GiB of address space at once unless told otherwise: all of it would count as used before the worker limits
-    // what it may use.
-    ("MIMALLOC_ARENA_RESERVE", "16MiB"),
-    // A worker needs few megabytes, and huge pages are of two each.
-    ("MIMALLOC_ALLOW_THP", "0"),
-];
 
 /// The last line of a process's stderr, when that has ended.
 pub(super) type LastWords = JoinHandle<Option<String>>;
@@ -87,7 +78,8 @@ impl Talk {
 
     /// Sends bytes, and a file with the first of them.
     pub(super) async fn send_with_file(&mut self, bytes: &[u8], file: impl AsFd) -> io::Result<()> {
-        let sent = self.stream.async_io(Interest::WRITABLE, || files::send(&self.stream, bytes, &file)).await?;
+        let sent =
+            self.stream.async_io(Interest::WRITABLE, || files::send(&self.stream, bytes, &[file.as_fd()])).await?;
         self.stream.write_all(&bytes[sent..]).await
     }
 

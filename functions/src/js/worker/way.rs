@@ -2,10 +2,10 @@
 
 use super::fork::Forked;
 use super::{Worker, WorkerError, put_bounded};
-use crate::js::files;
 use crate::js::frame::{Answer, Inbox, Order, Sandbox};
 use crate::js::polling::{Experience, poll};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
+use crate::process::files;
 use homefront_config::limits::{
     FUNCTION_ANSWER_DELAY_US_MAX, FUNCTION_ORDER_BYTES_MAX, FUNCTION_POLL_CORES, FUNCTION_WORKER_POLL_US_MAX,
 };

@@ -99,9 +99,16 @@ impl Program {
     /// Its processes that run functions: those of environments and what they started.
     pub(crate) fn of_environments(&self) -> Vec<u32> {
         let all = descendants(self.binary.pid()).into_iter();
-        all.filter(|(pid, command)| is_alive(*pid) && !command.contains(" process-sweeper "))
-            .map(|(pid, _)| pid)
-            .collect()
+        // What starts enclosed environments is of none of them.
+        let is_template = |pid: u32, command: &str| {
+            command.contains(" process-enclosure")
+                && std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "homefront")
+        };
+        all.filter(|(pid, command)| {
+            is_alive(*pid) && !command.contains(" process-sweeper ") && !is_template(*pid, command)
+        })
+        .map(|(pid, _)| pid)
+        .collect()
     }
 
     /// Memory in use by the node itself, in MiB.

@@ -1,4 +1,4 @@
-//! Open files that go over a socket, each with the first of some bytes.
+//! Open files that go over a socket with the first of some bytes.
 
 use rustix::io::retry_on_intr;
 use rustix::net::{
@@ -8,21 +8,26 @@ use rustix::net::{
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Sends bytes, one at least, and a file with them. Gives how many bytes were sent: the file goes with the first.
-pub fn send(socket: impl AsFd, bytes: &[u8], file: impl AsFd) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// So many can go at once.
+pub const FILES_MAX: usize = 6;
+
+/// Sends bytes, one at least, and files with them, at most [`FILES_MAX`]. Gives how many bytes were sent: the files go with the
+/// first. It does not wait.
+pub fn send(socket: impl AsFd, bytes: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let file = [file.as_fd()];
-    control.push(SendAncillaryMessage::ScmRights(&file));
+    if !control.push(SendAncillaryMessage::ScmRights(files)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     Ok(retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(bytes)], &mut control, SendFlags::DONTWAIT))?)
 }
 
 /// Receives bytes, and appends the files that came with them. Gives how many bytes were received; 0 = the other side hung up.
 pub fn receive(socket: impl AsFd, bytes: &mut [u8], files: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
-    // The kernel gives the bytes of one file at a time.
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    // The kernel gives the files that were sent at once, and no others with them.
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received =
         retry_on_intr(|| recvmsg(&socket, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC))?;
@@ -45,12 +50,15 @@ mod tests {
     fn files_arrive_in_order_with_their_bytes() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(b"before").unwrap();
-        for text in ["one", "two"] {
+        let file = |text: &str| {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             std::io::Seek::rewind(&mut file).unwrap();
-            assert_eq!(send(&ours, text.as_bytes(), &file).unwrap(), 3);
-        }
+            file
+        };
+        assert_eq!(send(&ours, b"one", &[file("one").as_fd()]).unwrap(), 3);
+        let both = [file("two"), file("three")];
+        assert_eq!(send(&ours, b"more", &both.each_ref().map(AsFd::as_fd)).unwrap(), 4);
         ours.write_all(b"after").unwrap();
         drop(ours);
         let (mut bytes, mut files, mut text) = ([0; 64], VecDeque::new(), String::new());
@@ -61,12 +69,12 @@ mod tests {
             }
             text += std::str::from_utf8(&bytes[..received]).unwrap();
         }
-        assert_eq!(text, "beforeonetwoafter");
+        assert_eq!(text, "beforeonemoreafter");
         let read = |file: OwnedFd| {
             let mut content = String::new();
             std::fs::File::from(file).read_to_string(&mut content).unwrap();
             content
         };
-        assert_eq!(files.into_iter().map(read).collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(files.into_iter().map(read).collect::<Vec<_>>(), ["one", "two", "three"]);
     }
 }
