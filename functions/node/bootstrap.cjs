@@ -116,7 +116,8 @@
     start.writeUInt32LE(start.length - LENGTHS_BYTES, 0);
     start.writeUInt32LE(bytes.length, 4);
     start.write(head, LENGTHS_BYTES);
-    return [start, bytes];
+    // Of an empty piece, `writev` would make a call of its own.
+    return bytes.length > 0 ? [start, bytes] : [start];
   };
 
   const NEXT = frame("next", "");

@@ -11,14 +11,31 @@ use std::sync::Arc;
 /// function, or `lambda/NAME` for what is of none of them. Behind the tab stands what AWS writes.
 #[derive(Clone)]
 pub struct FunctionLog {
-    write: Arc<dyn Fn(&str) + Send + Sync>,
+    write: Arc<dyn Fn(Lines) + Send + Sync>,
     /// `None` = whoever reads it knows of which function it is.
     source: Option<Arc<str>>,
+}
+
+/// Lines of a function log on their way to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// A line end stands between two of them. Where it is one line, others may be in it.
+    pub text: String,
+    /// How many they are.
+    pub count: usize,
 }
 
 impl FunctionLog {
     /// Calls `write` with each line, without its line end.
     pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self::of_lines(move |lines| match lines.count {
+            1 => write(&lines.text),
+            _ => lines.text.split('\n').for_each(&write),
+        })
+    }
+
+    /// Calls `write` with one line, or with several that were printed together.
+    pub fn of_lines(write: impl Fn(Lines) + Send + Sync + 'static) -> Self {
         Self { write: Arc::new(write), source: None }
     }
 
@@ -37,9 +54,28 @@ impl FunctionLog {
 
     /// Writes one line.
     pub fn line(&self, line: &str) {
-        match &self.source {
-            None => (self.write)(line),
-            Some(source) => (self.write)(&format!("{source}\t{line}")),
+        let mut lines = Lines::default();
+        self.add(&mut lines, line);
+        self.lines(lines);
+    }
+
+    /// Appends a line that others follow.
+    pub(crate) fn add(&self, lines: &mut Lines, line: &str) {
+        if lines.count > 0 {
+            lines.text.push('\n');
+        }
+        lines.count += 1;
+        if let Some(source) = &self.source {
+            lines.text.push_str(source);
+            lines.text.push('\t');
+        }
+        lines.text.push_str(line);
+    }
+
+    /// Writes what [`FunctionLog::add`] has put together. None of several has a line end in it.
+    pub(crate) fn lines(&self, lines: Lines) {
+        if lines.count > 0 {
+            (self.write)(lines);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A function's log: what it prints, line by line and in order, between the platform's START, END and REPORT lines.
 
 use super::environment::Phase;
-use crate::function_log::FunctionLog;
+use crate::function_log::{self, FunctionLog};
 use crate::meter::billed_ms;
 use homefront_config::limits::{LAMBDA_LOG_BYTES_MAX, LAMBDA_LOG_LINE_BYTES_MAX};
 use parking_lot::Mutex;
@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 
-/// Bytes taken from the pipe at a time: what a pipe of Linux holds.
-const CHUNK_BYTES: usize = 65_536;
-/// Chunks [`Output::drain`] takes at most: a pipe's worth, and what came while it was read.
-const DRAINED_CHUNKS_MAX: usize = 4;
+/// Bytes taken from the pipe at a time: what is printed in lines of one letter keeps a thread for less than a millisecond.
+const CHUNK_BYTES: usize = 16_384;
+/// Between two looks at the pipe. What is printed meanwhile is taken together, and a function that prints without end is held up
+/// by its full pipe.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The pipe that both outputs of an environment share.
 #[derive(Debug)]
@@ -34,23 +35,24 @@ impl Output {
 
     /// Reads until the last writer is gone. A function that prints without end gets no more than its turn of this thread.
     pub(super) async fn pump(self: Arc<Self>) {
-        let mut chunk = vec![0; CHUNK_BYTES];
         while self.pipe.readable().await.is_ok() {
-            let read = {
-                let mut lines = self.lines.lock();
-                let read = self.pipe.try_read(&mut chunk);
-                if let Ok(length) = read {
-                    lines.print(&chunk[..length]);
-                }
-                read
-            };
-            match read {
+            match self.take() {
                 Ok(0) => return,
-                Ok(_) => tokio::task::yield_now().await,
+                Ok(CHUNK_BYTES) => tokio::task::yield_now().await,
+                Ok(_) => tokio::time::sleep(PAUSE).await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }
+    }
+
+    fn take(&self) -> io::Result<usize> {
+        let mut chunk = [0; CHUNK_BYTES];
+        // Before the pipe is read, so that nobody else takes what follows in between.
+        let mut lines = self.lines.lock();
+        let length = self.pipe.try_read(&mut chunk)?;
+        lines.print(&chunk[..length]);
+        Ok(length)
     }
 
     /// Begins a call: what was printed before belongs before this line.
@@ -75,11 +77,16 @@ impl Output {
 
     /// Takes what is in the pipe now, without asking tokio, which may not have heard of it yet.
     fn drain(&self, lines: &mut Lines) {
-        let mut chunk = [0; CHUNK_BYTES / 8];
-        for _ in 0..DRAINED_CHUNKS_MAX * 8 {
-            match rustix::io::read(&self.pipe, &mut chunk) {
+        let mut chunk = [0; CHUNK_BYTES];
+        let mut left = rustix::io::ioctl_fionread(&self.pipe).unwrap_or_default();
+        while left > 0 {
+            let most = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            match rustix::io::read(&self.pipe, &mut chunk[..most]) {
                 Ok(0) | Err(_) => return,
-                Ok(length) => lines.print(&chunk[..length]),
+                Ok(length) => {
+                    lines.print(&chunk[..length]);
+                    left -= length as u64;
+                }
             }
         }
     }
@@ -90,13 +97,21 @@ struct Lines {
     log: FunctionLog,
     /// The line that has no end yet.
     open: Vec<u8>,
+    /// Whole lines that are not written yet.
+    whole: function_log::Lines,
     bytes_left: usize,
     bytes_dropped: u64,
 }
 
 impl Lines {
     fn new(log: FunctionLog) -> Self {
-        Self { log, open: Vec::new(), bytes_left: LAMBDA_LOG_BYTES_MAX, bytes_dropped: 0 }
+        Self {
+            log,
+            open: Vec::new(),
+            whole: function_log::Lines::default(),
+            bytes_left: LAMBDA_LOG_BYTES_MAX,
+            bytes_dropped: 0,
+        }
     }
 
     /// `\r` ends a line, too: the language runtimes write it where a message of several lines is one event of CloudWatch.
@@ -111,6 +126,7 @@ impl Lines {
             rest = &rest[end + 1..];
         }
         self.extend(rest);
+        self.write();
     }
 
     fn extend(&mut self, mut text: &[u8]) {
@@ -125,14 +141,18 @@ impl Lines {
 
     fn end_line(&mut self) {
         if !self.open.is_empty() {
-            self.log.line(&String::from_utf8_lossy(&self.open));
+            self.log.add(&mut self.whole, &String::from_utf8_lossy(&self.open));
             self.open.clear();
         }
     }
 
+    fn write(&mut self) {
+        self.log.lines(std::mem::take(&mut self.whole));
+    }
+
     fn tell_dropped(&mut self) {
         if self.bytes_dropped > 0 {
-            self.log.line(&format!(
+            self.platform(&format!(
                 "homefront: {} more bytes were printed and dropped; a call may print {LAMBDA_LOG_BYTES_MAX}",
                 self.bytes_dropped
             ));
@@ -140,7 +160,9 @@ impl Lines {
         }
     }
 
-    fn platform(&self, line: &str) {
+    /// Behind what was printed.
+    fn platform(&mut self, line: &str) {
+        self.write();
         self.log.line(line);
     }
 }
@@ -241,6 +263,7 @@ mod tests {
             lines.print(chunk);
         }
         lines.end_line();
+        lines.write();
         lines.tell_dropped();
         collected.lock().clone()
     }

@@ -56,8 +56,12 @@ pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Optio
         if processes.len() > LAMBDA_PROCESSES_MAX {
             return Excess::Processes;
         }
-        if holds_more(&processes, memory_bytes_max) {
-            return Excess::Memory;
+        if seems_to_hold_more(&processes, memory_bytes_max) {
+            // For that the kernel goes through all of its pages, which takes milliseconds.
+            let counted = tokio::task::spawn_blocking(move || holds_more(&processes, memory_bytes_max)).await;
+            if counted.unwrap_or(false) {
+                return Excess::Memory;
+            }
         }
         look = look.wrapping_add(1);
         if let (0, Some(folder)) = (look % LOOKS_PER_FILES, &folder) {
@@ -70,10 +74,13 @@ pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Optio
     }
 }
 
-/// A cheap sum first, in which pages that forked processes share count more than once; the exact one only when that is too much.
+/// A cheap sum, in which pages that forked processes share count more than once.
+fn seems_to_hold_more(processes: &[u32], bytes_max: u64) -> bool {
+    processes.iter().filter_map(|id| anonymous_bytes(*id)).sum::<u64>() > bytes_max
+}
+
 fn holds_more(processes: &[u32], bytes_max: u64) -> bool {
-    let quick: u64 = processes.iter().filter_map(|id| anonymous_bytes(*id)).sum();
-    quick > bytes_max && processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max
+    processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max
 }
 
 /// Resident pages that no file backs.
@@ -84,7 +91,7 @@ fn anonymous_bytes(process: u32) -> Option<u64> {
     Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
 }
 
-/// The same, each page divided by the number of processes that share it.
+/// Of them, each page divided by the number of processes that share it.
 fn exact_bytes(process: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;

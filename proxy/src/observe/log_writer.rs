@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use homefront_config::limits::{LOG_QUEUE_BYTES_MAX, LOG_QUEUE_LINES_MAX};
 use homefront_config::log::LogTarget;
-use homefront_functions::function_log::FunctionLog;
+use homefront_functions::function_log::{FunctionLog, Lines};
 use tracing::warn;
 
 use super::log_sink::Sink;
@@ -54,7 +54,7 @@ struct Counters {
 
 #[derive(Debug)]
 enum Message {
-    Line(String),
+    Lines(Lines),
     /// Write everything before this, then answer.
     Flush(SyncSender<()>),
 }
@@ -79,21 +79,28 @@ impl LogWriter {
     /// Queues one line, given without its line end. Never waits: when lines come faster than the target takes them and
     /// the queue is full, the line is dropped and counted.
     pub fn line(&self, line: String) {
+        self.lines(Lines { text: line, count: 1 });
+    }
+
+    /// The same for several.
+    fn lines(&self, lines: Lines) {
         let Counters { queued_bytes, dropped } = &*self.shared.counters;
-        let bytes = line.len();
+        let (bytes, count) = (lines.text.len(), lines.count as u64);
         let has_room = queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= LOG_QUEUE_BYTES_MAX;
-        if !has_room || self.shared.queue.try_send(Message::Line(line)).is_err() {
+        if !has_room || self.shared.queue.try_send(Message::Lines(lines)).is_err() {
             queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            dropped.fetch_add(1, Ordering::Relaxed);
+            dropped.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// Where functions print to. What a function prints is one line, whatever line ends are in it.
+    /// Where functions print to. A line is one, whatever line ends are in it.
     pub fn function_log(&self) -> FunctionLog {
         let writer = self.clone();
-        FunctionLog::new(move |line| {
-            let has_line_ends = line.contains(['\n', '\r']);
-            writer.line(if has_line_ends { line.replace('\r', "\\r").replace('\n', "\\n") } else { line.to_owned() });
+        FunctionLog::of_lines(move |mut lines| {
+            if lines.count == 1 && lines.text.contains(['\n', '\r']) {
+                lines.text = lines.text.replace('\r', "\\r").replace('\n', "\\n");
+            }
+            writer.lines(lines);
         })
     }
 
@@ -170,7 +177,7 @@ impl Writer {
     /// Until every [`LogWriter`] is gone and all they queued is written.
     fn run(mut self) {
         while let Ok(message) = self.messages.recv() {
-            let is_line = matches!(message, Message::Line(_));
+            let is_line = matches!(message, Message::Lines(_));
             self.take(message);
             if is_line {
                 thread::sleep(GATHER);
@@ -192,14 +199,14 @@ impl Writer {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Line(line) => {
-                self.counters.queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
-                if self.batch.len() + line.len() >= BATCH_BYTES {
+            Message::Lines(Lines { text, count }) => {
+                self.counters.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
+                if self.batch.len() + text.len() >= BATCH_BYTES {
                     self.write_batch();
                 }
-                self.batch.extend_from_slice(line.as_bytes());
+                self.batch.extend_from_slice(text.as_bytes());
                 self.batch.push(b'\n');
-                self.batch_lines += 1;
+                self.batch_lines += count as u64;
             }
             Message::Flush(done) => {
                 self.write_batch();

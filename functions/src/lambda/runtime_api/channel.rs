@@ -7,10 +7,12 @@ use super::{Answer, Invocation, Shared, service};
 use crate::function_log::FunctionLog;
 use crate::lambda::frame::{self, Frame, Inbox, Senseless};
 use bytes::{Buf, Bytes, BytesMut};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use tokio::net::UnixStream;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::runtime::Handle;
 
 /// What gets no events any more.
@@ -20,7 +22,8 @@ const SENSELESS: &str =
 /// The node's end.
 #[derive(Debug)]
 pub(in crate::lambda) struct Channel {
-    stream: UnixStream,
+    /// It does not wake for room to write in: there is some whenever the runtime has read an event.
+    stream: AsyncFd<UnixStream>,
     /// The function's.
     log: FunctionLog,
     /// Where the rest of an event is written that the socket does not take at once.
@@ -30,9 +33,12 @@ pub(in crate::lambda) struct Channel {
 impl Channel {
     /// Both ends; a runtime blocks while it reads and writes its own. Needs a tokio runtime.
     pub(in crate::lambda) fn new(log: FunctionLog) -> io::Result<(Self, OwnedFd)> {
-        let (own, other) = std::os::unix::net::UnixStream::pair()?;
+        let (own, other) = UnixStream::pair()?;
         own.set_nonblocking(true)?;
-        Ok((Self { stream: UnixStream::from_std(own)?, log, runtime: Handle::current() }, other.into()))
+        #[allow(unsafe_code, reason = "tokio has no safe constructor for one interest alone")]
+        // SAFETY: a `UnixStream` gives out the same open descriptor until it is dropped, and `AsyncFd` owns it.
+        let stream = unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }?;
+        Ok((Self { stream, log, runtime: Handle::current() }, other.into()))
     }
 
     /// Sends an event. `false`: nobody is at the other end any more.
@@ -40,7 +46,8 @@ impl Channel {
         let Invocation { request_id, deadline_ms, function_arn, trace_id, event } = invocation;
         let head = format!("{request_id}\n{deadline_ms}\n{function_arn}\n{trace_id}");
         let start = frame::start(&head, event.len());
-        let written = match self.stream.try_write_vectored(&[IoSlice::new(&start), IoSlice::new(event)]) {
+        let mut stream = self.stream.get_ref();
+        let written = match stream.write_vectored(&[IoSlice::new(&start), IoSlice::new(event)]) {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return false,
@@ -48,20 +55,11 @@ impl Channel {
         let mut rest = Bytes::from(start).chain(event.clone());
         rest.advance(written);
         if rest.has_remaining() {
-            let channel = self.clone();
+            let Ok(stream) = stream.try_clone() else { return false };
             // Whoever does not take all of it answers nothing, and is given up at its deadline.
-            self.runtime
-                .spawn(async move { while channel.write_some(&mut rest).await.is_ok() && rest.has_remaining() {} });
+            self.runtime.spawn(async move { tokio::net::UnixStream::from_std(stream)?.write_all_buf(&mut rest).await });
         }
         true
-    }
-
-    async fn write_some(&self, rest: &mut impl Buf) -> io::Result<()> {
-        self.stream.writable().await?;
-        match self.stream.try_write(rest.chunk()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            written => written.map(|written| rest.advance(written)),
-        }
     }
 
     /// Takes what the runtime sends until one of the two ends it.
@@ -78,16 +76,34 @@ impl Channel {
                 Err(error) => break error.kind() == io::ErrorKind::ConnectionReset,
             }
         };
-        let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Both);
+        let _ = self.stream.get_ref().shutdown(std::net::Shutdown::Both);
         shared.channel_ended(is_untouched);
     }
 
     async fn read(&self, received: &mut BytesMut) -> io::Result<usize> {
         loop {
-            self.stream.readable().await?;
-            match self.stream.try_read_buf(received) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+            let mut ready = self.stream.readable().await?;
+            let (before, room) = (received.len(), received.spare_capacity_mut());
+            let space = room.len();
+            match rustix::io::read(self.stream.get_ref(), room).map(|(read, _)| read.len()) {
+                Ok(read) => {
+                    if read < space {
+                        // Nothing is left: what comes next is told.
+                        ready.clear_ready();
+                    }
+                    #[allow(
+                        unsafe_code,
+                        reason = "bytes that a system call has written are there for no safe code to see"
+                    )]
+                    // SAFETY: so many behind the ones before have just been written.
+                    unsafe {
+                        received.set_len(before + read);
+                    }
+                    return Ok(read);
+                }
+                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
