@@ -1,5 +1,6 @@
 //! What a call of a CloudFront Function costs in the engine, clean state included, beside a straightforward embedding of boa in
 //! the same run. Calls are timed one by one, so that rare slow ones show; garbage is collected between calls, as a worker does it.
+//! How much of that the machine adds, by its interrupts, is shown by loops that do nothing and take as long as a call.
 
 use clap::Parser;
 use homefront_benches::load::machine;
@@ -54,6 +55,9 @@ struct Case {
     shows: Shows,
     beside_naive: bool,
 }
+
+/// Of a round: ours, the naive one's, and an empty loop's.
+const STRATEGIES: [&str; 3] = ["homefront", "naive", "an empty loop"];
 
 #[derive(Debug, Clone, Copy)]
 enum Shows {
@@ -190,6 +194,14 @@ fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Perc
     Percentiles { p50: us(at(0.5)), p99: us(at(0.99)), p999: us(at(0.999)) }
 }
 
+/// Computes nothing for so many microseconds.
+fn wait(us: f64) {
+    let (began, long) = (Instant::now(), Duration::from_secs_f64(us / 1e6));
+    while began.elapsed() < long {
+        std::hint::spin_loop();
+    }
+}
+
 fn run(arguments: &Arguments) -> io::Result<()> {
     let mut lines: Box<dyn Write> = match &arguments.output {
         Some(file) => Box::new(File::create(file)?),
@@ -199,7 +211,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let volume = json!({ "calls": arguments.calls, "rounds": arguments.rounds });
     writeln!(lines, "{}", json!({ "machine": machine, "volume": volume }))?;
     writeln!(io::stdout(), "{machine}\n{volume}\n")?;
-    let mut all: Vec<[Vec<Percentiles>; 2]> = CASES.iter().map(|_| [Vec::new(), Vec::new()]).collect();
+    let mut all: Vec<[Vec<Percentiles>; 3]> = CASES.iter().map(|_| [const { Vec::new() }; 3]).collect();
     let context = typical::context();
     for round in 1..=arguments.rounds {
         for (case, measured) in CASES.iter().zip(&mut all).filter(|(case, _)| case.name.contains(&arguments.only)) {
@@ -214,8 +226,10 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             }
             let engine = std::cell::RefCell::new(engine);
             let once = || drop(black_box(engine.borrow_mut().call(id, black_box(&call))));
-            measured[0].push(time(arguments.calls, once, || engine.borrow_mut().collect_garbage()));
+            let own = time(arguments.calls, once, || engine.borrow_mut().collect_garbage());
+            measured[0].push(own);
             drop(engine);
+            measured[2].push(time(arguments.calls, || wait(own.p50), || ()));
             if case.beside_naive {
                 let mut naive = Naive::new(&code).map_err(|error| io::Error::other(error.to_string()))?;
                 let returned = naive.call(&request).map_err(|error| io::Error::other(error.to_string()))?;
@@ -229,7 +243,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
                 let once = || drop(black_box(naive.borrow_mut().call(black_box(&request))));
                 measured[1].push(time(arguments.calls, once, || naive.borrow().collect_garbage()));
             }
-            for (strategy, rounds) in ["homefront", "naive"].iter().zip(&*measured) {
+            for (strategy, rounds) in STRATEGIES.iter().zip(&*measured) {
                 if let Some(p) = rounds.get(round - 1) {
                     let line = json!({ "function": case.name, "strategy": strategy, "round": round, "p50_us": p.p50, "p99_us": p.p99, "p999_us": p.p999 });
                     writeln!(lines, "{line}")?;
@@ -240,17 +254,17 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     print(&all)
 }
 
-fn print(all: &[[Vec<Percentiles>; 2]]) -> io::Result<()> {
+fn print(all: &[[Vec<Percentiles>; 3]]) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(
         out,
-        "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|"
+        "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | of an empty loop | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|---|"
     )?;
-    for (case, [own, naive]) in CASES.iter().zip(all).filter(|(_, [own, _])| !own.is_empty()) {
+    for (case, [own, naive, empty]) in CASES.iter().zip(all).filter(|(_, [own, ..])| !own.is_empty()) {
         let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| spread(rounds.iter().map(figure)).median;
         let (p50, p99, p999) = (of(own, |p| p.p50), of(own, |p| p.p99), of(own, |p| p.p999));
-        let tail = of(own, |p| p.p999 / p.p50);
-        write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} |", case.name)?;
+        let [tail, floor] = [own, empty].map(|rounds| of(rounds, |p| p.p999 / p.p50));
+        write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} | {floor:.1} |", case.name)?;
         if naive.is_empty() {
             writeln!(out, " | |")?;
         } else {
