@@ -107,6 +107,9 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     match way::prepare(socket, &mut worker, |files| fork::fork(files, node, &last_step))? {
         Prepared::HungUp => Ok(()),
         Prepared::ForCalls(ends) => {
+            // The first write to a page of the template's makes a copy. A collection writes to those of all objects, so that the
+            // first call, for which somebody may have waited since a worker died, does not.
+            worker.collect();
             way::send_ready(socket, sandbox)?;
             Calls::new(socket, ends, cores).take(&mut worker)
         }
