@@ -267,6 +267,8 @@ pub const ORIGIN_WRITE_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 pub const ORIGIN_CONNECTIONS_IDLE_MAX: usize = 1_024;
 /// Ranges of one request; with more the whole object is sent. CloudFront publishes none.
 pub const RANGES_MAX: usize = 100;
+/// From the fork of an execution environment until its program is executed, which takes milliseconds; all starts wait for it.
+pub const LAMBDA_LAUNCH_MS_MAX: u64 = 5_000;
 /// Milliseconds an execution environment may take to start. Lambda: 10 s.
 pub const LAMBDA_INIT_MS_MAX: u64 = 10_000;
 /// Events of one function that wait for an environment; the next is throttled. Lambda keeps no queue, and may start 1,000 environments.

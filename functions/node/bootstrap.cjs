@@ -27,6 +27,31 @@
   const major = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV)?.[1] ?? 22);
   const hasCallbacks = major < 24;
 
+  // The C library keeps every value that an environment variable ever had, and this one changes with each event. So it is kept here;
+  // what reads or lists `process.env`, or starts a process with it, finds it there.
+  const TRACE = "_X_AMZN_TRACE_ID";
+  let traceId;
+  const tellTraceId = (id) => {
+    if (traceId === undefined) env[TRACE] = "";
+    traceId = String(id);
+  };
+  process.env = new Proxy(env, {
+    get: (real, name) => (name === TRACE ? traceId : real[name]),
+    set: (real, name, value) => {
+      if (name === TRACE) tellTraceId(value);
+      else real[name] = value;
+      return true;
+    },
+    deleteProperty: (real, name) => {
+      if (name === TRACE) traceId = undefined;
+      return delete real[name];
+    },
+    getOwnPropertyDescriptor: (real, name) => {
+      const found = Reflect.getOwnPropertyDescriptor(real, name);
+      return name === TRACE && found ? { ...found, value: traceId } : found;
+    },
+  });
+
   const fault = (name, message, stack) => {
     const error = new Error(message);
     Object.defineProperty(error, "name", { value: `Runtime.${name}`, enumerable: !hasCallbacks });
@@ -311,7 +336,7 @@
     isAsked = false;
     const event = receive();
     globalThis[REQUEST_ID] = event.id;
-    env._X_AMZN_TRACE_ID = event.trace;
+    tellTraceId(event.trace);
     inFlight = `error\n${event.id}`;
     return event;
   };

@@ -10,7 +10,7 @@ pub fn run() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next()?.to_str()? {
         worker::SUBCOMMAND => Some(worker::run()),
-        enclosure::SUBCOMMAND => Some(enclosure::run()),
+        enclosure::SUBCOMMAND => Some(enclosure::run(arguments.next()?.to_str()?)),
         sweeper::SUBCOMMAND => Some(sweeper::run(arguments.next()?.to_str()?)),
         _ => None,
     }

@@ -5,6 +5,7 @@
 
 mod channel;
 mod read;
+mod trace;
 mod write;
 
 use channel::{Channel, Next};
@@ -81,6 +82,7 @@ fn answer(
     body: &[u8],
 ) -> PyResult<Answer> {
     let Next { request_id, deadline_ms, function_arn, trace_id, .. } = next;
+    trace::tell(trace_id);
     let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn, trace_id))?;
     let called = read::object(py, body)
         .map_err(|error| fault(runtime, "Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))

@@ -14,6 +14,7 @@ _WARNING = (
     "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare cases, "
     "a Lambda runtime update can cause unexpected function behavior.\r"
 )
+_TRACE = "_X_AMZN_TRACE_ID"
 _request_id = ""
 
 
@@ -135,11 +136,19 @@ def lost(error):
     return SystemExit(1)
 
 
+def tell_trace_id(trace_id):
+    """`os.environ` would have the C library keep every value that the variable ever had: what starts a process finds it where Rust put it."""
+    try:
+        os.environ._data[os.environ.encodekey(_TRACE)] = os.environ.encodevalue(trace_id)
+    except AttributeError:
+        os.environ[_TRACE] = trace_id
+
+
 def begin(request_id, deadline_ms, function_arn, trace_id):
     """Makes the context of the next event; what is logged from here on belongs to it."""
     global _request_id
     _request_id = request_id
-    os.environ["_X_AMZN_TRACE_ID"] = trace_id
+    tell_trace_id(trace_id)
     return LambdaContext(request_id, deadline_ms, function_arn)
 
 

@@ -73,6 +73,7 @@ impl Output {
         for line in platform_lines {
             lines.platform(line);
         }
+        lines.write();
     }
 
     /// Takes what is in the pipe now, without asking tokio, which may not have heard of it yet.

@@ -17,9 +17,16 @@ pub(super) use template::launch;
 pub use template::run;
 
 use super::{Descendants, Launch, Spawner};
+use homefront_config::limits::LAMBDA_LAUNCH_MS_MAX;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// From an order until the program runs, or says why it does not.
+const LAUNCH_TIME_MAX: Duration = Duration::from_millis(LAMBDA_LAUNCH_MS_MAX);
 
 /// What an enclosure's files lie over.
 pub const TMP: &str = "/tmp";
@@ -84,24 +91,56 @@ const LAST_WORD_BYTES: usize = 16;
 const NUMBER_BYTES: usize = 4;
 
 impl Reports {
-    /// Waits until the program runs, and gives its launcher. `Err` is why it does not run; `None`: no launcher was forked, and
-    /// nobody says why.
-    fn started(mut self) -> Option<io::Result<(Pid, Enclosed)>> {
-        let mut told = Vec::new();
-        // What cannot be read was not told.
-        let _ = self.start.read_to_end(&mut told);
-        let mut numbers = told.chunks_exact(NUMBER_BYTES).map(|bytes| bytes.try_into().map_or(0, i32::from_le_bytes));
-        let (launcher, init) = (Pid::from_raw(numbers.next()?), numbers.next().and_then(Pid::from_raw));
-        let why = match (launcher, init, numbers.next()) {
-            (Some(launcher), Some(init), None) => return Some(Ok((launcher, Enclosed { init, end: self.end }))),
+    /// And the other ends, of the start and of the end.
+    fn pair() -> io::Result<(Self, [io::PipeWriter; 2])> {
+        let ((start, its_start), (end, its_end)) = (io::pipe()?, io::pipe()?);
+        Ok((Self { start, end }, [its_start, its_end]))
+    }
+
+    /// Waits until the program runs. `Err` is why it does not run; `None`: no launcher was forked, and nobody says why. `launcher` is
+    /// it, if that is known already.
+    fn started(mut self, launcher: Option<Pid>) -> Option<io::Result<(Pid, Enclosed)>> {
+        let told = self.told();
+        let mut numbers = told.iter().flat_map(|told| told.chunks_exact(NUMBER_BYTES));
+        let mut number = || numbers.next().map(|bytes| bytes.try_into().map_or(0, i32::from_le_bytes));
+        let (itself, init, error) = (number().and_then(Pid::from_raw), number().and_then(Pid::from_raw), number());
+        let launcher = launcher.or(itself)?;
+        let why = match (&told, init, error) {
+            (Some(_), Some(init), None) => return Some(Ok((launcher, Enclosed { init, end: self.end }))),
+            (None, ..) => io::Error::new(io::ErrorKind::TimedOut, "its program was not executed in time"),
             (_, _, Some(error)) => io::Error::from_raw_os_error(error),
             _ => io::Error::other("the launcher of enclosed processes ended"),
         };
-        if let Some(launcher) = launcher {
-            let _ = rustix::process::kill_process(launcher, Signal::KILL);
-            let _ = rustix::process::waitpid(Some(launcher), WaitOptions::empty());
+        let _ = rustix::process::kill_process(launcher, Signal::KILL);
+        let reap = move || rustix::process::waitpid(Some(launcher), WaitOptions::empty());
+        if told.is_some() {
+            let _ = reap();
+        } else {
+            // What hangs in a file system that does not answer cannot even be killed before that does.
+            std::thread::spawn(reap);
         }
         Some(Err(why))
+    }
+
+    /// All that is told of the start; `None`: that does not end.
+    fn told(&mut self) -> Option<Vec<u8>> {
+        let begun = Instant::now();
+        let (mut told, mut piece) = (Vec::new(), [0; 4 * NUMBER_BYTES]);
+        loop {
+            let left = LAUNCH_TIME_MAX.checked_sub(begun.elapsed())?;
+            let mut waited = [PollFd::new(&self.start, PollFlags::IN)];
+            match poll(&mut waited, Some(&Timespec::try_from(left).ok()?)) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(_) => return Some(told),
+            }
+            match self.start.read(&mut piece) {
+                Ok(length @ 1..) => told.extend_from_slice(&piece[..length]),
+                // What cannot be read was not told.
+                Ok(0) | Err(_) => return Some(told),
+            }
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 use super::site::{children, executable, is_dead, signal, until_dead};
 use homefront_functions::process::enclosure::{Enclosure, SUBCOMMAND, is_possible};
 use homefront_functions::process::{Child, Descendants, Launch, Limits, Spawner};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// Starts processes that do all they can to be forgotten: a session, a parent and an environment of their own.
@@ -192,29 +194,88 @@ pub(crate) async fn its_channel_is_the_programs_alone() {
 
 pub(crate) async fn its_limits_and_its_surroundings_are_its_programs() {
     let Some(spawner) = spawner().await else { return };
-    let script = "ulimit -n; ulimit -d; ulimit -c; nice; pwd; env | sort; ls /proc/self/fd | wc -l";
+    let script =
+        "ulimit -n; ulimit -d; ulimit -c; nice; pwd; tr '\\0' '\\n' < /proc/$$/environ; ls /proc/self/fd | wc -l";
     let limits = Limits { open_files_max: Some(77), data_bytes_max: Some(100 * 1_024 * 1_024), ..Limits::default() };
     let nice = rustix::process::nice(0).expect("a number");
     let launch = Launch { limits, nice: 2, folder: "/usr".into(), ..enclosed(script, None) };
     // The fourth file is the folder that `ls` reads.
-    let told = format!("77\n102400\n0\n{}\n/usr\nPATH=/usr/bin:/bin\nPWD=/usr\n4\n", (nice + 2).min(19));
+    let told = format!("77\n102400\n0\n{}\n/usr\nPATH=/usr/bin:/bin\n4\n", (nice + 2).min(19));
     assert_eq!(output(&spawner, launch).await, told);
+}
+
+/// This process's children that are of an enclosure: templates and launchers.
+fn of_enclosures() -> Vec<u32> {
+    let is_one = |pid: &u32| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.contains(SUBCOMMAND) && !is_dead(*pid)
+    };
+    children().into_iter().filter(is_one).collect()
 }
 
 pub(crate) async fn a_template_of_launchers_that_is_killed_is_started_again() {
     let Some(spawner) = spawner().await else { return };
-    let is_template = |pid: &u32| {
-        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        command.contains(SUBCOMMAND) && !is_dead(*pid)
-    };
     let mut living = spawner.spawn(enclosed("echo up; exec sleep 1000", None)).await.expect("it starts");
     assert_eq!(first_line(&mut living).await, "up");
-    let templates: Vec<_> = children().into_iter().filter(|pid| *pid != living.id()).filter(is_template).collect();
-    assert_eq!(templates.len(), 1);
+    let templates = loop {
+        // Those of other spawners are ending.
+        let others: Vec<_> = of_enclosures().into_iter().filter(|pid| *pid != living.id()).collect();
+        if others.len() == 1 {
+            break others;
+        }
+        tokio::task::yield_now().await;
+    };
     signal(templates[0], Signal::KILL);
     until_dead(&templates).await;
     assert_eq!(output(&spawner, enclosed("echo hello", None)).await, "hello\n");
     assert!(living.is_running(), "what it has forked goes on");
     living.kill();
     living.wait().await;
+}
+
+pub(crate) async fn a_template_of_launchers_that_hangs_is_replaced() {
+    let Some(spawner) = spawner().await else { return };
+    assert_eq!(output(&spawner, enclosed("echo hello", None)).await, "hello\n");
+    let template = loop {
+        if let [template] = of_enclosures()[..] {
+            break template;
+        }
+        tokio::task::yield_now().await;
+    };
+    signal(template, Signal::STOP);
+    let error = spawner.spawn(enclosed("echo hello", None)).await.expect_err("nobody starts it");
+    assert_eq!(error.to_string(), "the process that starts enclosed processes does not do so");
+    assert_eq!(output(&spawner, enclosed("echo hello", None)).await, "hello\n");
+    assert!(is_dead(template));
+}
+
+pub(crate) async fn whoever_is_killed_while_it_starts_leaves_nothing() {
+    const STARTS: usize = 100;
+    let Some(spawner) = spawner().await else { return };
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
+    let killer = tokio::task::spawn_blocking(move || {
+        let mut killed = 0;
+        while !over.load(Ordering::Relaxed) {
+            // Beside the template, a launcher that has hardly begun, or is about to end.
+            if let [_, .., newest] = of_enclosures()[..] {
+                let newest = Pid::from_raw(newest.cast_signed()).expect("a number");
+                killed += usize::from(kill_process(newest, Signal::KILL).is_ok());
+            }
+            std::thread::yield_now();
+        }
+        killed
+    });
+    for _ in 0..STARTS {
+        if let Ok(child) = spawner.spawn(enclosed("exit 0", None)).await {
+            child.wait().await;
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    assert!(killer.await.expect("it counts") > 0, "nobody was killed, which shows nothing");
+    assert_eq!(output(&spawner, enclosed("echo hello", None)).await, "hello\n");
+    spawner.all_gone().await;
+    while children().into_iter().any(is_dead) {
+        tokio::task::yield_now().await;
+    }
 }

@@ -96,7 +96,9 @@ const TESTS: &[Test] = tests! {
         all_of_it_stops_and_goes_on
         the_memory_of_a_program_that_ended_is_known
         its_limits_and_its_surroundings_are_its_programs
-        a_template_of_launchers_that_is_killed_is_started_again;
+        a_template_of_launchers_that_is_killed_is_started_again
+        a_template_of_launchers_that_hangs_is_replaced
+        whoever_is_killed_while_it_starts_leaves_nothing;
     invoke:
         a_run_gives_output_log_and_utilization
         a_run_that_loops_is_killed_after_the_functions_budget

@@ -231,6 +231,35 @@ async fn the_context_is_lambdas_with_its_keys_in_order() {
 }
 
 #[tokio::test]
+async fn the_trace_id_is_the_events_for_all_who_ask() {
+    let code = "const { execFileSync } = require('child_process');
+    const name = '_X_AMZN_TRACE_ID';
+    exports.handler = async (event) => {
+        const { env } = process;
+        if (event) {
+            env[name] = 'mine';
+            const set = env[name];
+            delete env[name];
+            env.OTHER = 1;
+            return [set, name in env, env[name] ?? null, Object.keys(env).includes(name), env.OTHER, 'OTHER' in { ...env }];
+        }
+        const started = execFileSync('printenv', [name]).toString().trim();
+        return [env[name], { ...env }[name], Object.entries(env).find(([found]) => found === name)[1], started];
+    };";
+    let fixture = node22(code);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let seen = fixture.result(json!(false)).await;
+        let of_all = seen.as_array().unwrap();
+        assert!(of_all.iter().all(|one| *one == of_all[0] && one.as_str().unwrap().starts_with("Root=1-")), "{seen}");
+        told.push(of_all[0].clone());
+        assert_eq!(fixture.result(json!(true)).await, json!(["mine", false, null, false, "1", true]));
+    }
+    assert_ne!(told[0], told[1]);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn the_log_has_lambdas_lines_in_order() {
     let fixture = node22(
         "console.log('loading');

@@ -61,6 +61,41 @@ async fn an_exception_is_an_error_and_the_environment_lives_on() {
 }
 
 #[tokio::test]
+async fn the_trace_id_is_the_events_for_all_who_ask_and_costs_no_memory() {
+    let source = "
+import ctypes, os, subprocess
+class Used(ctypes.Structure):
+    names = 'arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost'
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Used
+def handler(event, context):
+    if event: return library.mallinfo2().uordblks
+    name = '_X_AMZN_TRACE_ID'
+    started = subprocess.check_output(['printenv', name], text=True).strip()
+    return [os.environ[name], os.getenv(name), dict(os.environ)[name], started]";
+    let fixture = Fixture::new(source);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let seen = fixture.result(json!(false)).await;
+        let of_all = seen.as_array().unwrap();
+        assert!(of_all.iter().all(|one| *one == of_all[0] && one.as_str().unwrap().starts_with("Root=1-")), "{seen}");
+        told.push(of_all[0].clone());
+    }
+    assert_ne!(told[0], told[1]);
+    for _ in 0..50 {
+        fixture.result(json!(true)).await;
+    }
+    let before = fixture.result(json!(true)).await.as_u64().unwrap();
+    for _ in 0..500 {
+        fixture.result(json!(true)).await;
+    }
+    let grown = fixture.result(json!(true)).await.as_u64().unwrap().saturating_sub(before);
+    assert!(grown < 500 * 32, "500 events left {grown} bytes");
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn the_log_has_lambdas_lines_in_order() {
     let source = "
 import logging, sys, os

@@ -41,7 +41,7 @@ impl Channel {
         Ok((Self { stream, log, runtime: Handle::current() }, other.into()))
     }
 
-    /// Sends an event. `false`: nobody is at the other end any more.
+    /// Sends an event. `false`: nobody is at the other end any more, or can be reached there.
     pub(super) fn send(self: &Arc<Self>, invocation: &Invocation) -> bool {
         let Invocation { request_id, deadline_ms, function_arn, trace_id, event } = invocation;
         let head = format!("{request_id}\n{deadline_ms}\n{function_arn}\n{trace_id}");
@@ -55,9 +55,16 @@ impl Channel {
         let mut rest = Bytes::from(start).chain(event.clone());
         rest.advance(written);
         if rest.has_remaining() {
-            let Ok(stream) = stream.try_clone() else { return false };
+            let _runtime = self.runtime.enter();
+            let writing = stream.try_clone().and_then(tokio::net::UnixStream::from_std);
+            let Ok(mut writing) = writing.inspect_err(|error| {
+                tracing::warn!(%error, "an execution environment cannot be given the rest of an event, and gets none any more");
+            }) else {
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+                return false;
+            };
             // Whoever does not take all of it answers nothing, and is given up at its deadline.
-            self.runtime.spawn(async move { tokio::net::UnixStream::from_std(stream)?.write_all_buf(&mut rest).await });
+            self.runtime.spawn(async move { writing.write_all_buf(&mut rest).await });
         }
         true
     }
@@ -88,7 +95,7 @@ impl Channel {
             match rustix::io::read(self.stream.get_ref(), room).map(|(read, _)| read.len()) {
                 Ok(read) => {
                     if read < space {
-                        // Nothing is left: what comes next is told.
+                        // Nothing is left, unless files were sent with it, as no runtime does: what comes next is told.
                         ready.clear_ready();
                     }
                     #[allow(

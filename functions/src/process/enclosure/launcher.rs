@@ -4,7 +4,7 @@ use super::LAST_WORD_BYTES;
 use super::order::{Files, Order};
 use crate::process::spawner::{confine, hand_over, limit};
 use crate::process::{CHANNEL, sibling};
-use rustix::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::ffi::{CStr, CString, OsString};
 use std::io::{self, Read, Write};
@@ -40,12 +40,6 @@ pub(super) fn run(order: Order, files: Files, node: Pid) -> ExitCode {
 /// As `ps -o comm` shows it: its command line is the template's.
 fn call_itself(name: &CStr) {
     let _ = rustix::thread::set_name(name);
-}
-
-/// Says that there will be no launcher.
-pub(super) fn tell_no_launcher(start: &OwnedFd, error: &io::Error) {
-    write_to(start.as_raw_fd(), &[0; 8]);
-    tell_failure(start.as_raw_fd(), error);
 }
 
 /// As any other child of the node begins, but for the limits: those are its program's.
@@ -241,7 +235,8 @@ fn end_by(signal: libc::c_int) -> ExitCode {
     // SAFETY: one thread, no handlers; the default action is what is wanted.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
+        // Not `raise`: what a library remembers of a thread is the template's after a fork that it has not made.
+        libc::kill(libc::getpid(), signal);
     }
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }

@@ -2,6 +2,7 @@
 
 use crate::process::{Launch, Limits, files};
 use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::process::Pid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
@@ -123,6 +124,24 @@ pub(super) fn receive(mut socket: &UnixStream) -> Option<(Order, Files)> {
     let mut words = vec![0; length];
     socket.read_exact(&mut words).ok()?;
     Some((Order::read(&words)?, Files::of(sent)?))
+}
+
+/// Tells the node which process was forked for its order, or why none was.
+pub(super) fn tell_forked(mut socket: &UnixStream, forked: io::Result<Pid>) -> io::Result<()> {
+    let (launcher, error) = match forked {
+        Ok(launcher) => (launcher.as_raw_nonzero().get(), 0),
+        Err(error) => (0, error.raw_os_error().unwrap_or(libc::EAGAIN)),
+    };
+    socket.write_all(&[launcher.to_le_bytes(), error.to_le_bytes()].concat())
+}
+
+/// Waits for what [`tell_forked`] tells. The outer error: nothing is told.
+pub(super) fn forked(mut socket: &UnixStream) -> io::Result<io::Result<Pid>> {
+    let (mut launcher, mut error) = ([0; 4], [0; 4]);
+    socket.read_exact(&mut launcher)?;
+    socket.read_exact(&mut error)?;
+    let launcher = Pid::from_raw(i32::from_le_bytes(launcher));
+    Ok(launcher.ok_or_else(|| io::Error::from_raw_os_error(i32::from_le_bytes(error))))
 }
 
 #[cfg(test)]

@@ -5,14 +5,21 @@ use super::order::{self, Order};
 use super::{Enclosed, Enclosure, Reports, SUBCOMMAND, launcher};
 use crate::process::child::Body;
 use crate::process::{ALLOCATOR, CHANNEL, Launch, sibling, spawner};
+use homefront_config::limits::LAMBDA_LAUNCH_MS_MAX;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// A template forks at once.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(LAMBDA_LAUNCH_MS_MAX);
+/// The second is made with a new template.
+const ATTEMPTS: usize = 2;
 
 /// The node's end of it. Dropping it ends the process; what it has forked goes on.
 #[derive(Debug)]
@@ -20,29 +27,62 @@ pub(in crate::process) struct Template {
     executable: PathBuf,
     process: Pid,
     socket: UnixStream,
+    /// Where nothing can be enclosed, there is no use for it either.
+    has_started_any: bool,
+}
+
+/// Why a template can be asked for nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unusable {
+    /// It has ended, and has not done what it was asked for.
+    Gone,
+    /// It does not answer.
+    Hangs,
 }
 
 impl Template {
     fn start(executable: &Path) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
+        socket.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+        let node = rustix::process::getpid().as_raw_nonzero().to_string();
         let launch = Launch {
             environment: ALLOCATOR.map(|(name, value)| (name.into(), value.into())).into(),
             stdin: Some(theirs.into()),
             output: Some(nothing()?),
-            ..Launch::new(executable, vec![SUBCOMMAND.into()])
+            ..Launch::new(executable, vec![SUBCOMMAND.into(), node.into()])
         };
         let process = spawner::start(launch, None)?.leader;
-        Ok(Self { executable: executable.to_owned(), process, socket })
+        Ok(Self { executable: executable.to_owned(), process, socket, has_started_any: false })
     }
 
-    /// Has it start what `words` say. `None`: it is of no use any more.
-    fn ask(&self, words: &[u8], files: &[BorrowedFd<'_>]) -> Option<io::Result<(Pid, Enclosed)>> {
-        let ((start, its_start), (end, its_end)) = (io::pipe().ok()?, io::pipe().ok()?);
-        let files: Vec<_> = [its_start.as_fd(), its_end.as_fd()].into_iter().chain(files.iter().copied()).collect();
-        order::send(&self.socket, words, &files).ok()?;
+    /// Has it start what `words` say.
+    fn ask(&mut self, words: &[u8], files: &[BorrowedFd<'_>]) -> Result<io::Result<(Pid, Enclosed)>, Unusable> {
+        let (reports, their_ends) = match Reports::pair() {
+            Ok(both) => both,
+            Err(error) => return Ok(Err(error)),
+        };
+        let files: Vec<_> = their_ends.iter().map(|end| end.as_fd()).chain(files.iter().copied()).collect();
+        match order::send(&self.socket, words, &files) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                return Err(Unusable::Gone);
+            }
+            Err(error) => return Ok(Err(error)),
+        }
         drop(files);
-        drop((its_start, its_end));
-        Reports { start, end }.started()
+        drop(their_ends);
+        // Both say who the launcher is: where one of them is killed from outside, it is known from the other.
+        let launcher = match order::forked(&self.socket) {
+            Ok(Ok(launcher)) => Some(launcher),
+            Ok(Err(error)) => return Ok(Err(error)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err(Unusable::Hangs);
+            }
+            Err(_) => None,
+        };
+        let started = reports.started(launcher).ok_or(Unusable::Gone)?;
+        self.has_started_any |= started.is_ok();
+        Ok(started)
     }
 }
 
@@ -72,15 +112,24 @@ pub(in crate::process) fn launch(
     };
     let given = [&stdin, &stdout, &stderr];
     let files: Vec<_> = given.into_iter().chain(&launch.channel).map(|file| file.as_fd()).collect();
-    if let Some(prepared) = template.take_if(|template| template.executable == enclosure.executable) {
-        if let Some(started) = template.insert(prepared).ask(&words, &files) {
-            return started.map(|started| body(read, started));
+    for _ in 0..ATTEMPTS {
+        let prepared = template.take_if(|template| template.executable == enclosure.executable);
+        let mut prepared = prepared.map_or_else(|| Template::start(&enclosure.executable), Ok)?;
+        match prepared.ask(&words, &files) {
+            Ok(started) => {
+                *template = Some(prepared).filter(|template| template.has_started_any);
+                return started.map(|started| body(read, started));
+            }
+            Err(Unusable::Gone) => {
+                tracing::warn!("the process that starts enclosed processes is gone, and is replaced")
+            }
+            Err(Unusable::Hangs) => {
+                tracing::warn!("the process that starts enclosed processes does not answer, and is replaced");
+                break;
+            }
         }
-        tracing::warn!("the process that starts enclosed processes is gone, and is replaced");
     }
-    let started = template.insert(Template::start(&enclosure.executable)?).ask(&words, &files);
-    let gone = || io::Error::other("the process that starts enclosed processes ended");
-    started.ok_or_else(gone).flatten().map(|started| body(read, started))
+    Err(io::Error::other("the process that starts enclosed processes does not do so"))
 }
 
 fn body((stdout, stderr): (Option<OwnedFd>, Option<OwnedFd>), (leader, enclosed): (Pid, Enclosed)) -> Body {
@@ -91,22 +140,30 @@ fn nothing() -> io::Result<OwnedFd> {
     Ok(OpenOptions::new().read(true).write(true).open("/dev/null")?.into())
 }
 
-/// `homefront process-enclosure`: forks a launcher for each order that comes over stdin.
-pub fn run() -> ExitCode {
-    let Some(node) = rustix::process::getppid() else { return ExitCode::FAILURE };
+/// `homefront process-enclosure NODE`: forks a launcher for each order that comes over stdin, a child of the process NODE.
+pub fn run(node: &str) -> ExitCode {
+    let Some(node) = node.parse().ok().and_then(Pid::from_raw) else { return ExitCode::FAILURE };
+    // Of a binary with capabilities, the start has cancelled it.
+    let dies_with_the_node = sibling::die_with(node);
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::FAILURE };
     // No file of an order may have the number that a channel will have in its program.
-    let Ok(_taken) = fcntl_dupfd_cloexec(io::stdout(), CHANNEL) else { return ExitCode::FAILURE };
+    let taken = fcntl_dupfd_cloexec(io::stdout(), CHANNEL);
+    if dies_with_the_node.is_err() || taken.is_err() {
+        return ExitCode::FAILURE;
+    }
     while let Some((order, files)) = order::receive(&socket) {
         #[allow(unsafe_code, reason = "a fork is a copy of one thread, whatever the others held")]
         // SAFETY: this process has no other thread.
-        match unsafe { sibling::fork() } {
-            Ok(Some(_)) => {}
+        let forked = match unsafe { sibling::fork() } {
             Ok(None) => {
                 drop(socket);
                 return launcher::run(order, files, node);
             }
-            Err(error) => launcher::tell_no_launcher(&files.start, &error),
+            Ok(Some(launcher)) => Ok(launcher),
+            Err(error) => Err(error),
+        };
+        if order::tell_forked(&socket, forked).is_err() {
+            break;
         }
     }
     ExitCode::SUCCESS
