@@ -56,10 +56,9 @@ pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Optio
         if processes.len() > LAMBDA_PROCESSES_MAX {
             return Excess::Processes;
         }
-        if seems_to_hold_more(&processes, memory_bytes_max) {
-            // For that the kernel goes through all of its pages, which takes milliseconds.
-            let counted = tokio::task::spawn_blocking(move || holds_more(&processes, memory_bytes_max)).await;
-            if counted.unwrap_or(false) {
+        if seem_to_hold_more(&processes, memory_bytes_max) {
+            // Nobody else could share what one alone has.
+            if processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await {
                 return Excess::Memory;
             }
         }
@@ -75,12 +74,14 @@ pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Optio
 }
 
 /// A cheap sum, in which pages that forked processes share count more than once.
-fn seems_to_hold_more(processes: &[u32], bytes_max: u64) -> bool {
+fn seem_to_hold_more(processes: &[u32], bytes_max: u64) -> bool {
     processes.iter().filter_map(|id| anonymous_bytes(*id)).sum::<u64>() > bytes_max
 }
 
-fn holds_more(processes: &[u32], bytes_max: u64) -> bool {
-    processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max
+/// The exact sum. For it the kernel goes through all their pages, which takes milliseconds.
+async fn really_hold_more(processes: Vec<u32>, bytes_max: u64) -> bool {
+    let count = move || processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max;
+    tokio::task::spawn_blocking(count).await.unwrap_or(false)
 }
 
 /// Resident pages that no file backs.
