@@ -25,3 +25,10 @@ pub struct Distribution {
     /// When none of [`Distribution::behaviors`] matches.
     pub default_behavior: Arc<Behavior>,
 }
+
+impl Distribution {
+    /// A name that viewers ask it by: its first alias without a `*`, else its domain name.
+    pub fn name(&self) -> &str {
+        self.aliases.iter().find(|alias| !alias.starts_with("*.")).unwrap_or(&self.domain_name)
+    }
+}

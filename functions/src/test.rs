@@ -1,5 +1,6 @@
 //! What came of a case, judged: the pure half of `homefront test`.
 
+mod always;
 mod compare;
 mod diff;
 mod event;

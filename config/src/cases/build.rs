@@ -1,12 +1,12 @@
 //! From the case file as it is written to cases that cannot be wrong.
 
+mod function;
 mod lambda;
 
-use super::raw::{self, Json, Lines};
-use super::{
-    Answer, Case, CaseError, CaseFile, Event, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find,
-};
+use super::raw::{self, EventType, Json, Lines};
+use super::{Answer, Case, CaseError, CaseFile, FunctionExpect, Request, Response, StandIn, Step, Trial, expect, find};
 use crate::build::{is_token, is_value, unknown};
+use crate::distribution::Distribution;
 use crate::language::collection::Map;
 use crate::language::scalar::{Text, value};
 use crate::language::{At, Reading, Value as _};
@@ -129,30 +129,6 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn function(&mut self, mut case: raw::Case, span: &Range<usize>) -> Option<Trial> {
-        const WHY: &str = "this case runs a function, which gets one event";
-        self.refuse("event_type", case.event_type.as_ref(), "it is for a case with `lambda`");
-        self.refuse("step", case.step.as_ref(), WHY);
-        self.refuse("origin", case.origin.as_ref(), WHY);
-        let name = text(case.function.take())?;
-        let functions = &self.config.functions;
-        let function = functions.iter().find(|function| function.name == name.value).cloned();
-        if function.is_none() {
-            let known = functions.iter().map(|function| function.name.as_str());
-            unknown("function", &name, known, self.reading);
-        }
-        let event = match self.given(&mut case, span) {
-            Some(Given::Event(event)) => self.event(event).map(Event::Object),
-            Some(Given::Request(request)) => {
-                let response = case.response.take().map(|response| self.response(response.value));
-                self.request(request, Asks::Function).map(|request| Event::Of { request, response })
-            }
-            None => None,
-        };
-        let expect = self.function_expect(case.expect, span, expect::Runs::Function);
-        Some(Trial::Function { function: function?, event: event?, expect: expect? })
-    }
-
     /// What a function is called with: one of both.
     fn given(&mut self, case: &mut raw::Case, span: &Range<usize>) -> Option<Given> {
         match (case.event.take(), case.request.take()) {
@@ -242,14 +218,14 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn request(&mut self, request: At<raw::Request>, asks: Asks) -> Option<Request> {
+    fn request(&mut self, request: At<raw::Request>, asks: Asks<'_>) -> Option<Request> {
         let At { value: request, span } = request;
-        if asks == Asks::Node {
+        if matches!(asks, Asks::Node) {
             self.https_possible(request.scheme.as_ref());
             self.refuse("viewer_ip", request.viewer_ip.as_ref(), "a node sees the address its viewer has");
         } else {
             self.refuse("scheme", request.scheme.as_ref(), "a function does not see it");
-            if asks == Asks::Function {
+            if matches!(asks, Asks::Function(_)) {
                 self.refuse("body", request.body.as_ref(), "a CloudFront Function does not see it");
             }
         }
@@ -266,7 +242,10 @@ impl Builder<'_, '_> {
         let target = target.filter(|target| self.target(target));
         let headers = headers(request.headers, self.reading);
         let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, host)| host.clone());
-        let host = host.or_else(|| self.only_host(&span, asks));
+        let host = host.or_else(|| match asks {
+            Asks::Function(caller) | Asks::Lambda(caller) => Some(caller.name().to_owned()),
+            Asks::Node => self.only_host(&span),
+        });
         Some(Request {
             method,
             target: target?.value,
@@ -279,20 +258,14 @@ impl Builder<'_, '_> {
     }
 
     /// The name of the one distribution, for a request that names none.
-    fn only_host(&mut self, span: &Range<usize>, asks: Asks) -> Option<String> {
-        match &self.config.distributions[..] {
-            [first, ..] if asks != Asks::Node => Some(first.domain_name.clone()),
-            [only] => {
-                let alias = only.aliases.iter().find(|alias| !alias.starts_with("*."));
-                Some(alias.unwrap_or(&only.domain_name).clone())
-            }
-            _ => {
-                self.reading
-                    .error(span.clone(), "the configuration has several distributions: which is asked?")
-                    .hint("say it with `headers = { Host = \"…\" }`");
-                None
-            }
+    fn only_host(&mut self, span: &Range<usize>) -> Option<String> {
+        if let [only] = &self.config.distributions[..] {
+            return Some(only.name().to_owned());
         }
+        self.reading
+            .error(span.clone(), "the configuration has several distributions: which is asked?")
+            .hint("say it with `headers = { Host = \"…\" }`");
+        None
     }
 
     fn https_possible(&mut self, scheme: Option<&At<raw::Scheme>>) {
@@ -315,8 +288,18 @@ impl Builder<'_, '_> {
         known
     }
 
-    fn response(&mut self, response: raw::Response) -> Response {
-        let status = response.status.map_or(200, |status| status.value.0 as u16);
+    fn response(&mut self, response: raw::Response, on: EventType) -> Response {
+        let status = response.status.as_ref().map_or(200, |status| status.value.0 as u16);
+        if let Some(At { span, .. }) = response.status
+            && on == EventType::ViewerResponse
+            && !SHOWN_TO_VIEWER_RESPONSE.contains(&status)
+        {
+            let hint = format!(
+                "it is called for 200 to 399; what a viewer gets of a {status} shows in a case without `function` and \
+                 `lambda`, whose `origin` answers it"
+            );
+            self.reading.error(span, format!("no function is called on the viewer response of a {status}")).hint(hint);
+        }
         Response { status, headers: headers(response.headers, self.reading) }
     }
 
@@ -376,13 +359,17 @@ enum Given {
     Request(At<raw::Request>),
 }
 
-/// Who gets a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
-    Function,
-    Lambda,
+/// Who gets a request; of a function, the distribution that calls it.
+#[derive(Debug, Clone, Copy)]
+enum Asks<'a> {
+    Function(&'a Distribution),
+    Lambda(&'a Distribution),
     Node,
 }
+
+/// The statuses of responses that viewer-response functions are called for: not when the origin failed (Developer Guide,
+/// "Restrictions on all edge functions"), and not for interim responses.
+const SHOWN_TO_VIEWER_RESPONSE: Range<u16> = 200..400;
 
 /// RFC 5737, TEST-NET-3: the address of the Developer Guide's examples.
 const EXAMPLE_VIEWER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 178));

@@ -122,7 +122,7 @@ pub struct Request {
     pub method: String,
     /// Path and query; begins with `/`.
     pub target: String,
-    /// The `Host`.
+    /// The `Host`, as the case has it, or the name of the distribution that it goes to.
     pub host: String,
     /// Lines in the order of the file; without `Host` when the case says nothing of it.
     pub headers: Vec<(String, String)>,

@@ -64,7 +64,8 @@ table! {
         method: Text, default "\"GET\"";
         /// Path and query, as they go on the wire.
         path: Text, required;
-        /// Header lines. `Host` is the distribution's own name when it is absent.
+        /// Header lines. `Host` is the distribution's own name when it is absent: its first alias, or its domain name. With `function` or
+        /// `lambda` it is the distribution that calls it; an event between cache and origin has the origin's.
         headers: Map<Lines>, optional;
         /// The body.
         body: String, optional;
@@ -78,9 +79,9 @@ table! {
 table! {
     /// The response of an event.
     Response "response" {
-        /// The status.
+        /// The status. On viewer response 200 to 399: functions are not called for others.
         status: Int<100, 599>, default "200";
-        /// Header lines.
+        /// Header lines. On viewer response `Via` and `Server` are there when they are absent, as in every event of a node.
         headers: Map<Lines>, optional;
     }
 }

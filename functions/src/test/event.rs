@@ -1,5 +1,6 @@
 //! CloudFront Functions' event object, made of messages.
 
+use super::always;
 use crate::rules;
 use homefront_config::cases::{Request, Response};
 use serde_json::{Map, Value, json};
@@ -9,10 +10,10 @@ pub fn viewer_request(request: &Request) -> Value {
     event("viewer-request", request)
 }
 
-/// The event of a response to it.
+/// The event of a response to it; what every response ends with is there already.
 pub fn viewer_response(request: &Request, response: &Response) -> Value {
     let mut event = event("viewer-response", request);
-    let (headers, cookies) = apart(&response.headers, "set-cookie");
+    let (headers, cookies) = apart(always::in_viewer_response(&response.headers), "set-cookie");
     let cookies = cookies.iter().map(|line| {
         let (pair, attributes) =
             line.split_once(';').map_or((*line, ""), |(pair, attributes)| (pair, attributes.trim()));
@@ -27,7 +28,7 @@ pub fn viewer_response(request: &Request, response: &Response) -> Value {
     event["response"] = json!({
         "statusCode": response.status,
         "statusDescription": status.and_then(|status| status.canonical_reason()).unwrap_or_default(),
-        "headers": grouped(headers),
+        "headers": grouped(headers.into_iter()),
         "cookies": grouped(cookies),
     });
     event
@@ -35,7 +36,7 @@ pub fn viewer_response(request: &Request, response: &Response) -> Value {
 
 fn event(event_type: &str, request: &Request) -> Value {
     let (uri, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-    let (headers, cookies) = apart(&request.headers, "cookie");
+    let (headers, cookies) = apart(always::in_request(&request.headers, &request.host), "cookie");
     let cookies = cookies.iter().flat_map(|line| line.split(';')).map(str::trim).filter(|pair| !pair.is_empty());
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -54,25 +55,18 @@ fn event(event_type: &str, request: &Request) -> Value {
             "method": request.method,
             "uri": uri,
             "querystring": grouped(query.split('&').filter(|text| !text.is_empty()).map(pair)),
-            "headers": grouped(headers),
+            "headers": grouped(headers.into_iter()),
             "cookies": grouped(cookies.map(pair)),
         },
     })
 }
 
 /// The lines of `separate`, and the others as entries, without those that functions never see.
-fn apart<'a>(
-    lines: &'a [(String, String)],
-    separate: &str,
-) -> (impl Iterator<Item = (String, Value)> + 'a, Vec<&'a str>) {
-    let is_separate = |name: &str| name.eq_ignore_ascii_case(separate);
-    let own = lines.iter().filter(|(name, _)| is_separate(name)).map(|(_, value)| value.as_str()).collect();
-    let separate = separate.to_owned();
-    let others = lines
-        .iter()
-        .filter(move |(name, _)| !name.eq_ignore_ascii_case(&separate) && !rules::disallowed(name))
-        .map(|(name, value)| (name.to_ascii_lowercase(), json!({ "value": value })));
-    (others, own)
+fn apart<'a>(lines: Vec<(&'a str, &'a str)>, separate: &str) -> (Vec<(String, Value)>, Vec<&'a str>) {
+    let (own, others): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case(separate));
+    let others = others.into_iter().filter(|(name, _)| !rules::disallowed(name));
+    let others = others.map(|(name, value)| (name.to_ascii_lowercase(), json!({ "value": value }))).collect();
+    (others, own.into_iter().map(|(_, value)| value).collect())
 }
 
 /// The first value of a name is its `value`; several are its `multiValue`, too.

@@ -1,5 +1,6 @@
 //! Lambda@Edge's event objects, made of messages as a node makes them.
 
+use super::always;
 use crate::event::lambda_edge::{self, RequestOrigin, ShownBody};
 use crate::{EventContext, Headers, OriginProtocol, Request, Response};
 use bytes::Bytes;
@@ -21,14 +22,13 @@ pub fn lambda_event(messages: &LambdaMessages) -> Bytes {
         server_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let shown = origin.as_ref().map(|origin| RequestOrigin::of(origin, protocol(&origin.kind)));
-    let alias = distribution.aliases.iter().find(|alias| !alias.starts_with("*."));
     let host = match &shown {
         Some(RequestOrigin::Custom(custom)) => &custom.domain_name,
         Some(RequestOrigin::S3(s3)) => &s3.domain_name,
-        None => alias.unwrap_or(&distribution.domain_name),
+        None => &asked.host,
     };
     let request = request(asked, host);
-    let response = response.as_ref().map(answer).unwrap_or_default();
+    let response = response.as_ref().map(|response| answer(*on, response)).unwrap_or_default();
     let body = includes_body.then_some(asked.body.as_bytes());
     let event = match (on, &shown) {
         (EventType::OriginRequest, Some(origin)) => {
@@ -52,11 +52,7 @@ fn protocol(kind: &OriginKind) -> OriginProtocol {
 }
 
 fn request(asked: &cases::Request, host: &str) -> Request {
-    let mut headers = Headers::default();
-    if !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        headers.push(b"Host", host.as_bytes());
-    }
-    push(&mut headers, &asked.headers);
+    let headers = headers(always::in_request(&asked.headers, host));
     let (uri, query) = match asked.target.split_once('?') {
         Some((uri, query)) => (uri, Some(Bytes::copy_from_slice(query.as_bytes()))),
         None => (asked.target.as_str(), None),
@@ -65,14 +61,18 @@ fn request(asked: &cases::Request, host: &str) -> Request {
     Request { method: asked.method.clone(), uri, querystring: query, headers }
 }
 
-fn answer(response: &cases::Response) -> Response {
-    let mut headers = Headers::default();
-    push(&mut headers, &response.headers);
+fn answer(on: EventType, response: &cases::Response) -> Response {
+    let headers = match on {
+        EventType::ViewerResponse => headers(always::in_viewer_response(&response.headers)),
+        _ => headers(always::plain(&response.headers)),
+    };
     Response { status: response.status, status_description: None, headers, body: None }
 }
 
-fn push(headers: &mut Headers, lines: &[(String, String)]) {
+fn headers<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> Headers {
+    let mut headers = Headers::default();
     for (name, value) in lines {
         headers.push(name.as_bytes(), value.as_bytes());
     }
+    headers
 }

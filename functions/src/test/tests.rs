@@ -273,7 +273,7 @@ fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
         viewer_ip: "203.0.113.178".parse().unwrap(),
     };
     let response = Response {
-        status: 404,
+        status: 302,
         headers: lines(&[("Set-Cookie", "a=1; Secure; Path=/"), ("Set-Cookie", "a=2"), ("Server", "S")]),
     };
     insta::assert_snapshot!(format!("{:#}", viewer_response(&request, &response)), @r#"
@@ -341,11 +341,14 @@ fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
         }
       },
       "response": {
-        "statusCode": 404,
-        "statusDescription": "Not Found",
+        "statusCode": 302,
+        "statusDescription": "Found",
         "headers": {
           "server": {
             "value": "S"
+          },
+          "via": {
+            "value": "1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)"
           }
         },
         "cookies": {
@@ -370,4 +373,25 @@ fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
     assert_eq!(event["context"]["eventType"], "viewer-request");
     assert_eq!(event.get("response"), None);
     let _ = Event::Object(event);
+}
+
+#[test]
+fn what_every_event_of_a_node_has_is_there_when_a_case_says_nothing_of_it() {
+    let request = Request {
+        method: "GET".to_owned(),
+        target: "/".to_owned(),
+        host: "www.example.com".to_owned(),
+        headers: Vec::new(),
+        body: String::new(),
+        scheme: homefront_config::cases::Scheme::Http,
+        viewer_ip: "203.0.113.178".parse().unwrap(),
+    };
+    let event = viewer_response(&request, &Response { status: 200, headers: Vec::new() });
+    assert_eq!(event["request"]["headers"], json!({"host": {"value": "www.example.com"}}));
+    let via = "1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)";
+    assert_eq!(event["response"]["headers"], json!({"server": {"value": "CloudFront"}, "via": {"value": via}}));
+    let own = Response { status: 200, headers: vec![("VIA".to_owned(), "1.1 a".to_owned())] };
+    let event = viewer_response(&Request { headers: vec![("HOST".to_owned(), "b.test".to_owned())], ..request }, &own);
+    assert_eq!(event["request"]["headers"], json!({"host": {"value": "b.test"}}));
+    assert_eq!(event["response"]["headers"]["via"], json!({"value": "1.1 a"}));
 }

@@ -482,3 +482,92 @@ async fn the_origins_that_a_function_chooses_are_those_of_the_distribution() {
     ];
     insta::assert_snapshot!(told(&folder(&files), &[]).await);
 }
+
+const RESPONDING: &str = r#"
+[[distribution]]
+aliases = ["*.one.test", "www.one.test"]
+origin = [{ id = "app", domain_name = "app.internal" }]
+default_behavior = { target_origin = "app" }
+behavior = [{ path_pattern = "/a/*", target_origin = "app", viewer_request = { function = "tell" } }]
+[[distribution]]
+aliases = ["two.test"]
+origin = [{ id = "app", domain_name = "app.internal" }]
+default_behavior = { target_origin = "app" }
+behavior = [{ path_pattern = "/x/*", target_origin = "app", viewer_request = { function = "tell" }, viewer_response = { function = "anew" } }]
+[[function]]
+name = "tell"
+code = "tell.js"
+[[function]]
+name = "anew"
+code = "anew.js"
+"#;
+
+const TELL: &str = "function handler(event) { console.log(event.request.headers.host.value); return event.request; }";
+
+const ANEW: &str = "function handler(event) {
+  console.log(event.request.headers.host.value);
+  if (event.request.uri === '/x/kept') { return event.response; }
+  return { statusCode: 200, body: 'x' };
+}
+";
+
+const ANEW_CASES: &str = r#"
+[[case]]
+name = "a response made anew has lost Via"
+function = "anew"
+request = { path = "/x/" }
+response = {}
+expect = { status = 200 }
+[[case]]
+name = "the one of the event has it"
+function = "anew"
+request = { path = "/x/kept" }
+response = { headers = { X-A = "b" } }
+expect = { headers = { x-a = "b", server = "CloudFront" }, present_headers = ["via"], log = ["two.test"] }
+[[case]]
+name = "who calls the function is asked"
+function = "tell"
+request = { path = "/a" }
+expect = { log = ["www.one.test"] }
+[[case]]
+name = "best the one whose behavior has the path"
+function = "tell"
+request = { path = "/x/?a=1" }
+expect = { log = ["two.test"] }
+[[case]]
+name = "unless the case says it"
+function = "tell"
+request = { path = "/x/", headers = { host = "b.test" } }
+expect = { log = ["b.test"] }
+"#;
+
+#[tokio::test]
+async fn an_event_that_is_made_has_what_a_nodes_event_always_has() {
+    let files = [("homefront.toml", RESPONDING), ("tell.js", TELL), ("anew.js", ANEW), ("cases.toml", ANEW_CASES)];
+    insta::assert_snapshot!(told(&folder(&files), &["cases.toml"]).await, @r#"
+    $ homefront test cases.toml
+    cases.toml
+      FAILED  a response made anew has lost Via
+              at cases.toml:2
+              CloudFront refuses the result:
+              The CloudFront function tried to add, delete, or change a read-only header.
+                function "anew": response.headers["via"] is read-only and was deleted
+      ok      the one of the event has it
+      ok      who calls the function is asked
+      ok      best the one whose behavior has the path
+      ok      unless the case says it
+
+    4 passed, 1 failed
+    (exit code 1)
+    "#);
+}
+
+#[tokio::test]
+async fn a_response_that_no_function_is_called_for_makes_no_event() {
+    let case = "[[case]]\nname = \"an error gets the header\"\nfunction = \"anew\"\nrequest = { path = \"/x/\" }\n\
+         response = { status = 404 }\nexpect = { status = 404 }\n";
+    let files = [("homefront.toml", RESPONDING), ("tell.js", TELL), ("anew.js", ANEW), ("cases.toml", case)];
+    let said = told(&folder(&files), &["cases.toml"]).await;
+    assert!(said.contains("no function is called on the viewer response of a 404"), "{said}");
+    assert!(said.contains("cases.toml:5:23") && said.ends_with("(exit code 2)\n"), "{said}");
+}

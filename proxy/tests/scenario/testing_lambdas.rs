@@ -145,7 +145,7 @@ lambda = "tell"
 event_type = "viewer-response"
 request = {{ path = "/upload/x" }}
 response = {{}}
-expect = {{ status = 200, headers = {{ x-was = "200 OK" }}, log_contains = ["no body null"] }}
+expect = {{ status = 200, headers = {{ x-was = "200 OK", server = "CloudFront" }}, present_headers = ["via"], log_contains = ["no body null"] }}
 "#
     );
     let said = told(&folder(language, &cases), &["cases.toml"]).await;

@@ -74,8 +74,8 @@ impl Builder<'_, '_> {
                 TargetOrigin::Group(index) => origins[call.distribution.origin_groups[index].primary].clone(),
             }
         });
-        let request = self.request(request, Asks::Lambda)?;
-        let response = response.map(|response| self.response(response.value));
+        let request = self.request(request, Asks::Lambda(call.distribution))?;
+        let response = response.map(|response| self.response(response.value, call.on));
         let distribution = call.distribution.clone();
         let on = call.on;
         Some(LambdaEvent::Of(Box::new(LambdaMessages { on, distribution, origin, request, response, includes_body })))
