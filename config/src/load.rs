@@ -38,9 +38,11 @@ pub fn parse(
     base: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Config, Vec<Warning>), Report> {
-    document(name, text, base, env, |root, reading| {
-        Root::read(root, reading).and_then(|root| build::build(root, reading))
-    })
+    let mut functions = Vec::new();
+    let read = document(name, text, base, env, |root, reading| {
+        Root::read(root, reading).and_then(|root| build::build(root, &mut functions, reading))
+    });
+    read.map_err(|report| report.with_functions(functions))
 }
 
 /// Reads a text as `built` reads its root: a value and its warnings, or every error.

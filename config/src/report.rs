@@ -1,6 +1,7 @@
 //! What a person reads when a file is wrong: every problem at once, each with place, excerpt and a way out.
 
 use crate::excerpt::Source;
+use crate::function::Function;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 use std::fmt;
 use std::io;
@@ -16,6 +17,7 @@ const WIDTH: usize = 120;
 pub struct Report {
     file: String,
     problems: Vec<Problem>,
+    functions: Vec<Arc<Function>>,
 }
 
 /// Something that works, but hardly as meant.
@@ -37,7 +39,11 @@ pub struct Problem {
 
 impl Report {
     pub(crate) fn new(file: &str, problems: Vec<Problem>) -> Self {
-        Self { file: file.to_owned(), problems }
+        Self { file: file.to_owned(), problems, functions: Vec::new() }
+    }
+
+    pub(crate) fn with_functions(self, functions: Vec<Arc<Function>>) -> Self {
+        Self { functions, ..self }
     }
 
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
@@ -58,6 +64,12 @@ impl Report {
     /// Every error, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Of a configuration: the CloudFront Functions that behaviors name and that are right as far as the file says, so that what is
+    /// wrong with their code can be told, too.
+    pub fn functions(&self) -> &[Arc<Function>] {
+        &self.functions
     }
 }
 

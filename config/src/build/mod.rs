@@ -18,8 +18,10 @@ mod policy;
 mod store;
 
 use crate::Config;
+use crate::function::Function;
 use crate::language::Reading;
 use crate::raw::{Root, each};
+use std::sync::Arc;
 
 pub(crate) use behavior::default_cache_policy;
 pub(crate) use distribution::{domain_name, id_from};
@@ -28,8 +30,8 @@ pub(crate) use names::unknown;
 pub(crate) use node::CACHE_MEMORY_BYTES;
 pub(crate) use origin::is_host_name;
 
-/// `None` when a problem was noted that leaves no sensible value.
-pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {
+/// `None` when a problem was noted that leaves no sensible value; `called` gets the functions that behaviors call all the same.
+pub(crate) fn build(root: Root, called: &mut Vec<Arc<Function>>, reading: &mut Reading<'_>) -> Option<Config> {
     let stores = store::all(each(root.key_value_store), reading);
     let functions = code::functions(each(root.function), &stores, reading);
     let lambdas = lambda::all(each(root.lambda), reading);
@@ -46,6 +48,7 @@ pub(crate) fn build(root: Root, reading: &mut Reading<'_>) -> Option<Config> {
     let reach = node::reach(listen.as_ref());
     let distributions = distribution::all(root.distribution, &shared, reach, reading);
 
+    called.extend(shared.functions.used().cloned());
     stores.warn_unused(reading);
     shared.warn_unused(reading);
     Some(Config {

@@ -67,6 +67,11 @@ impl<T> Names<T> {
         }
     }
 
+    /// Those that something refers to and that are not wrong.
+    pub(crate) fn used(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.rows.iter().filter(|row| row.used.get()).filter_map(|row| row.item.as_ref())
+    }
+
     /// All of them; `None` when one is wrong.
     pub(crate) fn into_items(self) -> Option<Vec<Arc<T>>> {
         self.rows.into_iter().map(|row| row.item).collect()

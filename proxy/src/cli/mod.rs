@@ -3,7 +3,7 @@
 mod check;
 mod chosen_origin;
 mod invoke;
-mod open_files;
+pub(crate) mod open_files;
 mod quickstart;
 mod serve;
 mod test;
@@ -46,7 +46,9 @@ enum Command {
     },
     /// Print all that is wrong with a configuration and its functions.
     ///
-    /// Starts nothing that a viewer could reach. Exits with 0 when nothing is wrong (warnings aside), with 2 when something is.
+    /// Starts nothing that a viewer could reach. An error of the configuration hides none of its functions; what only starting them
+    /// can tell (no interpreter, a store that cannot be read) is told one thing at a time. Exits with 0 when nothing is wrong (warnings
+    /// aside), with 2 when something is.
     Check {
         /// The node's configuration, or a folder with a homefront.toml in it.
         file: PathBuf,

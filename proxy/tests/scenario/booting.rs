@@ -204,6 +204,33 @@ async fn check_refuses_a_function_without_a_handler() {
 }
 
 #[tokio::test]
+async fn an_error_of_the_configuration_hides_none_of_its_functions() {
+    let toml = one_origin(
+        "viewer_request = { function = \"f\" }\nviewer_response = { function = \"large\" }\nprice_class = 1",
+    ) + "\n[[function]]\nname = \"f\"\ncode = \"f.js\"\n"
+        + "\n[[function]]\nname = \"large\"\ncode = \"large.js\"\n"
+        + "\n[[function]]\nname = \"unused\"\ncode = \"unused.js\"\n";
+    let edge = Edge::with(toml)
+        .origin("app", |_| Reply::ok("hello"))
+        .file("f.js", UNKNOWN_TO_CLOUDFRONT)
+        .file("large.js", " ".repeat(10_241))
+        .file("unused.js", "function handler(");
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    let said = settled(&ended.stderr, folder.path());
+    let (of_configuration, of_functions) = said.split_once("2 errors in homefront.toml\n").expect(&said);
+    assert!(of_configuration.contains("price_class") && of_configuration.contains("large.js"), "{said}");
+    insta::assert_snapshot!(of_functions, @r#"
+    error: function "f": [folder]/f.js:3:27: CloudFront's engine does not know optional chaining (?.): it answers 503 to every request
+      hint: test for undefined first: a && a.b
+    error: function "f": [folder]/f.js:6:19: CloudFront's engine does not know for (… of …): it answers 503 to every request (SyntaxError: Token "of" not supported in this version in 6)
+      hint: count: for (var i = 0; i < list.length; i++), or use list.forEach
+    2 errors in its functions
+    "#);
+}
+
+#[tokio::test]
 async fn an_export_is_one_error_with_a_way_out() {
     let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
         .function("f", "function handler(event) {\n  return event.request;\n}\nexport { handler };\n");
