@@ -145,6 +145,7 @@ fn as_sent(headers: &Headers, viewers_own: &Headers) -> Headers {
 fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option<Bytes>, Failure> {
     let framing = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
     edit.headers.retain(|line| framing.iter().all(|name| !line.name.eq_ignore_ascii_case(name.as_str())));
+    let had_no_body = without_body(response.status.as_u16());
     head::edit_response(response, &edit)?;
     if edit.status.is_some_and(without_body) {
         // It had one while it was something else.
@@ -153,6 +154,9 @@ fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option
     }
     if let Some(body) = &edit.body {
         set_length(response, body.len())?;
+    } else if had_no_body && edit.status.is_some() {
+        // It is something else now, and still none follows.
+        set_length(response, 0)?;
     }
     Ok(edit.body)
 }
@@ -191,13 +195,18 @@ fn without_body(status: u16) -> bool {
     [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].iter().any(|bodiless| bodiless.as_u16() == status)
 }
 
-/// The framing of a body that is known whole. Where there can be none, a length would promise bytes that never come (RFC 9110
-/// §8.6).
+/// The framing of a body that is known whole.
 pub(crate) fn set_length(response: &mut ResponseHeader, bytes: usize) -> Result<(), Failure> {
-    response.remove_header(&header::TRANSFER_ENCODING);
     if without_body(response.status.as_u16()) {
-        response.remove_header(&header::CONTENT_LENGTH);
+        remove_framing(response);
         return Ok(());
     }
+    response.remove_header(&header::TRANSFER_ENCODING);
     response.set_content_length(bytes).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Takes away what frames a body: where there can be none, a length would promise bytes that never come (RFC 9110 §8.6).
+pub(crate) fn remove_framing(response: &mut ResponseHeader) {
+    response.remove_header(&header::TRANSFER_ENCODING);
+    response.remove_header(&header::CONTENT_LENGTH);
 }

@@ -19,6 +19,9 @@ use pingora::{Error, ErrorType, Result};
 use std::ops::Range;
 use std::time::Instant;
 
+/// As the other headers are written over HTTP/1.1: pingora writes a `HeaderName` that it has no spelling of in lower case.
+const CONTENT_RANGE: &str = "Content-Range";
+
 /// Which part of a stored object a viewer gets. Ranges are read here: pingora misreads some (`bytes=-0`, ranges of empty
 /// objects, suffixes that overflow).
 pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> RangeType {
@@ -38,14 +41,14 @@ pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> R
 
 fn unsatisfiable(response: &mut ResponseHeader, length: u64) -> Result<RangeType> {
     response.set_status(StatusCode::RANGE_NOT_SATISFIABLE)?;
-    response.insert_header(header::CONTENT_RANGE, format!("bytes */{length}"))?;
+    response.insert_header(CONTENT_RANGE, format!("bytes */{length}"))?;
     response.set_content_length(0)?;
     Ok(RangeType::Invalid)
 }
 
 fn single(response: &mut ResponseHeader, range: &Range<u64>, length: u64) -> Result<RangeType> {
     response.set_status(StatusCode::PARTIAL_CONTENT)?;
-    response.insert_header(header::CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1))?;
+    response.insert_header(CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1))?;
     response.set_content_length((range.end - range.start) as usize)?;
     Ok(RangeType::Single(range.start as usize..range.end as usize))
 }
@@ -124,7 +127,7 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
     if let Some(route) = &exchange.route {
         let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
         match vary::to_viewer(&response.headers, |name| forward::may_vary(policy, extra, &exchange.cloudfront, name)) {
-            Some(vary) => response.insert_header(header::VARY, vary)?,
+            Some(vary) => response.insert_header("Vary", vary)?,
             None => drop(response.remove_header(&header::VARY)),
         }
     }

@@ -44,6 +44,10 @@ pub(crate) async fn origin_response(
     for name in forward::nominated(&response.headers) {
         response.remove_header(&name);
     }
+    if response.status == StatusCode::NO_CONTENT {
+        // That of a 304 is the length of the object that it is about.
+        hooks::remove_framing(response);
+    }
     exchange.fetch.no_body = has_no_body(&session.req_header().method, response);
     let status = response.status;
     let failed = fetch::may_fail_over(session, exchange, Cause::Status(status));

@@ -192,6 +192,7 @@ async fn the_viewers_vary_names_what_is_forwarded_and_makes_no_variants() {
     for (foo, result) in [("1", "Miss"), ("2", "Hit")] {
         let answer = edge.get_with("/x", &[("Foo", foo)]).await;
         assert_eq!((answer.x_cache(), answer.header("vary")), (result, Some("Accept-Language, Accept-Encoding")));
+        assert!(answer.headers.iter().any(|(name, _)| name == "Vary"), "{answer:?}");
     }
     edge.stop().await;
 }

@@ -32,6 +32,7 @@ async fn a_range_of_a_cached_object_is_a_206_hit() {
         let answer = part(&edge, range).await;
         assert_eq!((answer.status, answer.x_cache(), answer.body.len()), (206, "Hit", bytes), "{range}");
         assert_eq!(answer.header("content-range"), Some(content_range), "{range}");
+        assert!(answer.headers.iter().any(|(name, _)| name == "Content-Range"), "{answer:?}");
         assert_eq!(answer.header("content-length"), Some(bytes.to_string().as_str()), "{range}");
     }
     assert_eq!(part(&edge, "bytes=7-8").await.text(), "78");
@@ -70,6 +71,7 @@ async fn a_range_beyond_the_end_is_a_416() {
     for range in ["bytes=1000-", "bytes=5000-6000", "bytes=-0"] {
         let answer = part(&edge, range).await;
         assert_eq!((answer.status, answer.header("content-range")), (416, Some("bytes */1000")), "{range}");
+        assert!(answer.headers.iter().any(|(name, _)| name == "Content-Range"), "{answer:?}");
         assert_eq!(answer.body, b"", "{range}");
     }
     edge.stop().await;

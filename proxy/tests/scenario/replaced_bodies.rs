@@ -1,6 +1,9 @@
 //! Bodies that edge code puts in place of others: after a hit, after a miss, after a response that had none.
 
-use crate::harness::{Code, Edge, Http2, Language, Reply, Running, get_of, in_every_language, request_of};
+use crate::harness::{
+    Code, Edge, Http2, Language, Origin, Reply, Running, get_of, in_every_language, one_origin, request_of,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 in_every_language! {
     an_origin_response_functions_body_is_stored_in_place_of_the_origins,
@@ -177,4 +180,56 @@ async fn a_status_without_a_body_is_an_answer_over_h2_too() {
         assert_eq!((answer.status, answer.text(), answer.header("content-length")), (204, "", None));
     }
     edge.stop().await;
+}
+
+/// An origin whose 204 says a length all the same.
+async fn no_content_of(length: &'static str, behavior: &str, code: &str) -> Running {
+    let origin = Origin::raw(move |mut stream| async move {
+        let (mut asked, mut piece) = (Vec::new(), [0; 1024]);
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            asked.extend_from_slice(&piece[..read]);
+            if asked.ends_with(b"\r\n\r\n") {
+                asked.clear();
+                let answer = format!("HTTP/1.1 204 No Content\r\nX-A: b\r\nContent-Length: {length}\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        }
+    });
+    let edge = Edge::with(one_origin(behavior)).served("app", origin);
+    edge.function_with("f", code, "budget_ms = 5000").start().await
+}
+
+#[tokio::test]
+async fn a_length_that_an_origin_gives_its_204_goes_no_further() {
+    let code = "function handler(event) { event.response.headers['x-seen'] = { value: '' + ('content-length' in event.response.headers) }; return event.response; }";
+    for length in ["5", "0"] {
+        for behavior in ["", "cache_policy = \"CachingDisabled\"", "viewer_response = { function = \"f\" }"] {
+            let edge = no_content_of(length, behavior, code).await;
+            for answer in twice(&edge, "/x").await {
+                assert_eq!((answer.status, answer.text(), answer.header("x-a")), (204, "", Some("b")), "{behavior}");
+                assert_eq!(answer.header("content-length"), None, "{length}, {behavior}: {answer:?}");
+                let seen = behavior.contains("function").then_some("false");
+                assert_eq!(answer.header("x-seen"), seen, "{length}, {behavior}");
+            }
+            let viewer = Http2::open(edge.address).await;
+            for path in ["/x", "/y"] {
+                let url = format!("http://dtest123456789.cloudfront.net{path}");
+                let answer = viewer.send(http::Request::get(url).body(()).unwrap(), &[]).await;
+                assert_eq!((answer.status, answer.text(), answer.header("content-length")), (204, "", None));
+            }
+            edge.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_204_that_becomes_another_status_is_an_empty_answer() {
+    let code = "function handler(event) { event.response.statusCode = 201; return event.response; }";
+    for length in ["5", "0"] {
+        let edge = no_content_of(length, "viewer_response = { function = \"f\" }", code).await;
+        for answer in twice(&edge, "/x").await {
+            assert_eq!((answer.status, answer.text(), answer.header("content-length")), (201, "", Some("0")));
+        }
+        edge.stop().await;
+    }
 }
