@@ -72,8 +72,8 @@ impl FunctionLog {
         lines.text.push_str(line);
     }
 
-    /// Writes what [`FunctionLog::add`] has put together. None of several has a line end in it.
-    pub(crate) fn lines(&self, lines: Lines) {
+    /// Writes lines that were printed together, with where they come from in each. None of several has a line end in it.
+    pub fn lines(&self, lines: Lines) {
         if lines.count > 0 {
             (self.write)(lines);
         }

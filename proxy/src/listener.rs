@@ -194,24 +194,45 @@ async fn plaintext(mut tcp: TcpStream, address: SocketAddr, server_ip: IpAddr) -
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::listen;
+    use crate::cli::open_files;
     use std::net::{SocketAddr, TcpStream};
     use std::time::Duration;
 
     /// Of the files that may be open, as many are left to everybody else.
     const LEFT: usize = 400;
     const CONNECTIONS: usize = 1_200;
+    /// What waits in a queue of 1,024 is one more: with this many a queue of that length is too short.
+    const BEYOND_1024: usize = 1_026;
+
+    /// How many of [`CONNECTIONS`] a kernel lets wait whose `somaxconn` is this, in a process that may open so many files.
+    fn possible(somaxconn: usize, files: usize) -> usize {
+        let connections = CONNECTIONS.min(somaxconn).min(files.saturating_sub(LEFT));
+        let files_needed = BEYOND_1024 + LEFT;
+        assert!(
+            somaxconn < BEYOND_1024 || connections >= BEYOND_1024,
+            "this needs {files_needed} open files to show anything, and {files} are allowed: raise `ulimit -Hn`"
+        );
+        connections
+    }
 
     #[tokio::test]
     async fn more_than_a_thousand_can_connect_before_anyone_is_accepted() {
-        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let somaxconn = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        open_files::allow_all();
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap());
-        let connections = CONNECTIONS.min(most.trim().parse().unwrap()).min(files.saturating_sub(LEFT));
+        let connections = possible(somaxconn.trim().parse().unwrap(), files);
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         // What is dropped is sent again after a second.
         let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900)).unwrap();
         let connected: Vec<_> = (0..connections).map(connect).collect();
         assert_eq!(connected.len(), connections);
+    }
+
+    #[test]
+    #[should_panic(expected = "this needs 1426 open files to show anything, and 1024 are allowed")]
+    fn too_few_open_files_are_no_silent_success() {
+        possible(4_096, 1_024);
     }
 }

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the limit that most systems begin with, 1,024, to the most they allow.
-pub(super) fn allow_all() {
+pub(crate) fn allow_all() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return;

@@ -171,6 +171,47 @@ fn what_a_function_prints_stays_one_line() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "plain\nid END\\r\\nid START forged\n");
 }
 
+/// Lines that were printed together.
+fn together(lines: &[&str]) -> Lines {
+    Lines { text: lines.join("\n"), count: lines.len() }
+}
+
+#[test]
+fn lines_that_were_printed_together_stay_as_many_and_only_one_alone_is_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("function.log");
+    let log = LogWriter::open(&LogTarget::File(path.clone()), String::new()).unwrap();
+    let functions = log.function_log();
+    functions.lines(together(&["id one", "id two", "id three"]));
+    functions.lines(together(&["alone\nand forged\r"]));
+    functions.lines(together(&["id four", "id five"]));
+    log.flush();
+    let written = "id one\nid two\nid three\nalone\\nand forged\\r\nid four\nid five\n";
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    assert_eq!(log.dropped(), 0);
+}
+
+#[test]
+fn of_lines_that_are_dropped_together_each_is_counted() {
+    let (log, Holder { begun, permit, written }) = held(2);
+    let functions = log.function_log();
+    functions.line("first");
+    begun.recv().unwrap();
+    functions.lines(together(&["a", "b", "c"]));
+    functions.lines(together(&["d", "e"]));
+    functions.lines(together(&["f", "g", "h", "i"]));
+    functions.line("j");
+    assert_eq!(log.dropped(), 5, "the queue holds two, however many lines each is");
+    permit.send(Ok(())).unwrap();
+    permit.send(Err(io::Error::from(io::ErrorKind::StorageFull))).unwrap();
+    log.flush();
+    assert_eq!(log.dropped(), 5 + 5, "what the target refuses is counted by lines, too");
+    drop(permit);
+    functions.lines(together(&["k", "l"]));
+    log.flush();
+    assert_eq!(*written.lock(), b"first\nk\nl\n");
+}
+
 #[test]
 fn a_log_that_cannot_be_opened_is_one_clear_line() {
     let error = LogWriter::open(&LogTarget::File("/nowhere/access.log".into()), String::new()).unwrap_err();
