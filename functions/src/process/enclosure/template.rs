@@ -121,7 +121,7 @@ pub(in crate::process) fn launch(
                 return started.map(|started| body(read, started));
             }
             Err(Unusable::Gone) => {
-                tracing::warn!("the process that starts enclosed processes is gone, and is replaced")
+                tracing::warn!("the process that starts enclosed processes is gone, and is replaced");
             }
             Err(Unusable::Hangs) => {
                 tracing::warn!("the process that starts enclosed processes does not answer, and is replaced");
