@@ -7,6 +7,7 @@
 //! Members named by symbols stay: the language itself uses them (iterators, `instanceof`, `String.prototype.replace`), and a
 //! program has no way to their symbols.
 
+pub(in crate::js) mod modules;
 mod runtime_1_0;
 mod runtime_2_0;
 

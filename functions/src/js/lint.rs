@@ -3,6 +3,8 @@
 //! It parses, and a parser may end its process: call it where functions are compiled.
 
 mod absent;
+mod mentions;
+mod modules;
 mod rejected;
 mod tokens;
 mod unparsed;
@@ -77,7 +79,10 @@ impl fmt::Display for Finding {
             Rejected::SpreadMisread => write!(f, "misreads {name} in runtime 1.0 and reports no error")?,
             Rejected::AsyncClosure => write!(f, "may not take {name}")?,
             Rejected::NoHandler => write!(f, "finds no {name}: it answers 503 to every request")?,
-            Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire => write!(f, "has no {name}")?,
+            Rejected::CodeFromText => write!(f, "refuses {name}")?,
+            Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire | Rejected::UnknownAlgorithm => {
+                write!(f, "has no {name}")?
+            }
             _ => write!(f, "does not know {name}: it answers 503 to every request")?,
         }
         match sentence {

@@ -32,10 +32,14 @@ pub(super) struct Refusal {
     pub(super) what: Option<Rejected>,
 }
 
-/// The source with its imports blanked out, so that every character of the rest stays in its place, and the names they bind.
-pub(super) fn without_imports(code: &str, runtime: FunctionRuntime) -> Result<(String, Vec<String>), Refusal> {
+/// The source with its imports blanked out, so that every character of the rest stays in its place, and the names they bind,
+/// each with its module.
+pub(super) fn without_imports(
+    code: &str,
+    runtime: FunctionRuntime,
+) -> Result<(String, Vec<(String, String)>), Refusal> {
     let scan = Scanner::new(code, runtime).run()?;
-    Ok((scan.blanked, scan.imports.into_iter().map(|import| import.name).collect()))
+    Ok((scan.blanked, scan.imports.into_iter().map(|import| (import.name, import.module)).collect()))
 }
 
 /// Takes the imports out, checks that what is left is a program, and wraps it.

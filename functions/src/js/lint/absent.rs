@@ -1,21 +1,22 @@
-//! What a source refers to and CloudFront's runtime does not have: globals, members of globals, methods of values. And
-//! whether there is a `handler`.
+//! What a source refers to and CloudFront's runtime does not have: globals, members of globals and modules, methods of values,
+//! code made of text. And whether there is a `handler`.
 //!
 //! Scopes are taken by function, not by block, and a name that is tested for (`typeof Map`, `if (Array.from)`) is let pass:
 //! no right program is named here, and some wrong ones are not.
 
+use super::mentions::{Mentions, Receiver};
+use super::modules::Modules;
 use super::tokens::Tokens;
 use super::{Finding, Rejected};
 use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
 use boa_engine::ast::expression::access::{PropertyAccess, PropertyAccessField};
 use boa_engine::ast::expression::literal::PropertyDefinition;
-use boa_engine::ast::expression::operator::Unary;
+use boa_engine::ast::expression::operator::Update;
 use boa_engine::ast::expression::operator::assign::AssignTarget;
-use boa_engine::ast::expression::operator::unary::UnaryOp;
-use boa_engine::ast::expression::{Call, Expression, Identifier};
+use boa_engine::ast::expression::operator::update::UpdateTarget;
+use boa_engine::ast::expression::{Call, Expression, Identifier, TaggedTemplate};
 use boa_engine::ast::function::{FormalParameterList, FunctionBody};
-use boa_engine::ast::property::PropertyName;
 use boa_engine::ast::statement::Statement;
 use boa_engine::ast::visitor::{VisitWith, Visitor};
 use boa_engine::ast::{Position, Script, Spanned, StatementListItem};
@@ -62,20 +63,19 @@ const METHODS_ELSEWHERE: [&str; 30] = [
     "__lookupGetter__",
 ];
 
-/// What a source refers to in vain. `imported` are the names of its imports.
+/// What a source refers to in vain. `imported` are the names of its imports, with their modules.
 pub(super) fn findings(
     script: &Script,
-    imported: &[String],
+    imported: &[(String, String)],
     runtime: FunctionRuntime,
     interner: &Interner,
 ) -> Vec<Finding> {
-    let mut mentions = Mentions { interner, tested: HashSet::new(), made: HashSet::new() };
-    let _ = mentions.visit_script(script);
     let mut walk = Walk {
         interner,
         runtime,
         imported,
-        mentions,
+        mentions: Mentions::of(script, runtime, interner),
+        modules: Modules::of(script, imported, interner),
         scopes: Vec::new(),
         parameters: Names::new(),
         findings: Vec::new(),
@@ -114,7 +114,7 @@ fn declares_handler(script: &Script, interner: &Interner) -> bool {
     })
 }
 
-fn text(name: Sym, interner: &Interner) -> String {
+pub(super) fn text(name: Sym, interner: &Interner) -> String {
     interner.resolve_expect(name).to_string()
 }
 
@@ -124,64 +124,6 @@ fn member_of_name(access: &PropertyAccess) -> Option<(&Identifier, &Identifier)>
     match (access.target(), access.field()) {
         (Expression::Identifier(object), PropertyAccessField::Const(name)) => Some((object, name)),
         _ => None,
-    }
-}
-
-/// What a source tests for, and which members it makes itself.
-struct Mentions<'a> {
-    interner: &'a Interner,
-    tested: HashSet<String>,
-    made: HashSet<String>,
-}
-
-impl<'ast> Visitor<'ast> for Mentions<'_> {
-    type BreakTy = Infallible;
-
-    fn visit_unary(&mut self, node: &'ast Unary) -> Flow {
-        if let (UnaryOp::TypeOf, Expression::Identifier(name)) = (node.op(), node.target()) {
-            self.tested.insert(text(name.sym(), self.interner));
-        }
-        node.visit_with(self)
-    }
-
-    fn visit_call(&mut self, node: &'ast Call) -> Flow {
-        // A member that is only called is not tested for.
-        match node.function() {
-            Expression::PropertyAccess(access) if member_of_name(access).is_some() => {}
-            function => self.visit_expression(function)?,
-        }
-        node.args().iter().try_for_each(|argument| self.visit_expression(argument))
-    }
-
-    fn visit_property_access(&mut self, node: &'ast PropertyAccess) -> Flow {
-        if let Some((_, name)) = member_of_name(node) {
-            self.tested.insert(text(name.sym(), self.interner));
-        }
-        node.visit_with(self)
-    }
-
-    fn visit_assign_target(&mut self, node: &'ast AssignTarget) -> Flow {
-        if let AssignTarget::Access(PropertyAccess::Simple(access)) = node
-            && let PropertyAccessField::Const(name) = access.field()
-        {
-            self.made.insert(text(name.sym(), self.interner));
-        }
-        node.visit_with(self)
-    }
-
-    fn visit_property_name(&mut self, node: &'ast PropertyName) -> Flow {
-        if let PropertyName::Literal(name) = node {
-            self.made.insert(text(name.sym(), self.interner));
-        }
-        node.visit_with(self)
-    }
-
-    fn visit_literal(&mut self, node: &'ast boa_engine::ast::expression::literal::Literal) -> Flow {
-        // As in Object.defineProperty(o, 'at', …).
-        if let Some(name) = node.as_string() {
-            self.made.insert(text(name, self.interner));
-        }
-        ON
     }
 }
 
@@ -211,6 +153,10 @@ impl<'ast> Visitor<'ast> for Bound {
         if matches!(node, AssignTarget::Identifier(_)) { ON } else { node.visit_with(self) }
     }
 
+    fn visit_update(&mut self, node: &'ast Update) -> Flow {
+        if matches!(node.target(), UpdateTarget::Identifier(_)) { ON } else { node.visit_with(self) }
+    }
+
     fn visit_formal_parameter_list(&mut self, _node: &'ast FormalParameterList) -> Flow {
         ON
     }
@@ -223,8 +169,9 @@ impl<'ast> Visitor<'ast> for Bound {
 struct Walk<'a> {
     interner: &'a Interner,
     runtime: FunctionRuntime,
-    imported: &'a [String],
+    imported: &'a [(String, String)],
     mentions: Mentions<'a>,
+    modules: Modules<'a>,
     scopes: Vec<Names>,
     /// Of the function whose body comes next.
     parameters: Names,
@@ -237,14 +184,13 @@ impl Walk<'_> {
         let bound =
             self.parameters.contains(&name.sym()) || self.scopes.iter().any(|names| names.contains(&name.sym()));
         let name = text(name.sym(), self.interner);
-        (!bound && !self.imported.contains(&name) && name != "arguments").then_some(name)
+        let imported = self.imported.iter().any(|(imported, _)| *imported == name);
+        (!bound && !imported && name != "arguments").then_some(name)
     }
 
     fn refer(&mut self, to: &Identifier) {
         let Some(name) = self.free(to) else { return };
-        let known = allowed::has_global(self.runtime, &name) || self.mentions.tested.contains(&name);
-        // `globalThis.a = 1` makes a global.
-        if !known && !self.mentions.made.contains(&name) {
+        if !allowed::has_global(self.runtime, &name) && !self.mentions.global(&name) {
             let sentence = format!("ReferenceError: \"{name}\" is not defined");
             self.findings.push(Finding::new(to.span().start(), Rejected::AbsentGlobal, Some(sentence)));
         }
@@ -263,26 +209,70 @@ impl Walk<'_> {
         }
     }
 
-    fn call(&mut self, access: &PropertyAccess) {
+    fn call(&mut self, access: &PropertyAccess, arguments: &[Expression]) {
         let PropertyAccess::Simple(simple) = access else { return };
         let PropertyAccessField::Const(field) = simple.field() else { return };
         let name = text(field.sym(), self.interner);
-        if self.mentions.made.contains(&name) || self.mentions.tested.contains(&name) {
-            return;
-        }
-        let object = member_of_name(access).and_then(|(object, _)| self.free(object));
-        let of_global = object.and_then(|object| allowed::has_member(self.runtime, &object, &name));
         let inherited = ["Object.prototype", "Function.prototype"];
-        let absent = match of_global {
-            Some(there) => {
-                !there && !inherited.iter().any(|path| allowed::has_member(self.runtime, path, &name) == Some(true))
+        let inherits = || inherited.iter().any(|path| allowed::has_member(self.runtime, path, &name) == Some(true));
+        let module = self.modules.path(simple.target());
+        let global = member_of_name(access).and_then(|(object, _)| self.free(object));
+        let of_global = global.and_then(|object| allowed::has_member(self.runtime, &object, &name));
+        let (absent, receiver) = match (module, of_global) {
+            (Some(path), _) => {
+                (!allowed::modules::members(path).any(|known| known == name) && !inherits(), Receiver::BuiltIn)
             }
-            None => METHODS_ELSEWHERE.contains(&name.as_str()) && !allowed::known_member(self.runtime, &name),
+            (None, Some(there)) => (!there && !inherits(), Receiver::BuiltIn),
+            (None, None) => {
+                let elsewhere = METHODS_ELSEWHERE.contains(&name.as_str());
+                (elsewhere && !allowed::known_member(self.runtime, &name), receiver(simple.target()))
+            }
         };
-        if absent {
+        if absent && !self.mentions.member(&name, receiver) {
             let sentence = format!("TypeError: (intermediate value)[\"{name}\"] is not a function");
             self.findings.push(Finding::new(field.span().start(), Rejected::AbsentMember, Some(sentence)));
         }
+        if module == Some("crypto") && ["createHash", "createHmac"].contains(&name.as_str()) {
+            self.algorithm(arguments);
+        }
+    }
+
+    fn algorithm(&mut self, arguments: &[Expression]) {
+        let Some(Expression::Literal(literal)) = arguments.first() else { return };
+        let Some(name) = literal.as_string().map(|name| text(name, self.interner)) else { return };
+        if !allowed::modules::ALGORITHMS.contains(&name.as_str()) {
+            let sentence = format!("TypeError: not supported algorithm: \"{name}\"");
+            self.findings.push(Finding::new(literal.span().start(), Rejected::UnknownAlgorithm, Some(sentence)));
+        }
+    }
+
+    /// `eval(…)`, `Function(…)`, `globalThis.eval(…)`
+    fn made_of_text(&mut self, callee: &Expression) {
+        let (name, at) = match callee.flatten() {
+            Expression::Identifier(name) => (self.free(name), name.span().start()),
+            Expression::PropertyAccess(access) => match member_of_name(access) {
+                Some((object, name)) if self.free(object).as_deref() == Some("globalThis") => {
+                    (Some(text(name.sym(), self.interner)), name.span().start())
+                }
+                _ => return,
+            },
+            _ => return,
+        };
+        if name.is_some_and(|name| ["eval", "Function"].contains(&name.as_str())) {
+            let sentence = "TypeError: code generation from strings is not allowed".to_owned();
+            self.findings.push(Finding::new(at, Rejected::CodeFromText, Some(sentence)));
+        }
+    }
+}
+
+/// What is written where a method is called on it.
+fn receiver(target: &Expression) -> Receiver {
+    match target.flatten() {
+        Expression::Literal(_)
+        | Expression::ArrayLiteral(_)
+        | Expression::TemplateLiteral(_)
+        | Expression::RegExpLiteral(_) => Receiver::BuiltIn,
+        _ => Receiver::Unknown,
     }
 }
 
@@ -342,11 +332,29 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         }
     }
 
+    fn visit_update(&mut self, node: &'ast Update) -> Flow {
+        match node.target() {
+            UpdateTarget::Identifier(name) => {
+                self.refer(name);
+                ON
+            }
+            UpdateTarget::PropertyAccess(_) => node.visit_with(self),
+        }
+    }
+
     fn visit_call(&mut self, node: &'ast Call) -> Flow {
+        self.made_of_text(node.function());
         match node.function() {
-            Expression::PropertyAccess(access) => self.call(access),
+            Expression::PropertyAccess(access) => self.call(access, node.args()),
             Expression::Identifier(name) => self.require(name, node.args()),
             _ => {}
+        }
+        node.visit_with(self)
+    }
+
+    fn visit_tagged_template(&mut self, node: &'ast TaggedTemplate) -> Flow {
+        if let Expression::PropertyAccess(access) = node.tag() {
+            self.call(access, &[]);
         }
         node.visit_with(self)
     }

@@ -114,8 +114,13 @@ rejected! {
     NoHandler: Stops, "function named handler", "declare one at the top level: function handler(event) { … }";
     /// `new Map()`
     AbsentGlobal: Warns, "such object", "do without it; AWS's page of the runtime lists what there is";
-    /// `console.error()`, `list.flat()`
+    /// `console.error()`, `list.flat()`, `crypto.randomUUID()`
     AbsentMember: Warns, "such member", "do without it; AWS's page of the runtime lists what there is";
+    /// `crypto.createHash('sha512')`
+    UnknownAlgorithm: Warns, "such algorithm", "there are md5, sha1 and sha256";
+    /// `eval('…')`, `new Function('…')`
+    CodeFromText: Warns, "code made of text (eval, the Function constructor), which throws",
+        "write the code out, or choose among functions that are written out";
 }
 
 /// The way out for a name that CloudFront's runtimes do not have, where it is another than to do without.
@@ -137,6 +142,11 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
         "buffer" | "Buffer" | "TextEncoder" | "TextDecoder" | "atob" | "btoa" | "DataView" | "Symbol"
         | "replaceAll" | "all" | "allSettled" | "any" | "race" => "set runtime = \"cloudfront-js-2.0\"",
         "error" | "warn" | "info" | "debug" => "console.log is all there is",
+        "randomUUID" | "randomBytes" | "getRandomValues" => {
+            "Math.random is all there is; event.context.requestId is another for each request"
+        }
+        "sign" | "createSign" | "createVerify" => "createHmac with md5, sha1 or sha256 is all there is",
+        "put" | "set" | "delete" => "a function reads its KeyValueStore: get, exists, meta, count",
         "flat" | "flatMap" => "use concat: [].concat.apply([], list)",
         "at" => "use an index: list[list.length - 1]",
         "from" => "use a loop, or Array.prototype.slice.call(list)",

@@ -157,3 +157,28 @@ fn errors_of_cloudfronts_engine_can_be_thrown() {
         "Object.prototype.toString.call(new InternalError('x'))",
     ]));
 }
+
+#[test]
+fn the_members_that_are_told_to_be_there_are_those_of_the_engine() {
+    let code = "import cf from 'cloudfront'; import crypto from 'crypto'; import qs from 'querystring'; import buffer from 'buffer';\n\
+                function handler(event) { var hash = Object.getPrototypeOf(crypto.createHash('md5')), \
+                kvs = Object.getPrototypeOf(cf.kvs()); [buffer, cf, cf.cwt, kvs, cf.mtls, crypto, hash, qs].forEach(function (o) { \
+                console.log(Object.getOwnPropertyNames(o).sort().join(' ')); }); return event.request; }";
+    let mut function = Function::with(code, FunctionRuntime::CloudfrontJs2_0, Some(store()));
+    let told = [
+        "buffer",
+        "cloudfront",
+        "cloudfront.cwt",
+        "cloudfront.kvs",
+        "cloudfront.mtls",
+        "crypto",
+        "crypto.hash",
+        "querystring",
+    ];
+    let told = told.map(|path| {
+        let mut members: Vec<_> = super::super::allowed::modules::members(path).collect();
+        members.sort_unstable();
+        members.join(" ")
+    });
+    assert_eq!(function.call(&request("/", &[]), None).logs, told);
+}
