@@ -95,8 +95,8 @@ impl EdgeCode {
         Ok(Self { spawner, functions, lambdas })
     }
 
-    /// Texts for each CloudFront Function that cannot be called because CloudFront would not compile it: what, where, why, and
-    /// the way out. Every request of such a function gets 503 `FunctionThrottledError`, as on CloudFront.
+    /// Texts for each CloudFront Function that answers no request: what, where, why, and the way out. CloudFront would not compile
+    /// it, and every request gets 503 `FunctionThrottledError`; or its top level throws, and it is `FunctionExecutionError`.
     pub fn faults(&self) -> Vec<String> {
         self.functions.faults()
     }

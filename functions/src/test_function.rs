@@ -16,6 +16,10 @@ pub struct TestResult {
     pub logs: Vec<String>,
     /// Empty, or `The CloudFront function associated with the CloudFront distribution is invalid or could not run. ` and the error.
     pub error_message: String,
+    /// Where in the source the error arose, from 1, which AWS does not tell.
+    pub error_line: Option<u32>,
+    /// Why the source is no function, each place with its column and the way out: what AWS does not tell.
+    pub faults: Vec<String>,
     /// 0 to 100: the share of the permitted time.
     pub compute_utilization: u8,
     /// What CloudFront would refuse in production although TestFunction does not check it.
@@ -82,13 +86,16 @@ pub fn test_function(source: FunctionSource, event_json: &[u8], now_ms: u64) -> 
         function_output: returned.as_deref().and_then(output::function_output).unwrap_or_default(),
         logs,
         error_message: String::new(),
+        error_line: None,
+        faults: Vec::new(),
         compute_utilization: (cpu_us * 100 / FUNCTION_COMPUTE_US_MAX).min(100) as u8,
         failure: None,
         origin,
     };
     match fault {
-        Some(Fault::Execution { text, .. }) => {
+        Some(Fault::Execution { text, line }) => {
             result.function_output.clear();
+            result.error_line = line;
             result.error_message = format!("{COULD_NOT_RUN}{text}");
         }
         Some(invalid) => result.failure = Some(invalid.into_failure(&name)),
@@ -109,6 +116,8 @@ impl TestResult {
             function_output: String::new(),
             logs: Vec::new(),
             error_message: format!("{COULD_NOT_RUN}{error}"),
+            error_line: None,
+            faults: Vec::new(),
             compute_utilization: 0,
             failure: None,
             origin: None,

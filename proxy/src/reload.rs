@@ -4,6 +4,9 @@ use crate::node::Node;
 use homefront_functions::js::functions::Reloaded;
 use std::sync::Arc;
 
+/// Said of what does not keep a function from being called.
+pub(crate) const FINDING: &str = "something in a function fails on CloudFront, or may";
+
 /// Lets saved functions and stores serve until it is aborted.
 pub(crate) async fn keep_current(node: Arc<Node>) {
     let error = node.edge_code.keep_current(log).await;
@@ -31,7 +34,7 @@ fn log(news: Reloaded) {
                 }
             }
         }
-        Reloaded::Finding { reason } => tracing::warn!(%reason, "a function runs here and would not on CloudFront"),
+        Reloaded::Finding { reason } => tracing::warn!(%reason, "{FINDING}"),
         Reloaded::Delayed { reason } => tracing::error!(%reason, "what was saved does not serve yet"),
     }
 }

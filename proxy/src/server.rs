@@ -80,7 +80,7 @@ impl Server {
             tracing::error!(reason = %fault, "a function cannot run; its requests get 503 as on CloudFront");
         }
         for finding in edge_code.findings() {
-            tracing::warn!(reason = %finding, "a function runs here, and not or otherwise on CloudFront");
+            tracing::warn!(reason = %finding, "{}", reload::FINDING);
         }
         let node = Arc::new(Node::new(config, clock, edge_code)?);
         let proxy = Arc::new(proxy(node.clone()));

@@ -37,23 +37,12 @@ pub struct FunctionSource {
 pub struct FunctionId(pub(crate) u32);
 
 /// What loading a function found out, so that the same source need not be judged again in another process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     /// It changes built-ins on purpose.
     pub modifies_built_ins: bool,
-    /// Its top level throws, which it does in each call before there is a handler.
-    pub throws: bool,
-}
-
-impl Proof {
-    /// As a frame has it.
-    pub(super) fn bits(self) -> u8 {
-        u8::from(self.modifies_built_ins) | u8::from(self.throws) << 1
-    }
-
-    pub(super) fn of_bits(bits: u8) -> Self {
-        Self { modifies_built_ins: bits & 1 != 0, throws: bits & 2 != 0 }
-    }
+    /// What its top level throws, which it does in each call before there is a handler.
+    pub throws: Option<LoadError>,
 }
 
 /// Why a function cannot be loaded. On CloudFront every request of such a function is throttled (503).
@@ -72,6 +61,17 @@ impl LoadError {
     /// About the source as a whole.
     pub(super) fn of_source(message: impl Into<String>) -> Self {
         Self { message: message.into(), line: None, column: None }
+    }
+
+    /// About a top level that throws.
+    pub(super) fn of_top_level(fault: Fault) -> Self {
+        let (text, line) = match fault {
+            Fault::Execution { text, line } => (text, line),
+            Fault::Validation { detail, .. } => (detail, None),
+        };
+        let text = text.replace(char::is_control, " ");
+        let message = format!("its top level throws, in every call before the handler is reached: {text}");
+        Self { message, line, column: None }
     }
 
     /// `SyntaxError: … in 10`
@@ -174,7 +174,8 @@ impl Engine {
 
     /// What loading a function found out.
     pub fn proof(&self, id: FunctionId) -> Proof {
-        Proof { modifies_built_ins: self.modifies_built_ins(id), throws: self.functions[id.0 as usize].throws }
+        let throws = self.functions[id.0 as usize].throws.clone();
+        Proof { modifies_built_ins: self.modifies_built_ins(id), throws }
     }
 
     /// Compiles newer code in place of a function's. On an error the function is what it was.

@@ -6,6 +6,7 @@ mod words;
 
 pub(super) use place::Operations;
 pub(super) use reword::Reword;
+pub(super) use words::memory_used_up;
 
 use super::host::Host;
 use super::text::utf8;
@@ -16,6 +17,7 @@ use boa_engine::{Context, JsError, JsValue, js_string};
 use homefront_config::limits::FUNCTION_ERROR_BYTES_MAX;
 use place::Place;
 use std::borrow::Cow;
+use std::error::Error as _;
 use words::translate;
 
 /// Why a call has no result.
@@ -101,7 +103,7 @@ pub(super) fn text_of(error: JsError, context: &mut Context) -> String {
 }
 
 fn limit_of(error: &JsError) -> Option<String> {
-    Some(match error.as_engine()? {
+    Some(match behind_panics(error.as_engine()?) {
         EngineError::RuntimeLimit(RuntimeLimitError::LoopIteration) => {
             "RangeError: a loop took more turns than a call has time for".to_owned()
         }
@@ -110,6 +112,16 @@ fn limit_of(error: &JsError) -> Option<String> {
         }
         other => format!("InternalError: {other}"),
     })
+}
+
+/// The engine takes a limit for an inconsistency where it goes on to make a promise.
+fn behind_panics(error: &EngineError) -> &EngineError {
+    let EngineError::Panic(panic) = error else { return error };
+    let source = panic.source();
+    let source = source.and_then(|source| {
+        source.downcast_ref::<JsError>().or_else(|| source.downcast_ref::<Box<JsError>>().map(|boxed| &**boxed))
+    });
+    source.and_then(JsError::as_engine).map_or(error, behind_panics)
 }
 
 /// What `throw value` looks like from outside; never throws itself.

@@ -4,6 +4,7 @@ mod distribution;
 mod pace;
 mod reload;
 
+pub(super) use distribution::faults;
 pub use reload::Reloaded;
 
 use super::kvs::{self, ImportError, Snapshot};
@@ -112,13 +113,13 @@ impl Functions {
         result
     }
 
-    /// Texts for each function that cannot be called, with every place that is to blame: its requests are throttled (503),
-    /// as on CloudFront.
+    /// Texts for each function that answers no request, with every place that is to blame, in the order of its source. Its
+    /// requests get 503, as on CloudFront: throttled where it does not compile, an execution error where its top level throws.
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<_> = self.distributions.values().flat_map(|distribution| distribution.faults()).collect();
         faults.sort_unstable();
         faults.dedup();
-        faults
+        faults.into_iter().flat_map(|(_, texts)| texts).collect()
     }
 
     /// One text for each thing that fails on CloudFront, or might, in functions that run here, by function and place.

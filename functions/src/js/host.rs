@@ -18,12 +18,16 @@ pub(super) struct Host {
     pub(super) random: Cell<u64>,
     pub(super) store: RefCell<Option<Arc<Snapshot>>>,
     pub(super) event: RefCell<Option<Rc<CallEvent>>>,
+    /// Whether it was asked for when there was none.
+    pub(super) missed_event: Cell<bool>,
     /// What the last origin helper said: the request's origin, or what is wrong with it.
     pub(super) origin: RefCell<Option<Result<Box<OriginEdit>, String>>>,
     /// What the program gave to the access log.
     pub(super) log_data: RefCell<Option<Box<str>>>,
     /// Arrays that `join` is in the middle of, so that a cycle ends.
     pub(super) joining: RefCell<Vec<JsObject>>,
+    /// How many conversions to a primitive value are under way, one within the other.
+    pub(super) converting: Cell<usize>,
     /// Prototypes of the objects that modules hand out.
     pub(super) prototypes: RefCell<Prototypes>,
     /// Of the function that runs, to name members in error texts.
@@ -59,9 +63,11 @@ impl Host {
             random: Cell::new(1),
             store: RefCell::default(),
             event: RefCell::default(),
+            missed_event: Cell::default(),
             origin: RefCell::default(),
             log_data: RefCell::default(),
             joining: RefCell::default(),
+            converting: Cell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),
         }
@@ -80,8 +86,17 @@ impl Host {
 
     /// The event of the call that runs; an error while a module scope is tried out at load.
     pub(super) fn event_of(context: &Context) -> JsResult<Rc<CallEvent>> {
-        let event = Self::of(context).event.borrow().clone();
+        let event = Self::of(context).event_if_any();
         event.ok_or_else(|| JsNativeError::typ().with_message("there is no event outside of a call").into())
+    }
+
+    /// The same where there may be none.
+    pub(super) fn event_if_any(&self) -> Option<Rc<CallEvent>> {
+        let event = self.event.borrow().clone();
+        if event.is_none() {
+            self.missed_event.set(true);
+        }
+        event
     }
 
     /// Forgets the last call.
@@ -91,5 +106,6 @@ impl Host {
         self.origin.take();
         self.log_data.take();
         self.joining.borrow_mut().clear();
+        self.converting.set(0);
     }
 }

@@ -81,7 +81,7 @@ impl fmt::Display for Finding {
             Rejected::NoHandler => write!(f, "finds no {name}: it answers 503 to every request")?,
             Rejected::CodeFromText => write!(f, "refuses {name}")?,
             Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire | Rejected::UnknownAlgorithm => {
-                write!(f, "has no {name}")?
+                write!(f, "has no {name}")?;
             }
             _ => write!(f, "does not know {name}: it answers 503 to every request")?,
         }

@@ -7,6 +7,7 @@ mod bytes;
 mod clock;
 mod cloudfront;
 mod console;
+mod conversion;
 mod crypto;
 pub mod engine;
 mod entries;

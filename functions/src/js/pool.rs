@@ -185,6 +185,11 @@ impl Pool {
         self.shared.functions[index].fault.get()
     }
 
+    /// What the top level of a function throws in each call, though it can be called.
+    pub fn throws(&self, index: usize) -> Option<&LoadError> {
+        self.shared.functions[index].throws()
+    }
+
     /// The JavaScript of a function.
     pub fn code(&self, index: usize) -> &str {
         &self.shared.functions[index].load.code
@@ -245,11 +250,12 @@ impl From<Source> for PooledFunction {
 }
 
 impl PooledFunction {
-    /// Whether a worker has compiled it.
-    fn throws(&self) -> bool {
-        self.proof.get().is_some_and(|proof| proof.throws)
+    /// What its top level throws in each call.
+    fn throws(&self) -> Option<&LoadError> {
+        self.proof.get()?.throws.as_ref()
     }
 
+    /// Whether a worker has compiled it.
     fn is_proven(&self) -> bool {
         self.proof.get().is_some()
     }

@@ -10,7 +10,7 @@ use super::jobs::Jobs;
 use super::kvs::Snapshot;
 use super::outcome::{Decision, Reader};
 use super::source::{self, Wrapped};
-use super::{Call, allowed, freeze, globals, modules, regexp};
+use super::{Call, allowed, conversion, freeze, globals, modules, regexp};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::error::EngineError;
@@ -69,8 +69,8 @@ pub(super) struct Trial {
     pub(super) modifies_built_ins: bool,
     /// Whether it has a handler, or threw before that was known.
     pub(super) has_handler: bool,
-    /// It threw.
-    pub(super) throws: bool,
+    /// What it threw, unless that may be for want of an event.
+    pub(super) throws: Option<LoadError>,
 }
 
 /// What is said of a source without one.
@@ -160,6 +160,7 @@ impl Realm {
             if runtime == FunctionRuntime::CloudfrontJs1_0 {
                 roots.push(regexp::work_without_flags(context)?);
             }
+            conversion::install(context)?;
             allowed::restrict(runtime, context)?;
             accessors.entries.let_shapes_tell();
         }
@@ -238,14 +239,17 @@ impl Realm {
         self.host.source.replace(program.text.clone());
         self.host.store.replace(store);
         let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
-            return Trial { modifies_built_ins: true, has_handler: true, throws: false };
+            return Trial { modifies_built_ins: true, has_handler: true, throws: None };
         };
-        // What it throws it throws again in each call, and there it is reported.
         let handler = program.wrapper.call(&JsValue::undefined(), &program.modules, &mut self.context);
         let modifies_built_ins = before.changed(&mut self.context).unwrap_or(true);
+        let missed_event = self.host.missed_event.take();
+        let (has_handler, throws) = match handler {
+            Ok(handler) => (handler.is_callable(), None),
+            Err(error) => (true, Some(Fault::thrown(error, &mut self.context)).filter(|_| !missed_event)),
+        };
         self.tidy();
-        let throws = handler.is_err();
-        Trial { modifies_built_ins, has_handler: handler.map_or(true, |handler| handler.is_callable()), throws }
+        Trial { modifies_built_ins, has_handler, throws: throws.map(LoadError::of_top_level) }
     }
 
     /// Removes what a call left; `false` = it cannot be removed.

@@ -1,7 +1,7 @@
 //! One run of one function on one event object, in a worker that can be killed: what `homefront invoke` does.
 
 use super::frame::{Answer, Order, OrderedLoad};
-use super::functions::{FunctionsError, read_code};
+use super::functions::{FunctionsError, faults, read_code};
 use super::kvs;
 use super::pool::talk::{Talk, TalkError};
 use crate::process::Spawner;
@@ -62,7 +62,10 @@ pub async fn run(
     let before = Instant::now();
     match talk.ask(&frames, Duration::from_millis(FUNCTION_LOAD_MS_MAX)).await {
         Ok(Answer::Loaded(_, Ok(_), _)) => {}
-        Ok(Answer::Loaded(_, Err(error), _)) => return Ok(TestResult::could_not_run(&error.message)),
+        Ok(Answer::Loaded(_, Err(error), findings)) => {
+            let faults = faults(function, &error, &findings);
+            return Ok(TestResult { faults, ..TestResult::could_not_run(&error.message) });
+        }
         Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
         Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),
     }

@@ -171,7 +171,8 @@ impl Worker {
                 let findings = lint(&load.code, load.runtime);
                 Some(Answer::Loaded(number, self.load(number, load, Engine::load), findings))
             }
-            Order::LoadProven(number, load, proof) => {
+            Order::LoadProven(number, load, modifies_built_ins) => {
+                let proof = Proof { modifies_built_ins, throws: None };
                 let load_proven = |engine: &mut Engine, source| engine.load_proven(source, proof);
                 Some(Answer::Loaded(number, self.load(number, load, load_proven), Vec::new()))
             }

@@ -85,6 +85,27 @@ pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
     site.stop().await;
 }
 
+pub(crate) async fn what_uses_up_the_memory_of_its_worker_is_told_so() {
+    let buffers = "var all = []; for (var i = 0; i < 2000; i++) { all.push(Buffer.alloc(1048576, 1)) }";
+    let site = Site::start(&[
+        hostile("doubling", "var s = 'x'; for (var i = 0; i < 40; i++) { s += s } event.request.uri = '/' + s.length")
+            .with("budget_ms = 10000"),
+        hostile("buffers", buffers).with("budget_ms = 10000"),
+    ])
+    .await;
+    let used_up = "the memory of its worker is used up, which is 256 MiB";
+    let (_, detail) = failure(site.request("doubling").await);
+    assert_eq!(detail, format!("function \"doubling\": its worker died: {used_up}"));
+    let (_, detail) = failure(site.request("buffers").await);
+    let expected = [
+        format!("function \"buffers\": RangeError: {used_up} (line 1)"),
+        // Where what was left is too little for the error.
+        format!("function \"buffers\": its worker died: {used_up}"),
+    ];
+    assert!(expected.contains(&detail), "{detail}");
+    site.stop().await;
+}
+
 pub(crate) async fn results_and_logs_are_bounded() {
     let prints = "for (var i = 0; i < 300; i++) { console.log('x'.repeat(100000)) }";
     let nested = "var a = []; for (var i = 0; i < 1000; i++) { a = [a] } \

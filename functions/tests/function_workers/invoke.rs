@@ -39,6 +39,19 @@ pub(crate) async fn a_source_that_does_not_compile_is_a_result() {
     assert!(message.starts_with(&format!("{sentence}SyntaxError: ")), "{message}");
 }
 
+pub(crate) async fn an_error_has_its_line_and_what_is_to_blame_its_column_and_the_way_out() {
+    let throws = "function handler(event) {\n  return event.nope.value;\n}";
+    let result = invoke(script("throws", throws), EVENT, &executable()).await.expect("a result");
+    assert!(result.error_message.ends_with("TypeError: cannot get property \"value\" of undefined"), "{result:?}");
+    assert_eq!((result.error_line, result.faults.len()), (Some(2), 0));
+    let optional = "function handler(event) { return event.request?.uri; }";
+    let refused = invoke(script("optional", optional), EVENT, &executable()).await.expect("a result");
+    assert!(refused.error_message.ends_with("SyntaxError: Unexpected token in 1"), "{refused:?}");
+    let [fault] = refused.faults.as_slice() else { panic!("{refused:?}") };
+    assert!(fault.contains("optional.js:1:47: CloudFront's engine does not know optional chaining (?.)"), "{fault}");
+    assert!(fault.ends_with("hint: test for undefined first: a && a.b"), "{fault}");
+}
+
 pub(crate) async fn an_event_that_is_none_is_an_error() {
     let error = invoke(script("healthy", HEALTHY), "not JSON", &executable()).await.expect_err("an error");
     assert!(error.to_string().starts_with("the event object is not JSON: "), "{error}");
@@ -60,7 +73,7 @@ pub(crate) async fn a_worker_that_dies_is_a_result() {
     // Ready, loaded, and then it dies of the test.
     let steps = "printf '\\003\\000\\000\\000\\001\\001\\001' >&0
 head -c 30 <&0 >/dev/null
-printf '\\013\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
+printf '\\014\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&0
 head -c 100 <&0 >/dev/null
 kill -SEGV $$";
     let result = invoke(script("healthy", HEALTHY), "{}", &impostor(&folder, steps)).await.expect("a result");

@@ -39,6 +39,7 @@ const TESTS: &[Test] = tests! {
         inline_functions_answer_the_same
         what_a_function_prints_is_in_the_log_with_its_name_and_the_requests_id
         a_function_that_does_not_compile_is_throttled_and_told_about
+        a_top_level_that_throws_is_told_about_with_error_and_line
         what_only_cloudfronts_engine_rejects_is_refused
         what_only_cloudfronts_engine_rejects_runs_in_relaxed_fidelity
         a_function_that_nobody_associated_fails
@@ -49,6 +50,7 @@ const TESTS: &[Test] = tests! {
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
         what_exhausts_the_engine_costs_one_request
+        what_uses_up_the_memory_of_its_worker_is_told_so
         results_and_logs_are_bounded
         a_viewers_text_that_stalls_a_regular_expression_costs_its_own_request
         a_source_that_aborts_the_parser_spoils_only_its_own_function
@@ -103,6 +105,7 @@ const TESTS: &[Test] = tests! {
         a_run_gives_output_log_and_utilization
         a_run_that_loops_is_killed_after_the_functions_budget
         a_source_that_does_not_compile_is_a_result
+        an_error_has_its_line_and_what_is_to_blame_its_column_and_the_way_out
         an_event_that_is_none_is_an_error
         a_missing_source_is_an_error
         a_worker_that_dies_is_a_result;

@@ -95,7 +95,7 @@ pub(crate) fn lie() -> ExitCode {
     socket.write_all(&READY).expect("it reads");
     let mut order = [0; 30];
     socket.read_exact(&mut order).expect("a function to load");
-    socket.write_all(&[11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
+    socket.write_all(&[12, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("it reads");
     loop {
         let mut sent = VecDeque::new();
         while sent.len() < 2 {

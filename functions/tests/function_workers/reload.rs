@@ -134,7 +134,8 @@ pub(crate) async fn a_function_that_does_not_compile_leaves_the_last_good_one_se
     assert_eq!(reason, "function \"a\": /a.js: more than 10240 bytes, which is all CloudFront takes");
     watched.save("a.js", &format!("throw new Error('top');\n{}", gives("2")));
     let reason = watched.refused(true).await;
-    assert_eq!(reason, "function \"a\": /a.js: its top level throws, in every call before the handler is reached");
+    let what = "its top level throws, in every call before the handler is reached: Error: top";
+    assert_eq!(reason, format!("function \"a\": /a.js:1: {what}"));
     watched.save("a.js", &gives("1"));
     watched.restored("a").await;
     watched.save("a.js", "");

@@ -68,6 +68,42 @@ pub(crate) async fn a_function_that_does_not_compile_is_throttled_and_told_about
     site.stop().await;
 }
 
+pub(crate) async fn a_top_level_that_throws_is_told_about_with_error_and_line() {
+    let throws = "\n\nthrow new Error(\"top\");\nfunction handler(event) { return event.request; }";
+    let without_store =
+        "import cf from 'cloudfront';\nconst kvs = cf.kvs();\nfunction handler(event) { return event.request; }";
+    // With an event it may throw nothing.
+    let wants_event = "import cf from 'cloudfront';\ncf.updateRequestOrigin({ domainName: 'b.example' });\n\
+                       var name = cf.edgeLocation.name.length;\n\
+                       function handler(event) { event.request.uri = '/ok'; return event.request; }";
+    let site = Site::start(&[
+        script("throws", throws),
+        script("inline", throws).with("isolation = \"inline\""),
+        script("without-store", without_store),
+        script("wants-event", wants_event),
+        script("healthy", HEALTHY),
+    ])
+    .await;
+    let folder = site.folder.path().to_str().expect("text");
+    let told: Vec<_> = site.functions.faults().iter().map(|fault| fault.replace(folder, "")).collect();
+    let what = "its top level throws, in every call before the handler is reached";
+    assert_eq!(
+        told,
+        [
+            format!("function \"inline\": /inline.js:3: {what}: Error: top"),
+            format!("function \"throws\": /throws.js:3: {what}: Error: top"),
+            format!(
+                "function \"without-store\": /without-store.js:2: {what}: \
+                 KVSNamespaceNotFound: no KeyValueStore is associated with this function"
+            ),
+        ]
+    );
+    let error = (FailureKind::FunctionExecution, "function \"throws\": Error: top (line 3)".to_owned());
+    assert_eq!(failure(site.request("throws").await), error);
+    assert_ok(&site.request("wants-event").await);
+    site.stop().await;
+}
+
 /// Runs in our engine alone, and refers to what CloudFront's does not have.
 const UNKNOWN_TO_CLOUDFRONT: &str = "function handler(event) {
   event?.a; event.request.uri = '/ok'; class A {}
@@ -97,10 +133,10 @@ pub(crate) async fn what_only_cloudfronts_engine_rejects_is_refused() {
     let (optional, class) =
         ("hint: test for undefined first: a && a.b", "hint: use an object, or a function and its prototype");
     let expected = [
-        ("inline inline.js:2:40", class),
         ("inline inline.js:2:8", optional),
-        ("process process.js:2:40", class),
+        ("inline inline.js:2:40", class),
         ("process process.js:2:8", optional),
+        ("process process.js:2:40", class),
     ];
     assert_eq!(places(&faults), expected.map(|(place, hint)| (place.to_owned(), hint)));
     for name in ["inline", "process"] {

@@ -163,7 +163,11 @@ fn test_result_text(result: &TestResult) -> String {
         let _ =
             writeln!(text, "output:\n{}", output.map_or_else(|_| result.function_output.clone(), |json| pretty(&json)));
     } else {
-        let _ = writeln!(text, "error: {}", result.error_message);
+        let line = result.error_line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let _ = writeln!(text, "error: {}{line}", result.error_message);
+        for fault in result.faults.iter().flat_map(|fault| fault.lines()) {
+            let _ = writeln!(text, "  {fault}");
+        }
     }
     text.extend(refusal(result));
     text.trim_end().to_owned()

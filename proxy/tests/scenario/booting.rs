@@ -231,6 +231,43 @@ async fn an_error_of_the_configuration_hides_none_of_its_functions() {
 }
 
 #[tokio::test]
+async fn check_refuses_a_function_whose_top_level_throws_and_serve_says_so() {
+    let code =
+        "import cf from 'cloudfront';\nconst kvs = cf.kvs();\nfunction handler(event) {\n  return event.request;\n}\n";
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello")).function("f", code);
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(settled(&ended.stderr, folder.path()), @r#"
+    error: function "f": [folder]/f.js:2: its top level throws, in every call before the handler is reached: KVSNamespaceNotFound: no KeyValueStore is associated with this function
+    1 error in homefront.toml
+    "#);
+    let mut child = binary::command(folder.path(), &["serve", "homefront.toml"]).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    loop {
+        let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("a line").unwrap().expect("a log");
+        if line.contains("ERROR") && line.contains("its top level throws") && line.contains("KVSNamespaceNotFound") {
+            break;
+        }
+    }
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn check_tells_the_errors_of_a_function_in_the_order_of_its_source() {
+    let code =
+        format!("{}function handler(event) {{\n  return event?.request;\n}}\nclass A {{}}\n", "a?.b;\n".repeat(2))
+            + &"\n".repeat(4)
+            + "class B {}\n";
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello")).function("f", &code);
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    let errors = ended.stderr.lines().filter_map(|line| line.strip_prefix("error: ")?.split("f.js:").nth(1));
+    let lines: Vec<_> = errors.filter_map(|place| place.split(':').next()?.parse::<u32>().ok()).collect();
+    assert_eq!(lines, [1, 2, 4, 6, 11], "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn an_export_is_one_error_with_a_way_out() {
     let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello"))
         .function("f", "function handler(event) {\n  return event.request;\n}\nexport { handler };\n");

@@ -202,6 +202,21 @@ async fn a_cloudfront_function_that_throws_prints_awss_message_and_fails() {
 }
 
 #[tokio::test]
+async fn a_cloudfront_function_that_is_none_is_told_with_column_and_the_way_out() {
+    let edge = Edge::with(one_origin("viewer_request = { function = \"f\" }")).origin("app", |_| Reply::ok("hello"));
+    let edge = edge.function("f", "function handler(event) {\n  return event.request?.uri;\n}\n");
+    let (folder, _origins) = edge.file("event.json", VIEWER_REQUEST).written();
+    let ended = run(&folder, &["invoke", "f", "event.json"]).await;
+    assert_eq!(ended.code, Some(1));
+    insta::assert_snapshot!(told(&ended.stdout, &folder), @r#"
+    compute utilization: 0 (comfortable)
+    error: The CloudFront function associated with the CloudFront distribution is invalid or could not run. SyntaxError: Unexpected token in 2
+      function "f": [folder]/f.js:2:23: CloudFront's engine does not know optional chaining (?.): it answers 503 to every request
+        hint: test for undefined first: a && a.b
+    "#);
+}
+
+#[tokio::test]
 async fn what_cloudfront_would_refuse_is_told_beside_the_output() {
     assert_told!(invoke(Language::Python, "host", "viewer-request.json").await);
 }

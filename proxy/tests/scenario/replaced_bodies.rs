@@ -91,6 +91,28 @@ async fn a_replaced_body_is_not_sent_to_head() {
     edge.stop().await;
 }
 
+#[tokio::test]
+async fn a_body_in_the_place_of_a_part_goes_with_what_the_function_leaves_of_its_head() {
+    let code = "function handler(event) { var response = event.response; response.body = 'replacement'; \
+                if (event.request.uri === '/whole') { response.statusCode = 200; delete response.headers['content-range']; } \
+                return response; }";
+    let edge = viewer_response(code).await;
+    for (path, status, range) in [("/x", 206, Some("bytes 0-2/8")), ("/whole", 200, None)] {
+        assert_eq!(edge.get(path).await.text(), "replacement", "{path}");
+        let mut connection = edge.connect().await;
+        for _ in 0..2 {
+            let part = connection.send(&get_of(path, &[("Range", "bytes=0-2")])).await;
+            assert_eq!(
+                (part.status, part.text(), part.header("content-range")),
+                (status, "replacement", range),
+                "{path}"
+            );
+            assert_eq!(part.header("content-length"), Some("11"), "{path}");
+        }
+    }
+    edge.stop().await;
+}
+
 /// An origin-response function with this line for the response.
 async fn origin_response(language: Language, python: &str, node: &str) -> Running {
     let code = Code::around(

@@ -21,7 +21,7 @@ pub(super) fn install(module: &JsObject, context: &mut Context) -> JsResult<()> 
 #[allow(clippy::unnecessary_wraps, reason = "the signature of a native function")]
 fn read(_this: &JsValue, _arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let object = plain_object(context);
-    let event = Host::of(context).event.borrow().clone();
+    let event = Host::of(context).event_if_any();
     if let Some(event) = event.filter(|event| event.event_type == EventType::ViewerRequest) {
         let server_ip = event.context.server_ip.to_canonical().to_string();
         data(&object, js_string!("name"), js_string!(edge_location::NAME));

@@ -261,6 +261,10 @@ fn group(value: &JsValue, context: &mut Context) -> Result<RequestOriginGroup, W
         secondary: member(secondary, &format!("{path}[1]"), context)?,
         failover_status_codes: failover_criteria(&members, context)?,
     };
+    if group.primary.id == group.secondary.id {
+        let id = group.primary.id.as_str();
+        return invalid(format!("{path} has \"{id}\" twice; a group is made of two different origins"));
+    }
     let criteria = [("default", true), ("media-quality-score", false)];
     if members.word("selectionCriteria", &criteria, context)? == Some(false) {
         return invalid(

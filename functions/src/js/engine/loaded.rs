@@ -36,7 +36,7 @@ pub(super) struct Loaded {
     /// How often a frozen built-in seemed to be in the way and was not.
     vain_retries: u8,
     /// [`Proof::throws`]
-    pub(super) throws: bool,
+    pub(super) throws: Option<LoadError>,
 }
 
 /// How a function gets a clean state for each call.
@@ -55,7 +55,7 @@ struct Compiled {
 
 impl Contexts {
     /// None yet.
-    fn of(proof: Proof) -> Self {
+    fn of(proof: &Proof) -> Self {
         if proof.modifies_built_ins { Self::Open(Vec::new()) } else { Self::Frozen(None) }
     }
 }
@@ -139,7 +139,7 @@ impl Loaded {
         proof: Proof,
         all: &mut Vec<Shared>,
     ) -> Result<Self, LoadError> {
-        let (contexts, shared) = (Contexts::of(proof), shared_of(edition, None, all));
+        let (contexts, shared) = (Contexts::of(&proof), shared_of(edition, None, all));
         let throws = proof.throws;
         let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0, throws };
         if let Contexts::Frozen(_) = loaded.contexts {

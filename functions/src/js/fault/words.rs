@@ -1,6 +1,12 @@
 //! Error texts: what boa says, in the words of CloudFront's engine.
 
+use homefront_config::limits::FUNCTION_WORKER_MEMORY_BYTES_MAX;
 use std::borrow::Cow;
+
+/// What is said of a function for which there is no memory any more.
+pub(in crate::js) fn memory_used_up() -> String {
+    format!("the memory of its worker is used up, which is {} MiB", FUNCTION_WORKER_MEMORY_BYTES_MAX >> 20)
+}
 
 /// The message of an error of the class `kind`; nothing where it stays as it is, or needs the place the error arose at.
 pub(super) fn translate(kind: &str, message: &str) -> Option<Cow<'static, str>> {
@@ -63,6 +69,9 @@ fn is_about_a_callback(message: &str) -> bool {
 }
 
 fn named(message: &str) -> Option<String> {
+    if message.ends_with("while allocating data block") {
+        return Some(memory_used_up());
+    }
     if let Some(name) = message.strip_prefix("cannot set non-writable property: ") {
         return Some(format!("Cannot assign to read-only property \"{name}\" of object"));
     }

@@ -57,13 +57,9 @@ impl Answer {
             Self::Loaded(function, result, findings) => {
                 out.push(LOADED);
                 out.extend_from_slice(&function.to_le_bytes());
-                put_option(out, result.as_ref().err(), |out, error| {
-                    put_bytes(out, error.message.as_bytes());
-                    for number in [error.line, error.column] {
-                        put_option(out, number, |out, number| out.extend_from_slice(&number.to_le_bytes()));
-                    }
-                });
-                out.push(result.as_ref().map_or(0, |proof| proof.bits()));
+                put_option(out, result.as_ref().err(), put_error);
+                out.push(result.as_ref().map_or(0, |proof| u8::from(proof.modifies_built_ins)));
+                put_option(out, result.as_ref().ok().and_then(|proof| proof.throws.as_ref()), put_error);
                 put_findings(out, findings);
             }
             Self::Called(id, result) => {
@@ -93,12 +89,8 @@ impl Answer {
             READY => Self::Ready(Sandbox { seccomp: fields.u8()? == 1, landlock: fields.u8()? == 1 }),
             LOADED => {
                 let function = fields.u32()?;
-                let error = fields.option(|fields| {
-                    let message = fields.text()?.to_owned();
-                    let (line, column) = (fields.option(Fields::u32)?, fields.option(Fields::u32)?);
-                    Ok(LoadError { message, line, column })
-                })?;
-                let proof = Proof::of_bits(fields.u8()?);
+                let error = fields.option(take_error)?;
+                let proof = Proof { modifies_built_ins: fields.u8()? != 0, throws: fields.option(take_error)? };
                 Self::Loaded(function, error.map_or(Ok(proof), Err), take_findings(&mut fields)?)
             }
             CALLED => {
@@ -118,6 +110,19 @@ impl Answer {
         fields.end()?;
         Ok(answer)
     }
+}
+
+fn put_error(out: &mut Vec<u8>, error: &LoadError) {
+    put_bytes(out, error.message.as_bytes());
+    for number in [error.line, error.column] {
+        put_option(out, number, |out, number| out.extend_from_slice(&number.to_le_bytes()));
+    }
+}
+
+fn take_error(fields: &mut Fields<'_>) -> Result<LoadError, FrameError> {
+    let message = fields.text()?.to_owned();
+    let (line, column) = (fields.option(Fields::u32)?, fields.option(Fields::u32)?);
+    Ok(LoadError { message, line, column })
 }
 
 fn put_findings(out: &mut Vec<u8>, findings: &[Finding]) {
@@ -307,6 +312,8 @@ fn put_tested(out: &mut Vec<u8>, result: &Result<TestResult, String>) {
             put_bytes(out, result.function_output.as_bytes());
             put_texts(out, &result.logs);
             put_bytes(out, result.error_message.as_bytes());
+            put_option(out, result.error_line, |out, line| out.extend_from_slice(&line.to_le_bytes()));
+            put_texts(out, &result.faults);
             out.push(result.compute_utilization);
             put_option(out, result.failure.as_ref(), put_failure);
             put_option(out, result.origin.as_deref(), put_origin);
@@ -324,6 +331,8 @@ fn take_tested(fields: &mut Fields<'_>) -> Result<Result<TestResult, String>, Fr
             function_output: fields.text()?.to_owned(),
             logs: take_texts(fields, FUNCTION_LOG_BYTES_MAX)?,
             error_message: fields.text()?.to_owned(),
+            error_line: fields.option(Fields::u32)?,
+            faults: take_texts(fields, FUNCTION_LOG_BYTES_MAX)?,
             compute_utilization: fields.u8()?,
             failure: fields.option(take_failure)?,
             origin: fields.option(take_origin)?.map(Box::new),

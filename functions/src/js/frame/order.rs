@@ -24,8 +24,9 @@ pub enum Order {
     Store(u32, OrderedStore),
     /// Compile a function and know it by this number.
     Load(u32, OrderedLoad),
-    /// The same for a function that another worker has loaded before: nothing is judged again.
-    LoadProven(u32, OrderedLoad, Proof),
+    /// The same for a function that another worker has loaded before: nothing is judged again. The last says whether it changes
+    /// built-ins.
+    LoadProven(u32, OrderedLoad, bool),
     /// Call a function.
     Call(Box<OrderedCall>),
     /// Run a function once on an event object, as TestFunction does.
@@ -142,11 +143,11 @@ impl Order {
     }
 
     /// See [`Order::LoadProven`].
-    pub fn put_load_proven(out: &mut Vec<u8>, number: u32, load: &OrderedLoad, proof: Proof) -> bool {
+    pub fn put_load_proven(out: &mut Vec<u8>, number: u32, load: &OrderedLoad, proof: &Proof) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
             out.push(LOAD_PROVEN);
             out.extend_from_slice(&number.to_le_bytes());
-            out.push(proof.bits());
+            out.push(u8::from(proof.modifies_built_ins));
             put_source(out, load);
         })
     }
@@ -243,8 +244,8 @@ impl Decoder {
             STORE => Order::Store(fields.u32()?, take_store(&mut fields)?),
             LOAD => Order::Load(fields.u32()?, take_source(&mut fields)?),
             LOAD_PROVEN => {
-                let (number, proof) = (fields.u32()?, Proof::of_bits(fields.u8()?));
-                Order::LoadProven(number, take_source(&mut fields)?, proof)
+                let (number, modifies_built_ins) = (fields.u32()?, fields.u8()? != 0);
+                Order::LoadProven(number, take_source(&mut fields)?, modifies_built_ins)
             }
             CALL => Order::Call(Box::new(self.call(&mut fields)?)),
             TEST => Order::Test {

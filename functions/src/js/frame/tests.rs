@@ -169,25 +169,26 @@ fn answer() -> impl Strategy<Value = Answer> {
     let error = (".{0,40}", option::of(any::<u32>()), option::of(any::<u32>()))
         .prop_map(|(message, line, column)| LoadError { message, line, column });
     let ended = (option::of(failure()), option::of(origin().prop_map(Box::new)));
-    let tested = (".{0,40}", vec(".{0,20}", 0..4), ".{0,40}", any::<u8>(), ended).prop_map(
-        |(function_output, logs, error_message, compute_utilization, (failure, origin))| TestResult {
-            function_output,
-            logs,
-            error_message,
-            compute_utilization,
-            failure,
-            origin,
+    let error_text = (".{0,40}", option::of(any::<u32>()), vec(".{0,20}", 0..2));
+    let tested = (".{0,40}", vec(".{0,20}", 0..4), error_text, any::<u8>(), ended).prop_map(
+        |(function_output, logs, (error_message, error_line, faults), compute_utilization, (failure, origin))| {
+            TestResult {
+                function_output,
+                logs,
+                error_message,
+                error_line,
+                faults,
+                compute_utilization,
+                failure,
+                origin,
+            }
         },
     );
     prop_oneof![
         any::<(bool, bool)>().prop_map(|(seccomp, landlock)| Answer::Ready(Sandbox { seccomp, landlock })),
-        (any::<u32>(), option::of(error), any::<bool>(), vec(finding(), 0..4)).prop_map(
-            |(number, error, modifies_built_ins, findings)| {
-                Answer::Loaded(
-                    number,
-                    error.map_or(Ok(Proof { modifies_built_ins, throws: !modifies_built_ins }), Err),
-                    findings,
-                )
+        (any::<u32>(), option::of(error.clone()), any::<bool>(), option::of(error), vec(finding(), 0..4)).prop_map(
+            |(number, error, modifies_built_ins, throws, findings)| {
+                Answer::Loaded(number, error.map_or(Ok(Proof { modifies_built_ins, throws }), Err), findings)
             }
         ),
         (any::<u64>(), outcome(), vec(".{0,20}", 0..4), option::of(".{0,20}"), any::<u64>()).prop_map(
@@ -290,9 +291,10 @@ fn a_function_and_its_store_arrive_as_they_were_sent() {
     };
     assert_eq!(order(|out| Order::put_load(out, 3, &load)), Ok(Order::Load(3, load.clone())));
     for (modifies_built_ins, throws) in [(true, false), (false, true), (true, true), (false, false)] {
+        let throws = throws.then(|| LoadError { message: "Error: top".into(), line: Some(1), column: None });
         let proof = Proof { modifies_built_ins, throws };
-        let sent = Ok(Order::LoadProven(3, load.clone(), proof));
-        assert_eq!(order(|out| Order::put_load_proven(out, 3, &load, proof)), sent);
+        let sent = Ok(Order::LoadProven(3, load.clone(), modifies_built_ins));
+        assert_eq!(order(|out| Order::put_load_proven(out, 3, &load, &proof)), sent);
     }
     let test = Order::Test { load: load.clone(), event_json: b"{}".to_vec(), now_ms: 5 };
     assert_eq!(order(|out| Order::put_test(out, &load, b"{}", 5)), Ok(test));
@@ -446,7 +448,7 @@ fn findings_beyond_their_bounds_are_not_taken() {
         |sentence: &str| Finding { line: 1, column: 1, what: Rejected::Class, sentence: Some(sentence.to_owned()) };
     let taken = |findings: Vec<Finding>| {
         let mut out = Vec::new();
-        Answer::Loaded(1, Ok(Proof { modifies_built_ins: false, throws: false }), findings).put(&mut out);
+        Answer::Loaded(1, Ok(Proof { modifies_built_ins: false, throws: None }), findings).put(&mut out);
         Answer::take(&only_frame(&out))
     };
     assert!(taken(vec![finding("a"); FUNCTION_FINDINGS_MAX]).is_ok());

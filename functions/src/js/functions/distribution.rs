@@ -91,13 +91,14 @@ impl DistributionFunctions {
         self.serving.load().pool.code(index).to_owned()
     }
 
-    pub(super) fn faults(&self) -> Vec<String> {
+    /// Why functions answer no request, each by its name in the order of its source.
+    pub(super) fn faults(&self) -> Vec<(String, Vec<String>)> {
         let serving = self.serving.load();
         let faults = |(index, function): (usize, &Arc<Function>)| {
-            let fault = serving.pool.fault(index);
-            fault.map_or_else(Vec::new, |fault| faults(function, fault, serving.pool.findings(index)))
+            let fault = serving.pool.fault(index).or_else(|| serving.pool.throws(index))?;
+            Some((function.name.clone(), faults(function, fault, serving.pool.findings(index))))
         };
-        self.functions.iter().enumerate().flat_map(faults).collect()
+        self.functions.iter().enumerate().filter_map(faults).collect()
     }
 
     pub(super) fn findings(&self) -> Vec<(Arc<Function>, Finding)> {
@@ -139,7 +140,7 @@ impl DistributionFunctions {
 }
 
 /// Why a function cannot be called: which, where, what; every place that is to blame.
-pub(super) fn faults(function: &Function, fault: &LoadError, findings: &[Finding]) -> Vec<String> {
+pub(in crate::js) fn faults(function: &Function, fault: &LoadError, findings: &[Finding]) -> Vec<String> {
     // They say the same, all of it, with the way out.
     let findings = findings.iter().filter(|finding| finding.is_fault(function.fidelity));
     let texts: Vec<_> = findings.map(|finding| located(function, finding)).collect();

@@ -3,7 +3,7 @@
 //! A worker's functions are fixed for its life. So the compiler meets new code in a process that serves nobody, a call runs
 //! wholly on what it began with, and the change is one moment for all workers.
 
-use super::{Counters, LoadError, Pool, PooledFunction, Shared};
+use super::{Counters, Pool, PooledFunction, Shared};
 use crate::js::lint::Finding;
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,6 @@ use std::time::Duration;
 
 /// How long the new pool may take to have all its workers; then it takes over with those it has.
 const STAFFING: Duration = Duration::from_millis(500);
-
-/// Said of code that compiles and can answer no request.
-const THROWS: &str = "its top level throws, in every call before the handler is reached";
 
 /// What became of newer code.
 #[derive(Debug)]
@@ -69,10 +66,10 @@ impl Pool {
 
     fn judge(&self, index: usize, newer: &Shared) -> Judgement {
         let function = &newer.functions[index];
-        let fault = function.fault.get().cloned().or_else(|| function.throws().then(|| LoadError::of_source(THROWS)));
+        let fault = function.fault.get().or_else(|| function.throws()).cloned();
         let findings = function.findings.get().cloned().unwrap_or_default();
         let old = &self.shared.functions[index];
-        let old_serves = fault.is_some() && old.fault.get().is_none() && !old.throws();
+        let old_serves = fault.is_some() && old.fault.get().is_none() && old.throws().is_none();
         Judgement { index, fault, findings, old_serves }
     }
 

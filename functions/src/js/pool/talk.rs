@@ -1,5 +1,6 @@
 //! Talk with a process of ours that runs JavaScript, before there are calls: one question over its socket, one answer.
 
+use crate::js::fault::memory_used_up;
 use crate::js::frame::{Answer, FrameError, Inbox, Order, Sandbox};
 use crate::js::kvs::Snapshot;
 use crate::js::worker;
@@ -9,6 +10,7 @@ use homefront_config::limits::{
     FUNCTION_ANSWER_BYTES_MAX, FUNCTION_LOAD_MS_MAX, FUNCTION_WORKER_NICE, FUNCTION_WORKER_STDERR_LINE_BYTES_MAX,
     FUNCTION_WORKER_STDERR_LINES_MAX,
 };
+use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -92,7 +94,7 @@ impl Talk {
                 self.child.kill();
                 let exit = self.child.wait().await;
                 let words = (&mut self.last_words).await.ok().flatten();
-                Err(TalkError::Ended(words.map_or_else(|| exit.to_string(), |words| format!("{exit}, {words}"))))
+                Err(TalkError::Ended(cause_of_death(&exit, words)))
             }
             Err(_) => Err(TalkError::Late(patience)),
         }
@@ -114,6 +116,16 @@ impl Talk {
     }
 }
 
+/// Why a process is gone, by how it ended and its last words.
+pub(super) fn cause_of_death(exit: &impl Display, words: Option<String>) -> String {
+    match words {
+        // What the allocator has Rust say.
+        Some(words) if words.starts_with("memory allocation of ") => memory_used_up(),
+        Some(words) => format!("{exit}, {words}"),
+        None => exit.to_string(),
+    }
+}
+
 /// Passes the first lines of a worker's stderr to the node's log, each cut to a bound. The rest is read and forgotten.
 async fn listen(pid: u32, stderr: Option<tokio::net::unix::pipe::Receiver>) -> Option<String> {
     let mut reader = BufReader::new(stderr?);
@@ -125,7 +137,8 @@ async fn listen(pid: u32, stderr: Option<tokio::net::unix::pipe::Receiver>) -> O
             Ok(0) | Err(_) => return last,
             Ok(_) => {
                 let text: String = String::from_utf8_lossy(&line).trim().chars().filter(|c| !c.is_control()).collect();
-                if !text.is_empty() {
+                // Advice for who builds the node, not for who writes a function.
+                if !text.is_empty() && !text.starts_with("note: run with `RUST_BACKTRACE=") {
                     if line_number <= FUNCTION_WORKER_STDERR_LINES_MAX {
                         tracing::warn!(pid, "function worker: {text}");
                     }

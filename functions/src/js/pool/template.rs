@@ -58,7 +58,7 @@ impl Template {
         let functions = shared.functions.iter().enumerate();
         for (index, function) in functions.filter(|(_, function)| function.fault.get().is_none()) {
             match function.proof.get() {
-                Some(proof) => Order::put_load_proven(&mut frame, index as u32, &function.load, *proof),
+                Some(proof) => Order::put_load_proven(&mut frame, index as u32, &function.load, proof),
                 None => Order::put_load(&mut frame, index as u32, &function.load),
             };
             let answer = template.talk.ask(&frame, PATIENCE).await;

@@ -3,7 +3,7 @@
 use super::ear::Waits;
 use super::link::Link;
 use super::roster::Watch;
-use super::talk::LastWords;
+use super::talk::{LastWords, cause_of_death};
 use super::template::Started;
 use super::{Shared, execution_failure};
 use crate::js::frame::FrameError;
@@ -77,10 +77,7 @@ async fn describe(end: &End, link: &Link, last_words: LastWords) -> String {
     match end {
         End::Overdue(_) => "it ran longer than its budget and was killed".to_owned(),
         End::Frame(error) => format!("its worker sent {error} and was killed"),
-        End::Closed => match words {
-            Some(words) => format!("its worker died: {exit}, {words}"),
-            None => format!("its worker died: {exit}"),
-        },
+        End::Closed => format!("its worker died: {}", cause_of_death(&exit, words)),
     }
 }
 

@@ -526,7 +526,7 @@ fn a_function_that_was_proven_elsewhere_behaves_the_same_here() {
         let judged = engine.load(source()).unwrap();
         let proof = engine.proof(judged);
         assert_eq!(proof.modifies_built_ins, modifies_built_ins, "{code}");
-        let proven = engine.load_proven(source(), proof).unwrap();
+        let proven = engine.load_proven(source(), proof.clone()).unwrap();
         assert_eq!(engine.proof(proven), proof);
         for _ in 0..3 {
             let outcome = |id, engine: Engine| {

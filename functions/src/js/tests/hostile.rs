@@ -50,6 +50,11 @@ fn endless_recursion_ends() {
         "function f() { return JSON.stringify([1], f); } f()",
         "function f() { return require('querystring').parse('a=b', '&', '=', {decodeURIComponent: f}); } f()",
         "function f() { return require('querystring').stringify({a: 'b'}, '&', '=', {encodeURIComponent: f}); } f()",
+        "var p = {toString: function () { return '' + p; }}; '' + p",
+        "var p = {toString: function () { return `${p}`; }}; `${p}`",
+        "var r = {valueOf: function () { return +r; }}; +r",
+        "var o = {toString: String.prototype.trim}; '' + o",
+        "var o = {toString: function () { return [o].join(); }}; [o].join()",
         "var o = {valueOf: function () { return Buffer.from(o); }}; Buffer.from(o)",
         "var o = {valueOf: function () { return {valueOf: o.valueOf}; }}; Buffer.from(o)",
     ] {
@@ -57,6 +62,52 @@ fn endless_recursion_ends() {
         for stack_bytes in [2 << 20, 1 << 30] {
             assert_eq!(fault_on_stack(stack_bytes, body), "RangeError: Maximum call stack size exceeded", "{body}");
         }
+    }
+}
+
+#[test]
+fn a_conversion_within_one_of_the_same_object_is_a_conversion() {
+    let code = "function handler(event) { var n = 0, p = {toString: function () { n++; return n < 3 ? '' + p : 'end'; }}; \
+                console.log('' + p); n = 0; console.log(`${p}`); n = 0; console.log(String([p])); \
+                var list = [1]; list.push(list, 2); console.log('' + list); return event.request; }";
+    assert_eq!(Function::new(code).call(&request("/", &[]), None).logs, ["end", "end", "end", "1,,2"]);
+}
+
+#[test]
+fn objects_without_a_prototype_and_dates_are_empty_within_their_own_conversion() {
+    let code = "function handler(event) { var p = Object.create(null), d = new Date(0); \
+                p.toString = function () { return '[' + p + ']'; }; d.toString = function () { return '[' + d + ']'; }; \
+                console.log(`${p}`); console.log(`${d}`); return event.request; }";
+    assert_eq!(Function::new(code).call(&request("/", &[]), None).logs, ["[0]", "[]"]);
+    let relaxed = "function handler(event) { var p = {toString: function () { return '[' + p + ']'; }}; \
+                   console.log(`${p}`); return event.request; }";
+    assert_eq!(Function::relaxed(relaxed).call(&request("/", &[]), None).logs, ["[0]"]);
+}
+
+#[test]
+fn asynchronous_recursion_ends_in_the_same_words() {
+    on_big_stack(|| {
+        let code = "async function walk(n) { if (n === 0) return 0; return 1 + await walk(n - 1); }\n\
+                    async function handler(event) { event.request.uri = '/' + (await walk(DEPTH)); return event.request; }";
+        let deep = failure(&code.replace("DEPTH", "250")).detail;
+        assert!(deep.contains("RangeError: Maximum call stack size exceeded"), "{deep}");
+        assert_eq!(edit(&code.replace("DEPTH", "50"), &request("/", &[])).uri, Some("/50".into()));
+    });
+}
+
+#[test]
+fn limits_of_calls_and_of_loops_cannot_be_caught() {
+    for (body, error) in [
+        (
+            "try { (function f() { f(); })(); } catch (error) { return event.request; }",
+            "Maximum call stack size exceeded",
+        ),
+        (
+            "try { for (;;) {} } catch (error) { return event.request; }",
+            "a loop took more turns than a call has time for",
+        ),
+    ] {
+        assert_eq!(fault(body), format!("RangeError: {error}"), "{body}");
     }
 }
 
@@ -164,20 +215,6 @@ fn an_error_is_one_bounded_line_of_the_log() {
     ] {
         let detail = failure(&format!("function handler(event) {{ {body}; return event.request; }}")).detail;
         assert!(detail.len() < 2_200 && !detail.contains(char::is_control), "{} {body}", detail.len());
-    }
-}
-
-/// boa gives these up by itself, with a value in place of an error.
-#[test]
-fn objects_that_convert_themselves_end() {
-    for body in [
-        "var o = {toString: function () { return '' + o; }}; '' + o",
-        "var o = {valueOf: function () { return +o; }}; +o",
-        "var o = {toString: function () { return [o].join(); }}; [o].join()",
-    ] {
-        let function = format!("function handler(event) {{ {body}; return event.request; }}");
-        let verdict = Function::new(&function).on_request(&request("/", &[]));
-        assert_eq!(verdict, Verdict::Continue(RequestEdit::default()), "{body}");
     }
 }
 

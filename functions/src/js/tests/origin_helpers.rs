@@ -357,6 +357,8 @@ fn a_group_is_made_of_two_ids_and_failover_criteria() {
             &format!("{{ originIds: 'ab', {criteria} }}"),
             &format!("{{ originIds: ['a'], {criteria} }}"),
             &format!("{{ originIds: ['a', 'b', 'c'], {criteria} }}"),
+            &format!("{{ originIds: ['B', 'B'], {criteria} }}"),
+            &format!("{{ originIds: ['a', {{ originId: 'a', originOverrides: {{}} }}], {criteria} }}"),
             &format!("{{ originIds: ['a', 5], {criteria} }}"),
             &format!("{{ originIds: ['a', {{}}], {criteria} }}"),
             &format!("{{ originIds: ['a', {{ originId: 'b', sni: 'c.example.com' }}], {criteria} }}"),
