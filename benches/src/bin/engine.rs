@@ -1,6 +1,8 @@
 //! What a call of a CloudFront Function costs in the engine, clean state included, beside a straightforward embedding of boa in
 //! the same run. Calls are timed one by one, so that rare slow ones show; garbage is collected between calls, as a worker does it.
-//! How much of that the machine adds, by its interrupts, is shown by loops that do nothing and take as long as a call.
+//! How much of that the machine adds, by its interrupts, is shown twice: by loops that do nothing and take as long as a call, and
+//! by the median of each call over the rounds. Rounds make the same calls in the same order, each in a new engine, so that what
+//! the engine itself makes slow (a collection before, memory that has to grow) is slow in all of them, and an interrupt in one.
 
 use clap::Parser;
 use homefront_benches::load::machine;
@@ -56,8 +58,21 @@ struct Case {
     beside_naive: bool,
 }
 
-/// Of a round: ours, the naive one's, and an empty loop's.
-const STRATEGIES: [&str; 3] = ["homefront", "naive", "an empty loop"];
+/// Of one function, by rounds.
+#[derive(Debug, Default)]
+struct Measured {
+    own: Vec<Percentiles>,
+    naive: Vec<Percentiles>,
+    empty: Vec<Percentiles>,
+    /// How long each of our calls took.
+    calls: Vec<Vec<Duration>>,
+}
+
+impl Measured {
+    fn strategies(&self) -> [(&'static str, &[Percentiles]); 3] {
+        [("homefront", &self.own), ("naive", &self.naive), ("an empty loop", &self.empty)]
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 enum Shows {
@@ -125,7 +140,7 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// Of one round, nanoseconds.
+/// Of one round, microseconds.
 #[derive(Debug, Clone, Copy)]
 struct Percentiles {
     p50: f64,
@@ -172,7 +187,8 @@ fn call<'a>(context: &'a EventContext, request: &'a Request) -> Call<'a> {
 
 const SPENT_MAX: Duration = Duration::from_millis(FUNCTION_CPU_MS_BETWEEN_COLLECTIONS_MAX);
 
-fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Percentiles {
+/// How long each of so many calls took, in their order.
+fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Vec<Duration> {
     let mut times = Vec::with_capacity(calls);
     let (mut left, mut spent) = (0, Duration::ZERO);
     for _ in 1..=calls {
@@ -188,10 +204,25 @@ fn time(calls: usize, mut once: impl FnMut(), mut collect: impl FnMut()) -> Perc
             (left, spent) = (0, Duration::ZERO);
         }
     }
+    times
+}
+
+fn percentiles(mut times: Vec<Duration>) -> Percentiles {
     times.sort_unstable();
     let at = |share: f64| times[((times.len() as f64 * share) as usize).min(times.len() - 1)];
     let us = |time: Duration| time.as_secs_f64() * 1e6;
     Percentiles { p50: us(at(0.5)), p99: us(at(0.99)), p999: us(at(0.999)) }
+}
+
+/// The median of the first call of all rounds, of the second, and so on.
+fn medians(rounds: &[Vec<Duration>]) -> Vec<Duration> {
+    let calls = rounds.iter().map(Vec::len).min().unwrap_or_default();
+    let median = |call| {
+        let mut times: Vec<_> = rounds.iter().filter_map(|round| round.get(call).copied()).collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    };
+    (0..calls).map(median).collect()
 }
 
 /// Computes nothing for so many microseconds.
@@ -211,7 +242,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let volume = json!({ "calls": arguments.calls, "rounds": arguments.rounds });
     writeln!(lines, "{}", json!({ "machine": machine, "volume": volume }))?;
     writeln!(io::stdout(), "{machine}\n{volume}\n")?;
-    let mut all: Vec<[Vec<Percentiles>; 3]> = CASES.iter().map(|_| [const { Vec::new() }; 3]).collect();
+    let mut all: [Measured; CASES.len()] = Default::default();
     let context = typical::context();
     for round in 1..=arguments.rounds {
         for (case, measured) in CASES.iter().zip(&mut all).filter(|(case, _)| case.name.contains(&arguments.only)) {
@@ -226,10 +257,12 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             }
             let engine = std::cell::RefCell::new(engine);
             let once = || drop(black_box(engine.borrow_mut().call(id, black_box(&call))));
-            let own = time(arguments.calls, once, || engine.borrow_mut().collect_garbage());
-            measured[0].push(own);
+            let times = time(arguments.calls, once, || engine.borrow_mut().collect_garbage());
+            let own = percentiles(times.clone());
+            measured.calls.push(times);
+            measured.own.push(own);
             drop(engine);
-            measured[2].push(time(arguments.calls, || wait(own.p50), || ()));
+            measured.empty.push(percentiles(time(arguments.calls, || wait(own.p50), || ())));
             if case.beside_naive {
                 let mut naive = Naive::new(&code).map_err(|error| io::Error::other(error.to_string()))?;
                 let returned = naive.call(&request).map_err(|error| io::Error::other(error.to_string()))?;
@@ -241,9 +274,9 @@ fn run(arguments: &Arguments) -> io::Result<()> {
                 }
                 let naive = std::cell::RefCell::new(naive);
                 let once = || drop(black_box(naive.borrow_mut().call(black_box(&request))));
-                measured[1].push(time(arguments.calls, once, || naive.borrow().collect_garbage()));
+                measured.naive.push(percentiles(time(arguments.calls, once, || naive.borrow().collect_garbage())));
             }
-            for (strategy, rounds) in STRATEGIES.iter().zip(&*measured) {
+            for (strategy, rounds) in measured.strategies() {
                 if let Some(p) = rounds.get(round - 1) {
                     let line = json!({ "function": case.name, "strategy": strategy, "round": round, "p50_us": p.p50, "p99_us": p.p99, "p999_us": p.p999 });
                     writeln!(lines, "{line}")?;
@@ -251,20 +284,27 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             }
         }
     }
+    for (case, measured) in CASES.iter().zip(&all).filter(|(_, measured)| !measured.calls.is_empty()) {
+        let p = percentiles(medians(&measured.calls));
+        let line = json!({ "function": case.name, "strategy": "homefront, each call's median", "p50_us": p.p50, "p99_us": p.p99, "p999_us": p.p999 });
+        writeln!(lines, "{line}")?;
+    }
     print(&all)
 }
 
-fn print(all: &[[Vec<Percentiles>; 3]]) -> io::Result<()> {
+fn print(all: &[Measured]) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(
         out,
-        "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | of an empty loop | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|---|"
+        "| function | p50 µs | p99 µs | p99.9 µs | p99.9 / p50 | of each call's median | of an empty loop | naive p50 µs | homefront / naive |\n|---|---|---|---|---|---|---|---|---|"
     )?;
-    for (case, [own, naive, empty]) in CASES.iter().zip(all).filter(|(_, [own, ..])| !own.is_empty()) {
+    for (case, Measured { own, naive, empty, calls }) in CASES.iter().zip(all).filter(|(_, it)| !it.own.is_empty()) {
         let of = |rounds: &[Percentiles], figure: fn(&Percentiles) -> f64| spread(rounds.iter().map(figure)).median;
         let (p50, p99, p999) = (of(own, |p| p.p50), of(own, |p| p.p99), of(own, |p| p.p999));
         let [tail, floor] = [own, empty].map(|rounds| of(rounds, |p| p.p999 / p.p50));
-        write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} | {floor:.1} |", case.name)?;
+        let single = percentiles(medians(calls));
+        let single = single.p999 / single.p50;
+        write!(out, "| {} | {p50:.1} | {p99:.1} | {p999:.1} | {tail:.1} | {single:.1} | {floor:.1} |", case.name)?;
         if naive.is_empty() {
             writeln!(out, " | |")?;
         } else {
