@@ -22,6 +22,11 @@ def handler(event, context):
         sys.exit(3)
     if wish == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if wish == "killed":
+        subprocess.Popen(["sh", "-c", f"kill -9 {os.getpid()}"])
+        threading.Event().wait()
+    if wish == "late":
+        time.sleep(context.get_remaining_time_in_millis() / 1000)
     if wish == "hang":
         threading.Event().wait()
     while wish == "spin":
@@ -57,6 +62,10 @@ def handler(event, context):
 
 
 def slow_start_handler(event, context):
+    os._exit(3)
+
+
+def endless_start_handler(event, context):
     return {"status": "200"}
 
 
@@ -90,4 +99,6 @@ def spoil_channel():
 
 
 if os.environ["_HANDLER"].endswith("slow_start_handler"):
+    time.sleep(0.5)
+if os.environ["_HANDLER"].endswith("endless_start_handler"):
     threading.Event().wait()

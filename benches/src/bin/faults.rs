@@ -75,13 +75,15 @@ const BUSY: Fault = Fault {
 };
 const START: Fault = Fault { is_given_up: true, ..fault("start", "never starts", &[503]) };
 
-static FAULTS: [Fault; 18] = [
+static FAULTS: [Fault; 21] = [
     fault("none", "answers", &[200]),
     fault("kill", "is killed", &[503]),
+    fault("killed", "is killed by another process", &[503]),
     fault("exit", "exits", &[503]),
     fault("raise", "raises", &[503]),
     fault("hang", "hangs until its deadline", &[503]),
     fault("spin", "computes until its deadline", &[503]),
+    fault("late", "answers when its deadline is over", &[200, 503]),
     fault("sockets", "closes its sockets", &[503]),
     fault("channel", "spoils its channel", &[503]),
     fault("garbage", "writes garbage to the Runtime API", &[200]),
@@ -92,6 +94,7 @@ static FAULTS: [Fault; 18] = [
     fault("files", "fills its folder", &[503]),
     fault("memory", "exhausts its memory", &[503]),
     START,
+    fault("slow", "needs half a second to start, and exits", &[503]),
     BUSY,
     Fault { askers: 64, pauses: false, ..fault("flood", "is asked by 64 at once, without a pause", &[200]) },
 ];
@@ -159,7 +162,7 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
     Ok(errors)
 }
 
-/// One behavior whose object is cached, one that goes to the origin, and two with functions. Each path of theirs is asked for anew.
+/// One behavior whose object is cached, one that goes to the origin, and three with functions. Each path of theirs is asked for anew.
 fn config(origin: SocketAddr) -> String {
     let behavior = |path: &str, rest: &str| {
         format!(
@@ -177,14 +180,16 @@ fn config(origin: SocketAddr) -> String {
     format!(
         "[listen]\nhttp = [\"127.0.0.1:0\"]\n[log]\nfunction = \"functions.log\"\n[[distribution]]\nid = \"{}\"\ndomain_name = \"{}\"\n\
          [[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\nhttp_port = {}\nprotocol_policy = \"http-only\"\n\
-         [distribution.default_behavior]\ntarget_origin = \"app\"\n{}{}{}{}{}",
+         [distribution.default_behavior]\ntarget_origin = \"app\"\n{}{}{}{}{}{}{}",
         typical::DISTRIBUTION_ID,
         typical::HOST,
         origin.port(),
         behavior("/origin", ""),
         behavior("/fault/start", "origin_request = { lambda = \"start\" }"),
+        behavior("/fault/slow", "origin_request = { lambda = \"slow\" }"),
         behavior("/fault/*", "origin_request = { lambda = \"faulty\" }"),
-        function("start", "slow_start_handler"),
+        function("start", "endless_start_handler"),
+        function("slow", "slow_start_handler"),
         function("faulty", "handler"),
     )
 }
