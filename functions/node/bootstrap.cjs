@@ -135,30 +135,42 @@
     process.exit(1);
   };
 
-  // A frame in two pieces: the body is encoded once and copied nowhere else.
-  const frame = (head, body) => {
-    const [start, bytes] = [Buffer.allocUnsafe(LENGTHS_BYTES + Buffer.byteLength(head)), Buffer.from(body)];
-    start.writeUInt32LE(start.length - LENGTHS_BYTES, 0);
-    start.writeUInt32LE(bytes.length, 4);
-    start.write(head, LENGTHS_BYTES);
-    // Of an empty piece, `writev` would make a call of its own.
-    return bytes.length > 0 ? [start, bytes] : [start];
+  // Frames are written here, and go out together. What is larger than the room is sent from where it is encoded.
+  const outgoing = Buffer.allocUnsafeSlow(64 * 1024);
+  const BYTES_PER_UNIT_MAX = 3;
+
+  // Puts a frame without a body into the room; gives where it ends.
+  const beginFrame = (at, head) => {
+    const headBytes = outgoing.write(head, at + LENGTHS_BYTES);
+    outgoing.writeUInt32LE(headBytes, at);
+    outgoing.writeUInt32LE(0, at + 4);
+    return at + LENGTHS_BYTES + headBytes;
   };
 
-  const NEXT = frame("next", "");
-
-  const send = (...frames) => {
+  // A frame of text, or of bytes, and whether the next event is asked for with it.
+  const send = (head, body, asks) => {
     try {
-      let pieces = frames.flat();
-      for (;;) {
-        let sent = fs.writevSync(CHANNEL, pieces);
-        while (pieces.length > 0 && sent >= pieces[0].length) sent -= pieces.shift().length;
-        if (pieces.length === 0) return;
-        pieces[0] = pieces[0].subarray(sent);
+      let end = beginFrame(0, head);
+      if (typeof body === "string" && body.length * BYTES_PER_UNIT_MAX <= outgoing.length - 2 * end) {
+        const bytes = outgoing.write(body, end);
+        outgoing.writeUInt32LE(bytes, 4);
+        end += bytes;
+      } else {
+        const bytes = typeof body === "string" ? Buffer.from(body) : body;
+        outgoing.writeUInt32LE(bytes.length, 4);
+        write(outgoing, end);
+        write(bytes, bytes.length);
+        end = 0;
       }
+      write(outgoing, asks ? beginFrame(end, "next") : end);
     } catch (error) {
       lost(error);
     }
+  };
+
+  const write = (bytes, length) => {
+    let sent = 0;
+    while (sent < length) sent += fs.writeSync(CHANNEL, bytes, sent, length - sent);
   };
 
   // Bytes that were read: `received` from 0 to `length`. Of more than one event nothing comes: the next has to be asked for.
@@ -202,7 +214,7 @@
 
   const answer = (head, body) => {
     isAsked = true;
-    send(frame(head, body), NEXT);
+    send(head, body, true);
   };
 
   // A class's name may hold anything.
@@ -217,7 +229,7 @@
     logError(what, error);
     if (inFlight) {
       const object = errorObject(error);
-      send(frame(`${inFlight}\n${plain(object.errorType)}`, JSON.stringify(object)));
+      send(`${inFlight}\n${plain(object.errorType)}`, JSON.stringify(object), false);
     }
     process.exit(code);
   };
@@ -311,13 +323,15 @@
 
   // --- The context. ---
 
-  const ofTheFunction = () => ({
+  // Read once: a look at the environment takes as long as a short handler. The newer runtime names the function before its version.
+  const FUNCTION = {
+    ...(hasCallbacks ? {} : { functionName: env.AWS_LAMBDA_FUNCTION_NAME }),
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
     functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-  });
+  };
 
   const ofTheCall = ({ id, deadline, arn, trace }) => ({
     clientContext: undefined,
@@ -332,7 +346,7 @@
   // --- One event. ---
 
   const next = () => {
-    if (!isAsked) send(NEXT);
+    if (!isAsked) send("next", "", false);
     isAsked = false;
     const event = receive();
     globalThis[REQUEST_ID] = event.id;
@@ -397,6 +411,30 @@
     return "the handler returned a value and no promise, which counts for nothing up to Node.js 22: make it async, or call the callback";
   };
 
+  // `callbackWaitsForEmptyEventLoop`, with one accessor for all contexts. One for each would give each a hidden class of its own, and
+  // V8 keeps what that reaches until a full collection: the garbage of hundreds of events, and pauses of ten milliseconds.
+  class Waiting extends (function (context) { return context; }) {
+    #waits = true;
+    static #latest;
+    static #accessor = {
+      get() {
+        return Waiting.of(this);
+      },
+      set(value) {
+        Waiting.#itself(this).#waits = value;
+      },
+      enumerable: true,
+      configurable: true,
+    };
+    // What stands for a context, a `Proxy` of it or an object that inherits from it, has nothing of its own.
+    static #itself = (context) => (#waits in Object(context) ? context : Waiting.#latest);
+    static of = (context) => Waiting.#itself(context).#waits;
+    static add = (context) => {
+      Waiting.#latest = new Waiting(context);
+      Object.defineProperty(context, "callbackWaitsForEmptyEventLoop", Waiting.#accessor);
+    };
+  }
+
   // Between two events the event loop turns once: what earlier ones left behind goes on.
   const soon = (handler) => setImmediate(() => once(handler));
 
@@ -409,7 +447,6 @@
       if (!hasGoneOn) soon(handler);
       hasGoneOn = true;
     };
-    let waits = true;
     let isComplete = false;
     const complete = (result) => {
       if (isComplete) {
@@ -432,7 +469,7 @@
       else complete(result);
     };
     const callback = (error, result) => {
-      if (isError(error) || !waits || isComplete) return done(error, result);
+      if (isError(error) || !Waiting.of(context) || isComplete) return done(error, result);
       whenEmpty = () => {
         whenEmpty = () => {};
         setImmediate(() => complete(result));
@@ -446,17 +483,11 @@
       isAnswered = true;
     };
     const callBack = first(callback);
-    const context = {
-      get callbackWaitsForEmptyEventLoop() {
-        return waits;
-      },
-      set callbackWaitsForEmptyEventLoop(value) {
-        waits = value;
-      },
-      succeed: first((result) => done(null, result)),
-      fail: first((error) => done(isError(error) ? error : "handled", null)),
-      done: first(done),
-    };
+    const context = {};
+    Waiting.add(context);
+    context.succeed = first((result) => done(null, result));
+    context.fail = first((error) => done(isError(error) ? error : "handled", null));
+    context.done = first(done);
     let returned;
     whenEmpty = () => {
       whenEmpty = () => {};
@@ -464,7 +495,7 @@
       complete(null);
     };
     try {
-      Object.assign(context, ofTheFunction(), ofTheCall(called));
+      Object.assign(context, FUNCTION, ofTheCall(called));
       const event = JSON.parse(called.text);
       const result = handler[STREAMING] ? streamed(handler, event, context) : handler(event, context, callBack);
       returned = result;
@@ -482,7 +513,8 @@
       await new Promise((turned) => setImmediate(turned));
       const called = next();
       try {
-        const context = { ...ofTheCall(called), ...ordered(ofTheFunction()) };
+        // Not by spreading: that gives each context a hidden class of its own, too.
+        const context = Object.assign(ofTheCall(called), FUNCTION);
         const event = JSON.parse(called.text);
         const result = await (handler[STREAMING] ? streamed(handler, event, context) : handler(event, context));
         succeed(called.id, result);
@@ -491,9 +523,6 @@
       }
     }
   };
-
-  // The newer runtime names the function before its version.
-  const ordered = ({ functionVersion, functionName, ...rest }) => ({ functionName, functionVersion, ...rest });
 
   const begin = async () => {
     removeGlobals();

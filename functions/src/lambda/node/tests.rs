@@ -81,18 +81,52 @@ async fn from_node_24_on_a_handler_answers_by_promise_or_value() {
 
 #[tokio::test]
 async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_says_otherwise() {
-    let handler = |waits: bool| {
+    let handler = |waits: bool, stands_for_it: &str| {
         format!(
             "exports.handler = (event, context, callback) => {{
-                context.callbackWaitsForEmptyEventLoop = {waits};
+                const shown = {stands_for_it};
+                shown.callbackWaitsForEmptyEventLoop = {waits};
+                if (shown.callbackWaitsForEmptyEventLoop !== {waits}) throw new Error('not kept');
                 const seen = {{ timer: false }};
                 setTimeout(() => {{ seen.timer = true; }}, 30);
                 callback(null, seen);
             }};"
         )
     };
-    assert_eq!(result(node22(&handler(true))).await, json!({"timer": true}));
-    assert_eq!(result(node22(&handler(false))).await, json!({"timer": false}));
+    for stands_for_it in ["context", "Object.create(context)", "new Proxy(context, {})"] {
+        for waits in [true, false] {
+            assert_eq!(
+                result(node22(&handler(waits, stands_for_it))).await,
+                json!({"timer": waits}),
+                "{stands_for_it}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_event_leaves_is_garbage_at_once() {
+    // What outlives the young generation waits for a full collection, which stops the process for longer.
+    const GROWTH_BYTES_MAX: u64 = 1_048_576;
+    let code = "const v8 = require('v8');
+    let most = 0;
+    exports.handler = async (event) => {
+        const old = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'old_space');
+        most = Math.max(most, old.space_used_size);
+        return { most, text: event.text };
+    };";
+    for fixture in [node22(code), node24(code)] {
+        let event = json!({"text": "x".repeat(2_000)});
+        let mut most = Vec::new();
+        for events in [500, 2_500] {
+            for _ in 1..events {
+                fixture.result(event.clone()).await;
+            }
+            most.push(fixture.result(event.clone()).await["most"].as_u64().unwrap());
+        }
+        assert!(most[1] < most[0] + GROWTH_BYTES_MAX, "{most:?}");
+        fixture.stop().await;
+    }
 }
 
 #[tokio::test]
