@@ -10,7 +10,6 @@ mod write;
 
 use channel::{Channel, Next};
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::env;
@@ -43,7 +42,8 @@ fn run(py: Python<'_>) -> PyResult<()> {
         }
         Err(error) => return Err(error),
     };
-    let mut next = py.detach(|| channel.next()).map_err(|error| lost(&runtime, error))?;
+    let runtime = Runtime { begin: runtime.getattr("begin")?, module: runtime };
+    let mut next = py.detach(|| channel.next()).map_err(|error| lost(&runtime.module, error))?;
     loop {
         let answer = answer(py, &runtime, &handler, &next, channel.body(&next))?;
         let id = std::mem::take(&mut next.request_id);
@@ -52,8 +52,15 @@ fn run(py: Python<'_>) -> PyResult<()> {
                 Answer::Result(body) => channel.answer(&id, body),
                 Answer::Error { error_type, body } => channel.answer_with_error(&id, error_type, body),
             })
-            .map_err(|error| lost(&runtime, error))?;
+            .map_err(|error| lost(&runtime.module, error))?;
     }
+}
+
+/// What `runtime.py` made.
+struct Runtime<'py> {
+    module: Bound<'py, PyModule>,
+    /// Its function that is called for each event.
+    begin: Bound<'py, PyAny>,
 }
 
 /// What ends the process when the node cannot be heard or reached any more.
@@ -76,14 +83,14 @@ enum Answer {
 /// Calls the handler. `Err` is what must end the process: `SystemExit` and its like.
 fn answer(
     py: Python<'_>,
-    runtime: &Bound<'_, PyModule>,
+    Runtime { module: runtime, begin }: &Runtime<'_>,
     handler: &Bound<'_, PyAny>,
     next: &Next,
     body: &[u8],
 ) -> PyResult<Answer> {
     let Next { request_id, deadline_ms, function_arn, trace_id, .. } = next;
     trace::tell(trace_id);
-    let context = runtime.call_method1(intern!(py, "begin"), (request_id, deadline_ms, function_arn, trace_id))?;
+    let context = begin.call1((request_id, deadline_ms, function_arn, trace_id))?;
     let called = read::object(py, body)
         .map_err(|error| fault(runtime, "Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))
         .and_then(|event| handler.call1((event, context)));

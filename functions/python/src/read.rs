@@ -1,6 +1,7 @@
 //! JSON bytes to Python objects, without a tree in between.
 
 use pyo3::IntoPyObjectExt;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -66,10 +67,37 @@ impl<'de, 'py> Visitor<'de> for Object<'py> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let dict = PyDict::new(self.0);
-        while let Some(key) = members.next_key_seed(self)? {
+        while let Some(key) = members.next_key_seed(Key(self.0))? {
             let value = members.next_value_seed(self)?;
             dict.set_item(key, value).map_err(A::Error::custom)?;
         }
         Ok(dict.into_any())
+    }
+}
+
+/// The name of a member. Those of each header are made once and for all.
+struct Key<'py>(Python<'py>);
+
+impl<'de, 'py> DeserializeSeed<'de> for Key<'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'py> Visitor<'_> for Key<'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(match name {
+            "key" => intern!(self.0, "key").clone(),
+            "value" => intern!(self.0, "value").clone(),
+            _ => PyString::new(self.0, name),
+        })
     }
 }

@@ -41,25 +41,24 @@ class CognitoIdentity:
         )
 
 
-# Read once: it is the same for each event.
-_OF_THE_FUNCTION = {
+# The members of a context in the order of Lambda's. Read once: most are the same for each event.
+_MEMBERS = {
+    "aws_request_id": None,
     "log_group_name": os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
     "log_stream_name": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
     "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
     "memory_limit_in_mb": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
     "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+    "invoked_function_arn": None,
+    "tenant_id": None,
+    "client_context": None,
+    "identity": None,
+    "_deadline_ms": 0,
 }
 
 
 class LambdaContext:
-    def __init__(self, request_id, deadline_ms, function_arn):
-        self.aws_request_id = request_id
-        self.__dict__.update(_OF_THE_FUNCTION)
-        self.invoked_function_arn = function_arn
-        self.tenant_id = None
-        self.client_context = None
-        self.identity = CognitoIdentity()
-        self._deadline_ms = deadline_ms
+    """Made by `begin`, which sets its members all at once."""
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline_ms - int(time.time() * 1000), 0)
@@ -136,20 +135,33 @@ def lost(error):
     return SystemExit(1)
 
 
-def tell_trace_id(trace_id):
-    """`os.environ` would have the C library keep every value that the variable ever had: what starts a process finds it where Rust put it."""
+def _raw_environment():
+    """What `os.environ` has, as bytes, and the variable's name there; `None` where an interpreter keeps it otherwise."""
     try:
-        os.environ._data[os.environ.encodekey(_TRACE)] = os.environ.encodevalue(trace_id)
+        return os.environ, os.environ._data, os.environ.encodekey(_TRACE)
     except AttributeError:
-        os.environ[_TRACE] = trace_id
+        return None, None, None
+
+
+# `os.environ` would have the C library keep every value that the variable ever had: what starts a process finds it where Rust put it.
+_ENVIRON, _ENVIRON_DATA, _TRACE_KEY = _raw_environment()
 
 
 def begin(request_id, deadline_ms, function_arn, trace_id):
     """Makes the context of the next event; what is logged from here on belongs to it."""
     global _request_id
     _request_id = request_id
-    tell_trace_id(trace_id)
-    return LambdaContext(request_id, deadline_ms, function_arn)
+    if os.environ is _ENVIRON:
+        _ENVIRON_DATA[_TRACE_KEY] = trace_id.encode()
+    else:
+        os.environ[_TRACE] = trace_id
+    context = LambdaContext()
+    context.__dict__ = members = _MEMBERS.copy()
+    members["aws_request_id"] = request_id
+    members["invoked_function_arn"] = function_arn
+    members["identity"] = CognitoIdentity()
+    members["_deadline_ms"] = deadline_ms
+    return context
 
 
 def error_object(error):

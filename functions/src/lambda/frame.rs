@@ -9,8 +9,9 @@ use homefront_config::limits::{LAMBDA_CHANNEL_HEAD_BYTES_MAX, LAMBDA_PAYLOAD_BYT
 
 /// Of a frame: two lengths.
 const LENGTHS_BYTES: usize = 8;
-/// Room that is made for what comes next.
-const READ_BYTES: usize = 16 * 1_024;
+/// Room that is made for what comes next, and less than which is no room.
+const ROOM_BYTES: usize = 16 * 1_024;
+const ROOM_BYTES_MIN: usize = 2 * 1_024;
 
 /// What came makes no sense: the channel cannot be used any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +71,10 @@ impl Inbox {
             At::Lengths | At::TooLarge { .. } => LENGTHS_BYTES,
             At::Head { bytes, .. } | At::Body { bytes, .. } => *bytes,
         };
-        self.received.reserve(whole.saturating_sub(self.received.len()).max(READ_BYTES));
+        let missing = whole.saturating_sub(self.received.len()).max(ROOM_BYTES_MIN);
+        if self.received.capacity() - self.received.len() < missing {
+            self.received.reserve(missing.max(ROOM_BYTES));
+        }
         &mut self.received
     }
 

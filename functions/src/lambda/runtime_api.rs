@@ -216,6 +216,10 @@ impl RuntimeApi {
             *state = State::Started;
             return None;
         }
+        drop(state);
+        if let (true, Some(channel)) = (on_channel, &self.channel) {
+            channel.look(&self.shared);
+        }
         Some(answer)
     }
 }

@@ -7,6 +7,8 @@ use super::{Answer, Invocation, Shared, service};
 use crate::function_log::FunctionLog;
 use crate::lambda::frame::{self, Frame, Inbox, Senseless};
 use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::Mutex;
+use rustix::io::Errno;
 use std::io::{self, IoSlice, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -24,10 +26,27 @@ const SENSELESS: &str =
 pub(in crate::lambda) struct Channel {
     /// It does not wake for room to write in: there is some whenever the runtime has read an event.
     stream: AsyncFd<UnixStream>,
+    incoming: Mutex<Incoming>,
     /// The function's.
     log: FunctionLog,
     /// Where the rest of an event is written that the socket does not take at once.
     runtime: Handle,
+}
+
+#[derive(Debug, Default)]
+struct Incoming {
+    inbox: Inbox,
+    /// Set once: an error is read once only, by whoever reads next.
+    end: Option<End>,
+}
+
+/// Why nothing comes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed,
+    /// The same, and what was sent last was never read to its end.
+    Untouched,
+    Senseless,
 }
 
 impl Channel {
@@ -38,7 +57,7 @@ impl Channel {
         #[allow(unsafe_code, reason = "tokio has no safe constructor for one interest alone")]
         // SAFETY: a `UnixStream` gives out the same open descriptor until it is dropped, and `AsyncFd` owns it.
         let stream = unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }?;
-        Ok((Self { stream, log, runtime: Handle::current() }, other.into()))
+        Ok((Self { stream, incoming: Mutex::default(), log, runtime: Handle::current() }, other.into()))
     }
 
     /// Sends an event. `false`: nobody is at the other end any more, or can be reached there.
@@ -71,49 +90,66 @@ impl Channel {
 
     /// Takes what the runtime sends until one of the two ends it.
     pub(super) async fn serve(self: Arc<Self>, shared: Arc<Shared>) {
-        let mut inbox = Inbox::default();
-        let is_untouched = loop {
-            if !take_all(&shared, &mut inbox) {
-                self.log.line(SENSELESS);
-                break false;
+        let end = loop {
+            let Ok(mut ready) = self.stream.readable().await else { break End::Closed };
+            let (there_is_more, end) = self.take_once(&shared, &mut self.incoming.lock());
+            if let Some(end) = end {
+                break end;
             }
-            match self.read(inbox.room()).await {
-                Ok(0) => break false,
-                Ok(_) => {}
-                Err(error) => break error.kind() == io::ErrorKind::ConnectionReset,
+            if !there_is_more {
+                ready.clear_ready();
             }
         };
+        if end == End::Senseless {
+            self.log.line(SENSELESS);
+        }
         let _ = self.stream.get_ref().shutdown(std::net::Shutdown::Both);
-        shared.channel_ended(is_untouched);
+        shared.channel_ended(end == End::Untouched);
     }
 
-    async fn read(&self, received: &mut BytesMut) -> io::Result<usize> {
-        loop {
-            let mut ready = self.stream.readable().await?;
-            let (before, room) = (received.len(), received.spare_capacity_mut());
-            let space = room.len();
-            match rustix::io::read(self.stream.get_ref(), room).map(|(read, _)| read.len()) {
-                Ok(read) => {
-                    if read < space {
-                        // Nothing is left, unless files were sent with it, as no runtime does: what comes next is told.
-                        ready.clear_ready();
-                    }
-                    #[allow(
-                        unsafe_code,
-                        reason = "bytes that a system call has written are there for no safe code to see"
-                    )]
-                    // SAFETY: so many behind the ones before have just been written.
-                    unsafe {
-                        received.set_len(before + read);
-                    }
-                    return Ok(read);
-                }
-                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+    /// Takes what the runtime has sent by now. One that runs as soon as it is woken, on the core that woke it, has answered by then, and
+    /// nobody has to be told later.
+    pub(super) fn look(&self, shared: &Shared) {
+        let Some(mut incoming) = self.incoming.try_lock() else { return };
+        if let (_, Some(_)) = self.take_once(shared, &mut incoming) {
+            // The end is for `serve`, which is not told of what was read here, but of this.
+            let _ = self.stream.get_ref().shutdown(std::net::Shutdown::Both);
         }
     }
+
+    /// Reads once. Whether there may be more to read, and whether nothing comes any more.
+    fn take_once(&self, shared: &Shared, Incoming { inbox, end }: &mut Incoming) -> (bool, Option<End>) {
+        if end.is_some() {
+            return (false, *end);
+        }
+        let read = read_into(self.stream.get_ref(), inbox.room());
+        *end = match read {
+            Ok((0, _)) => Some(End::Closed),
+            Ok(_) => (!take_all(shared, inbox)).then_some(End::Senseless),
+            Err(Errno::AGAIN | Errno::INTR) => None,
+            Err(Errno::CONNRESET) => Some(End::Untouched),
+            Err(_) => Some(End::Closed),
+        };
+        let there_is_more = match read {
+            // Else nothing is left, unless files were sent with it, as no runtime does: what comes next is told.
+            Ok((read, room)) => read == room,
+            Err(error) => error == Errno::INTR,
+        };
+        (there_is_more, *end)
+    }
+}
+
+/// Reads once behind what was received. How much came, and how much could have.
+fn read_into(stream: &UnixStream, received: &mut BytesMut) -> Result<(usize, usize), Errno> {
+    let (before, free) = (received.len(), received.spare_capacity_mut());
+    let room = free.len();
+    let read = rustix::io::read(stream, free)?.0.len();
+    #[allow(unsafe_code, reason = "bytes that a system call has written are there for no safe code to see")]
+    // SAFETY: so many behind the ones before have just been written.
+    unsafe {
+        received.set_len(before + read);
+    }
+    Ok((read, room))
 }
 
 /// `false`: something makes no sense.

@@ -75,6 +75,37 @@ async fn answered(answer: oneshot::Receiver<Answer>) -> Option<Answer> {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_there_once_the_event_is_sent_needs_no_waiting_for() {
+    let (api, mut runtime) = Runtime::start().await;
+    runtime.send("next", b"");
+    ready(&api).await;
+    // Sent while nothing else of this test's runtime runs.
+    runtime.send("response\n1", b"2");
+    runtime.send("next", b"");
+    let mut answer = api.invoke(invocation("1", &Bytes::from_static(b"1"))).unwrap();
+    assert_eq!(answer.try_recv(), Ok(Answer::Response(Bytes::from_static(b"2"))));
+    assert!(api.is_waiting());
+    let answer = api.invoke(invocation("2", &Bytes::from_static(b"3"))).unwrap();
+    runtime.send("response\n2", b"4");
+    assert_eq!(
+        answered(answer).await,
+        Some(Answer::Response(Bytes::from_static(b"4"))),
+        "those after it are heard as well"
+    );
+}
+
+#[tokio::test]
+async fn nonsense_that_is_there_once_the_event_is_sent_ends_the_channel() {
+    let (api, mut runtime) = Runtime::start().await;
+    runtime.send("next", b"");
+    ready(&api).await;
+    runtime.0.write_all(&[0xff; 64]).unwrap();
+    let answer = api.invoke(invocation("1", &Bytes::from_static(b"1"))).unwrap();
+    assert_eq!(answered(answer).await, None);
+    until(|| api.has_lost_its_channel()).await;
+}
+
+#[tokio::test]
 async fn an_event_goes_out_and_its_answer_comes_with_the_question_for_the_next() {
     let (api, mut runtime, answer) = Runtime::running(&Bytes::from_static(b"{\"a\":1}")).await;
     let (head, body) = runtime.receive().await;
