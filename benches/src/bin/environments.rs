@@ -159,7 +159,7 @@ fn runtimes(own: &Path, packages: &Path) -> io::Result<Vec<Runtime>> {
 
 fn config(origin: SocketAddr, runtimes: &[Runtime]) -> String {
     let mut toml = format!(
-        "[listen]\nhttp = [\"127.0.0.1:0\"]\n[[distribution]]\nid = \"{}\"\ndomain_name = \"{}\"\n[[distribution.origin]]\nid = \"app\"\n\
+        "[listen]\nhttp = [\"127.0.0.1:0\"]\n[log]\nfunction = \"functions.log\"\n[[distribution]]\nid = \"{}\"\ndomain_name = \"{}\"\n[[distribution.origin]]\nid = \"app\"\n\
          domain_name = \"127.0.0.1\"\nhttp_port = {}\nprotocol_policy = \"http-only\"\n\
          [distribution.default_behavior]\ntarget_origin = \"app\"\ncache_policy = \"CachingDisabled\"\n\
          origin_request_policy = \"AllViewer\"\n",
