@@ -45,5 +45,8 @@ pub(super) async fn check(spawner: &Spawner, interpreter: &Path) -> Found {
 }
 
 #[cfg(test)]
+#[path = "node/event_loop_tests.rs"]
+mod event_loop_tests;
+#[cfg(test)]
 #[path = "node/tests.rs"]
 mod tests;

@@ -17,16 +17,16 @@ fn runs_in(runtime: &str, code: &str, change: impl FnOnce(&mut Plan)) -> Fixture
     })
 }
 
-fn node22(code: &str) -> Fixture {
+pub(super) fn node22(code: &str) -> Fixture {
     runs_in("nodejs22.x", code, |_| {})
 }
 
-fn node24(code: &str) -> Fixture {
+pub(super) fn node24(code: &str) -> Fixture {
     runs_in("nodejs24.x", code, |_| {})
 }
 
 /// The result of the one call of a handler.
-async fn result(fixture: Fixture) -> Value {
+pub(super) async fn result(fixture: Fixture) -> Value {
     let result = fixture.result(json!({"n": 1})).await;
     fixture.stop().await;
     result
@@ -77,73 +77,6 @@ async fn from_node_24_on_a_handler_answers_by_promise_or_value() {
     for (handler, expected) in handlers {
         assert_eq!(result(node24(&format!("exports.handler = {handler};"))).await, expected, "{handler}");
     }
-}
-
-#[tokio::test]
-async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_says_otherwise() {
-    let handler = |waits: bool, stands_for_it: &str| {
-        format!(
-            "exports.handler = (event, context, callback) => {{
-                const shown = {stands_for_it};
-                shown.callbackWaitsForEmptyEventLoop = {waits};
-                if (shown.callbackWaitsForEmptyEventLoop !== {waits}) throw new Error('not kept');
-                const seen = {{ timer: false }};
-                setTimeout(() => {{ seen.timer = true; }}, 30);
-                callback(null, seen);
-            }};"
-        )
-    };
-    for stands_for_it in ["context", "Object.create(context)", "new Proxy(context, {})"] {
-        for waits in [true, false] {
-            assert_eq!(
-                result(node22(&handler(waits, stands_for_it))).await,
-                json!({"timer": waits}),
-                "{stands_for_it}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_an_event_leaves_is_garbage_at_once() {
-    // What outlives the young generation waits for a full collection, which stops the process for longer.
-    const GROWTH_BYTES_MAX: u64 = 1_048_576;
-    let code = "const v8 = require('v8');
-    let most = 0;
-    exports.handler = async (event) => {
-        const old = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'old_space');
-        most = Math.max(most, old.space_used_size);
-        return { most, text: event.text };
-    };";
-    for fixture in [node22(code), node24(code)] {
-        let event = json!({"text": "x".repeat(2_000)});
-        let mut most = Vec::new();
-        for events in [500, 2_500] {
-            for _ in 1..events {
-                fixture.result(event.clone()).await;
-            }
-            most.push(fixture.result(event.clone()).await["most"].as_u64().unwrap());
-        }
-        assert!(most[1] < most[0] + GROWTH_BYTES_MAX, "{most:?}");
-        fixture.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn what_a_call_left_in_the_event_loop_goes_on_in_the_next_one() {
-    let fixture = node22(
-        "let timers = 0;
-        exports.handler = (event, context, callback) => {
-            context.callbackWaitsForEmptyEventLoop = false;
-            if (event.ask) return setTimeout(() => callback(null, timers), 30);
-            setTimeout(() => timers++, 1);
-            callback(null, timers);
-        };",
-    );
-    assert_eq!(fixture.result(json!({})).await, 0);
-    fixture.pool.settle().await;
-    assert_eq!(fixture.result(json!({"ask": true})).await, 1);
-    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -543,21 +476,6 @@ async fn what_a_function_starts_does_not_hold_its_channel() {
 }
 
 #[tokio::test]
-async fn a_callback_that_is_kept_says_nothing_in_a_later_call() {
-    let code = "let kept;
-    exports.handler = (event, context, callback) => {
-        if (event === 'keeps') { kept = callback; return; }
-        if (event === 'calls') kept(new Error('too late'));
-        callback(null, event);
-    };";
-    let fixture = node22(code);
-    assert_eq!(fixture.result(json!("keeps")).await, json!(null), "nothing is left to wait for");
-    assert_eq!(fixture.result(json!("calls")).await, "calls");
-    assert_eq!(fixture.result(json!("after")).await, "after");
-    fixture.stop().await;
-}
-
-#[tokio::test]
 async fn globals_are_those_of_a_file() {
     let code = "exports.handler = async () => {
         const names = ['require', 'module', 'exports', '__filename', '__dirname', 'fs', 'os', 'path', 'http', 'util'];
@@ -586,18 +504,4 @@ async fn what_a_module_leaves_to_fail_after_it_is_loaded_is_a_failed_start_with_
         assert!(failure.detail.contains("left over"), "{}", failure.detail);
         fixture.stop().await;
     }
-}
-
-#[tokio::test]
-async fn calls_are_answered_whatever_earlier_ones_left_to_end_their_process() {
-    let code =
-        "exports.handler = async (event) => { setImmediate(() => { throw new Error('left over'); }); return event; };";
-    let fixture = node22(code);
-    for round in 0..5 {
-        let call = |number: u64| fixture.result(json!(round * 4 + number));
-        let (first, second, third, fourth) = tokio::join!(call(0), call(1), call(2), call(3));
-        let expected: Vec<u64> = (round * 4..round * 4 + 4).collect();
-        assert_eq!(json!([first, second, third, fourth]), json!(expected));
-    }
-    fixture.stop().await;
 }
