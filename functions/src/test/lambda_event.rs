@@ -22,12 +22,12 @@ pub fn lambda_event(messages: &LambdaMessages) -> Bytes {
         server_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let shown = origin.as_ref().map(|origin| RequestOrigin::of(origin, protocol(&origin.kind)));
-    let host = match &shown {
-        Some(RequestOrigin::Custom(custom)) => &custom.domain_name,
-        Some(RequestOrigin::S3(s3)) => &s3.domain_name,
-        None => &asked.host,
+    let headers = match &shown {
+        Some(RequestOrigin::Custom(custom)) => to_origin(asked, &custom.domain_name),
+        Some(RequestOrigin::S3(s3)) => to_origin(asked, &s3.domain_name),
+        None => headers(always::in_request(&asked.headers, &asked.host)),
     };
-    let request = request(asked, host);
+    let request = request(asked, headers);
     let response = response.as_ref().map(|response| answer(*on, response)).unwrap_or_default();
     let body = includes_body.then_some(asked.body.as_bytes());
     let event = match (on, &shown) {
@@ -51,8 +51,11 @@ fn protocol(kind: &OriginKind) -> OriginProtocol {
     }
 }
 
-fn request(asked: &cases::Request, host: &str) -> Request {
-    let headers = headers(always::in_request(&asked.headers, host));
+fn to_origin(asked: &cases::Request, host: &str) -> Headers {
+    headers(always::plain(&always::in_origin_request(&asked.headers, host, asked.viewer_ip)))
+}
+
+fn request(asked: &cases::Request, headers: Headers) -> Request {
     let (uri, query) = match asked.target.split_once('?') {
         Some((uri, query)) => (uri, Some(Bytes::copy_from_slice(query.as_bytes()))),
         None => (asked.target.as_str(), None),

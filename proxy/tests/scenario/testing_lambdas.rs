@@ -129,7 +129,7 @@ event_type = "origin-request"
 request = {{ path = "/upload/x", viewer_ip = "2001:db8::1" }}
 expect = {{ uri = "/upload/x", log = [
     "origin-request ETEST123456789 GET /upload/x  2001:db8::1",
-    "{{\"host\":[\"app.internal\"]}}",
+    "{{\"host\":[\"app.internal\"],\"user-agent\":[\"Amazon CloudFront\"],\"via\":[\"1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)\"],\"x-forwarded-for\":[\"2001:db8::1\"]}}",
     "no body {custom}",
 ] }}
 [[case]]

@@ -18,6 +18,7 @@ use boa_engine::ast::expression::operator::update::UpdateTarget;
 use boa_engine::ast::expression::{Call, Expression, Identifier, TaggedTemplate};
 use boa_engine::ast::function::{FormalParameterList, FunctionBody};
 use boa_engine::ast::statement::Statement;
+use boa_engine::ast::statement::iteration::IterableLoopInitializer;
 use boa_engine::ast::visitor::{VisitWith, Visitor};
 use boa_engine::ast::{Position, Script, Spanned, StatementListItem};
 use boa_engine::interner::{Interner, Sym};
@@ -155,6 +156,10 @@ impl<'ast> Visitor<'ast> for Bound {
 
     fn visit_update(&mut self, node: &'ast Update) -> Flow {
         if matches!(node.target(), UpdateTarget::Identifier(_)) { ON } else { node.visit_with(self) }
+    }
+
+    fn visit_iterable_loop_initializer(&mut self, node: &'ast IterableLoopInitializer) -> Flow {
+        if matches!(node, IterableLoopInitializer::Identifier(_)) { ON } else { node.visit_with(self) }
     }
 
     fn visit_formal_parameter_list(&mut self, _node: &'ast FormalParameterList) -> Flow {
@@ -339,6 +344,16 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
                 ON
             }
             UpdateTarget::PropertyAccess(_) => node.visit_with(self),
+        }
+    }
+
+    fn visit_iterable_loop_initializer(&mut self, node: &'ast IterableLoopInitializer) -> Flow {
+        match node {
+            IterableLoopInitializer::Identifier(name) => {
+                self.refer(name);
+                ON
+            }
+            _ => node.visit_with(self),
         }
     }
 

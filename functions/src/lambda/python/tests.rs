@@ -7,6 +7,8 @@ use crate::lambda::fixture::Fixture;
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -400,4 +402,38 @@ def handler(event, context):
     let log = fixture.masked_log();
     assert!(log.contains("a process that the handler forked must end by itself: it answers nothing"), "{log}");
     fixture.stop().await;
+}
+
+/// Every Python that this machine has and that is new enough, by its own path: those on the PATH, and those that pyenv keeps.
+fn pythons() -> Vec<PathBuf> {
+    const TELL: &str = "import sys; print(sys.executable) if sys.version_info >= (3, 9) else None";
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv"));
+    let kept = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(home).unwrap_or_default();
+    let versions = std::fs::read_dir(kept.join("versions")).into_iter().flatten().flatten();
+    let kept = versions.map(|version| version.path().join("bin/python3"));
+    let named = (9..=14).map(|minor| PathBuf::from(format!("python3.{minor}")));
+    let asked = named.chain(kept).filter_map(|python| Command::new(python).args(["-c", TELL]).output().ok());
+    let told = asked.map(|output| String::from_utf8(output.stdout).unwrap().trim().to_owned());
+    told.filter(|path| !path.is_empty()).map(PathBuf::from).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[tokio::test]
+async fn one_worker_serves_every_python_from_3_9_on() {
+    let source = "import os, subprocess, sys
+def handler(event, context):
+    name = '_X_AMZN_TRACE_ID'
+    started = subprocess.run([sys.executable, '-c', f'import os; print(os.environ[{name!r}])'], capture_output=True, text=True)
+    if event is None: raise ValueError('boom')
+    return [event, context.function_name, context.identity.cognito_identity_id, started.stdout.strip() == os.environ[name], sys.executable]";
+    let pythons = pythons();
+    assert!(!pythons.is_empty());
+    for python in pythons {
+        let fixture = Fixture::with(source, |plan, _| plan.program.path.clone_from(&python));
+        let event = json!({"text": "\u{e9}\u{1f600}", "list": [true, null, 1.5]});
+        let expected = json!([event, "us-east-1.hook", null, true, python]);
+        assert_eq!(fixture.result(event.clone()).await, expected);
+        assert_eq!(fixture.error(json!(null)).await["errorType"], "ValueError", "{}", python.display());
+        assert_eq!(fixture.result(event).await, expected);
+        fixture.stop().await;
+    }
 }

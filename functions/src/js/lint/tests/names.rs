@@ -15,6 +15,7 @@ fn a_text_or_a_key_of_the_same_name_makes_nothing() {
         ("event.headers[event.name] = 'fetch'; ¦fetch('x');", "fetch"),
         ("if (event.fetch) { ¦fetch('x'); }", "fetch"),
         ("¦count++;", "count"),
+        ("for (¦key in event) { event.n++; }", "key"),
     ] {
         let code = format!("function handler(event) {{ {code} }}");
         assert_absent(&code, V1, Rejected::AbsentGlobal, &[&undefined(name)]);
@@ -50,6 +51,7 @@ fn what_a_source_adds_to_built_ins_in_whatever_way_is_not_told_about() {
         "if ('flat' in event) { event.flat(); } if (Array.prototype.at) { [1].at(0); } if ([].flat) { [1].flat(); }",
         "var o = {flat: event}, p = {}; o.flat(); ['at'].forEach(function (name) { p[name] = event; }); p.at();",
         "var at = event; var o = {at}; o.at(1);",
+        "var key; for (key in event) { key; } for (var name in event) { name; }",
     ] {
         let code = format!("function handler(event) {{ {code} }}");
         for what in [Rejected::AbsentGlobal, Rejected::AbsentMember] {
