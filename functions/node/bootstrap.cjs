@@ -5,6 +5,8 @@
 "use strict";
 (() => {
   const fs = require("node:fs");
+  // Taken before any code of the function runs, which may put others in their places.
+  const { readSync, writeSync, writevSync } = fs;
   const path = require("node:path");
   const { Writable } = require("node:stream");
   const { pathToFileURL } = require("node:url");
@@ -35,14 +37,22 @@
     if (traceId === undefined) env[TRACE] = "";
     traceId = String(id);
   };
+  // What contexts tell of the function, as the environment has it.
+  let knownFunction;
   process.env = new Proxy(env, {
     get: (real, name) => (name === TRACE ? traceId : real[name]),
     set: (real, name, value) => {
+      knownFunction = undefined;
       if (name === TRACE) tellTraceId(value);
       else real[name] = value;
       return true;
     },
+    defineProperty: (real, name, property) => {
+      knownFunction = undefined;
+      return Reflect.defineProperty(real, name, property);
+    },
     deleteProperty: (real, name) => {
+      knownFunction = undefined;
       if (name === TRACE) traceId = undefined;
       return delete real[name];
     },
@@ -135,7 +145,7 @@
     process.exit(1);
   };
 
-  // Frames are written here, and go out together. What is larger than the room is sent from where it is encoded.
+  // Frames that fit are written here, and go out in one piece.
   const outgoing = Buffer.allocUnsafeSlow(64 * 1024);
   const BYTES_PER_UNIT_MAX = 3;
 
@@ -147,22 +157,28 @@
     return at + LENGTHS_BYTES + headBytes;
   };
 
-  // A frame of text, or of bytes, and whether the next event is asked for with it.
+  const NEXT = Buffer.from(outgoing.subarray(0, beginFrame(0, "next")));
+
+  // Counting is left out where it is plain that a text fits.
+  const fits = (body, bytesMax) =>
+    typeof body !== "string"
+      ? body.length <= bytesMax
+      : body.length * BYTES_PER_UNIT_MAX <= bytesMax || (body.length <= bytesMax && Buffer.byteLength(body) <= bytesMax);
+
+  // Sends a frame whose body is a text or bytes, and asks for the next event with it.
   const send = (head, body, asks) => {
     try {
-      let end = beginFrame(0, head);
-      if (typeof body === "string" && body.length * BYTES_PER_UNIT_MAX <= outgoing.length - 2 * end) {
-        const bytes = outgoing.write(body, end);
+      const start = beginFrame(0, head);
+      if (fits(body, outgoing.length - start - NEXT.length)) {
+        const bytes = typeof body === "string" ? outgoing.write(body, start) : body.copy(outgoing, start);
         outgoing.writeUInt32LE(bytes, 4);
-        end += bytes;
+        const end = start + bytes;
+        write(outgoing, asks ? beginFrame(end, "next") : end);
       } else {
         const bytes = typeof body === "string" ? Buffer.from(body) : body;
         outgoing.writeUInt32LE(bytes.length, 4);
-        write(outgoing, end);
-        write(bytes, bytes.length);
-        end = 0;
+        writeAll([outgoing.subarray(0, start), bytes, ...(asks ? [NEXT] : [])]);
       }
-      write(outgoing, asks ? beginFrame(end, "next") : end);
     } catch (error) {
       lost(error);
     }
@@ -170,7 +186,16 @@
 
   const write = (bytes, length) => {
     let sent = 0;
-    while (sent < length) sent += fs.writeSync(CHANNEL, bytes, sent, length - sent);
+    while (sent < length) sent += writeSync(CHANNEL, bytes, sent, length - sent);
+  };
+
+  const writeAll = (pieces) => {
+    for (;;) {
+      let sent = writevSync(CHANNEL, pieces);
+      while (pieces.length > 0 && sent >= pieces[0].length) sent -= pieces.shift().length;
+      if (pieces.length === 0) return;
+      pieces[0] = pieces[0].subarray(sent);
+    }
   };
 
   // Bytes that were read: `received` from 0 to `length`. Of more than one event nothing comes: the next has to be asked for.
@@ -186,7 +211,7 @@
       received = larger;
     }
     while (length < bytes) {
-      const read = fs.readSync(CHANNEL, received, length, received.length - length, null);
+      const read = readSync(CHANNEL, received, length, received.length - length, null);
       if (read === 0) throw new Error("its end of the channel is closed");
       length += read;
     }
@@ -323,15 +348,18 @@
 
   // --- The context. ---
 
-  // Read once: a look at the environment takes as long as a short handler. The newer runtime names the function before its version.
-  const FUNCTION = {
+  // Read again after a change only: a look at the environment takes as long as a short handler. The newer runtime names the function
+  // before its version.
+  const readFunction = () => ({
     ...(hasCallbacks ? {} : { functionName: env.AWS_LAMBDA_FUNCTION_NAME }),
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
     functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-  };
+  });
+
+  const ofTheFunction = () => (knownFunction ??= readFunction());
 
   const ofTheCall = ({ id, deadline, arn, trace }) => ({
     clientContext: undefined,
@@ -426,8 +454,12 @@
       enumerable: true,
       configurable: true,
     };
-    // What stands for a context, a `Proxy` of it or an object that inherits from it, has nothing of its own.
-    static #itself = (context) => (#waits in Object(context) ? context : Waiting.#latest);
+    // What inherits from a context stands for it, and a `Proxy`, which cannot be seen through, for the latest.
+    static #itself = (stands) => {
+      let context = Object(stands);
+      while (context !== null && !(#waits in context)) context = Object.getPrototypeOf(context);
+      return context ?? Waiting.#latest;
+    };
     static of = (context) => Waiting.#itself(context).#waits;
     static add = (context) => {
       Waiting.#latest = new Waiting(context);
@@ -495,7 +527,7 @@
       complete(null);
     };
     try {
-      Object.assign(context, FUNCTION, ofTheCall(called));
+      Object.assign(context, ofTheFunction(), ofTheCall(called));
       const event = JSON.parse(called.text);
       const result = handler[STREAMING] ? streamed(handler, event, context) : handler(event, context, callBack);
       returned = result;
@@ -514,7 +546,7 @@
       const called = next();
       try {
         // Not by spreading: that gives each context a hidden class of its own, too.
-        const context = Object.assign(ofTheCall(called), FUNCTION);
+        const context = Object.assign(ofTheCall(called), ofTheFunction());
         const event = JSON.parse(called.text);
         const result = await (handler[STREAMING] ? streamed(handler, event, context) : handler(event, context));
         succeed(called.id, result);

@@ -55,13 +55,13 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// `started`: before it was handed over, after which its answer may be there at once.
     pub(super) fn new(
         environment: Box<Environment>,
         request_id: String,
         reply: oneshot::Receiver<Answer>,
-        lambda: &Lambda,
+        (lambda, started): (&Lambda, Instant),
     ) -> Self {
-        let started = Instant::now();
         let (deadline, memory_bytes_max) = (started + lambda.timeout, memory_bytes_max(lambda));
         Self { environment, request_id, reply, started, deadline, memory_bytes_max, duration: Duration::ZERO }
     }

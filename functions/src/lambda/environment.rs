@@ -308,8 +308,9 @@ impl Environment {
             trace_id: super::context::trace_id(),
             event,
         };
+        let started = Instant::now();
         if let Some(reply) = self.api.invoke(invocation) {
-            return Ok(super::call::Call::new(self, request_id, reply, &plan.lambda));
+            return Ok(super::call::Call::new(self, request_id, reply, (&plan.lambda, started)));
         }
         self.output.end(&[super::log::end_line(&request_id)]);
         Err(self)

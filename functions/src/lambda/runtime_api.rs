@@ -294,11 +294,11 @@ impl Shared {
         self.check(id)?;
         let mut state = self.state.lock();
         let with_error = matches!(answer, Answer::Error { .. });
-        let State::Running { .. } = &*state else {
+        if !matches!(&*state, State::Running { request_id, .. } if request_id == id) {
             // Another was quicker.
             self.remarks.make(Remark::DroppedAnswer);
             return Err(Refusal::InvalidState(state.name()));
-        };
+        }
         let answered = State::Answered { request_id: id.to_owned(), with_error };
         if let State::Running { reply, .. } = std::mem::replace(&mut *state, answered) {
             // Nobody waits any more when the deadline has passed.

@@ -42,6 +42,36 @@ async fn events_and_results_keep_their_values() {
 }
 
 #[tokio::test]
+async fn results_of_every_length_arrive_whole() {
+    let fixture = node22("exports.handler = async ([text, times]) => text.repeat(times);");
+    // Those that fit into the room for a frame, at its edges for texts of one to four bytes a character, and beyond.
+    for text in ["x", "\u{e9}", "\u{20ac}", "\u{1f600}"] {
+        let edges = [1, 21_800, 32_740, 65_460, 196_608].map(|bytes| bytes / text.len());
+        for times in edges.into_iter().flat_map(|edge| edge..edge + 16) {
+            let result = fixture.result(json!([text, times])).await;
+            assert!(result.as_str() == Some(&text.repeat(times)), "{text} {times}");
+        }
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_function_may_change_what_its_runtime_uses_and_what_its_context_tells() {
+    let code = "const fs = require('fs');
+    for (const name of ['readSync', 'writeSync', 'writevSync']) fs[name] = () => { throw new Error('patched'); };
+    process.env.AWS_LAMBDA_FUNCTION_NAME = 'of the module';
+    exports.handler = async (event, context) => {
+        process.env.AWS_LAMBDA_FUNCTION_VERSION = `of ${event}`;
+        return [context.functionName, context.functionVersion];
+    };";
+    for fixture in [node22(code), node24(code)] {
+        assert_eq!(fixture.result(json!("first")).await, json!(["of the module", "1"]));
+        assert_eq!(fixture.result(json!("second")).await, json!(["of the module", "of first"]));
+        fixture.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn up_to_node_22_a_handler_answers_by_promise_or_callback() {
     let handlers = [
         ("async (event) => event.n", json!(1)),

@@ -106,6 +106,31 @@ async fn nonsense_that_is_there_once_the_event_is_sent_ends_the_channel() {
 }
 
 #[tokio::test]
+async fn an_end_that_is_there_once_the_event_is_sent_is_told_from_an_answer_that_is_not_whole() {
+    let look = |api: &RuntimeApi| api.channel.as_ref().unwrap().look(&api.shared);
+    let (api, runtime, answer) = Runtime::running(&Bytes::from_static(b"1")).await;
+    drop(runtime);
+    look(&api);
+    assert_eq!(answered(answer).await, Some(Answer::Untouched), "nobody has read it");
+    assert!(api.has_lost_its_channel());
+
+    let (api, runtime, answer) = Runtime::running(&Bytes::from_static(b"1")).await;
+    runtime.receive().await;
+    drop(runtime);
+    look(&api);
+    assert_eq!(answered(answer).await, None, "somebody has");
+
+    let (api, mut runtime, answer) = Runtime::running(&Bytes::from_static(b"1")).await;
+    let whole = frame("response\n1", b"0123456789");
+    for piece in whole.chunks(7) {
+        runtime.0.write_all(piece).unwrap();
+        look(&api);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answered(answer).await, Some(Answer::Response(Bytes::from_static(b"0123456789"))));
+}
+
+#[tokio::test]
 async fn an_event_goes_out_and_its_answer_comes_with_the_question_for_the_next() {
     let (api, mut runtime, answer) = Runtime::running(&Bytes::from_static(b"{\"a\":1}")).await;
     let (head, body) = runtime.receive().await;
