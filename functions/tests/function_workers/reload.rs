@@ -30,8 +30,9 @@ impl Watched {
         Self { site, news, watching }
     }
 
+    /// In one step: what is half written may be looked at, and refused, as these tests do not mean it.
     fn save(&self, name: &str, code: &str) {
-        std::fs::write(self.file(name), code).expect("a file");
+        replace(&self.file(name), code);
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
