@@ -60,7 +60,8 @@ impl Call {
         environment: Box<Environment>,
         request_id: String,
         reply: oneshot::Receiver<Answer>,
-        (lambda, started): (&Lambda, Instant),
+        lambda: &Lambda,
+        started: Instant,
     ) -> Self {
         let (deadline, memory_bytes_max) = (started + lambda.timeout, memory_bytes_max(lambda));
         Self { environment, request_id, reply, started, deadline, memory_bytes_max, duration: Duration::ZERO }

@@ -310,7 +310,7 @@ impl Environment {
         };
         let started = Instant::now();
         if let Some(reply) = self.api.invoke(invocation) {
-            return Ok(super::call::Call::new(self, request_id, reply, (&plan.lambda, started)));
+            return Ok(super::call::Call::new(self, request_id, reply, &plan.lambda, started));
         }
         self.output.end(&[super::log::end_line(&request_id)]);
         Err(self)
