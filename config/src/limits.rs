@@ -314,6 +314,9 @@ pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
 pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
 /// The same for Node.js and for programs we know nothing of, which have more threads and reserve more beforehand.
 pub const LAMBDA_RUNTIME_RESERVE_BYTES: u64 = 256 * 1_048_576;
+/// Beyond that, for programs that may be newer than Node.js 22, and seven worker threads of theirs: since then V8 makes 512 MiB for code
+/// writable at the start of each, which then count for the kernel's limit, and ends the process where it cannot.
+pub const LAMBDA_CODE_RANGES_BYTES: u64 = 8 * 512 * 1_048_576;
 /// Milliseconds between two looks at what a working environment holds. Lambda: the kernel's own account.
 pub const LAMBDA_WATCH_MS: u64 = 25;
 /// Bytes of all files in an environment's `TMPDIR`. Lambda: 512 MB.

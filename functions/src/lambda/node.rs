@@ -20,6 +20,16 @@ const MAJOR_MIN: u8 = 18;
 const OLD_SPACE_PERCENT: u32 = 90;
 const SEMI_SPACE_PERCENT: u32 = 5;
 
+/// The first of those whose room for code counts as memory that they use, see
+/// [`LAMBDA_CODE_RANGES_BYTES`](homefront_config::limits::LAMBDA_CODE_RANGES_BYTES).
+const MAJOR_THAT_COUNTS_CODE: u8 = 23;
+
+/// Of a Node.js by Lambda's name of its version.
+pub(super) fn counts_its_code_range(runtime: &str) -> bool {
+    let major = runtime.strip_prefix("nodejs").and_then(|version| version.strip_suffix(".x"));
+    major.and_then(|major| major.parse::<u8>().ok()).is_none_or(|major| major >= MAJOR_THAT_COUNTS_CODE)
+}
+
 /// What starts an environment.
 pub(super) fn arguments(memory_mb: u32) -> Vec<OsString> {
     let part = |percent: u32| memory_mb * percent / 100;

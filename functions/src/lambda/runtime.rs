@@ -5,7 +5,7 @@ use crate::edge_code::{StartError, Workers};
 use crate::process::Spawner;
 use homefront_config::Lambda;
 use homefront_config::lambda::LambdaRuntime;
-use homefront_config::limits::{LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_RUNTIME_RESERVE_BYTES};
+use homefront_config::limits::{LAMBDA_CODE_RANGES_BYTES, LAMBDA_MEMORY_HEADROOM_BYTES, LAMBDA_RUNTIME_RESERVE_BYTES};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read as _;
@@ -63,8 +63,9 @@ impl Program {
             LambdaRuntime::Node { interpreter, major } => {
                 let found = checked.find(interpreter, node::check(spawner, interpreter)).await;
                 let (path, own) = found.map_err(|reason| refused(interpreter, reason))?;
-                let runtime = major.map_or(own, |major| format!("nodejs{major}.x"));
-                Ok(Self::node(path, lambda.memory_mb, runtime))
+                let program = Self::node(path, lambda.memory_mb, own);
+                let runtime = major.map(|major| format!("nodejs{major}.x"));
+                Ok(Self { runtime: runtime.or(program.runtime), ..program })
             }
             LambdaRuntime::Provided => {
                 let program = Self::provided(&lambda.code);
@@ -87,16 +88,20 @@ impl Program {
         Self { path: interpreter, arguments, runtime: Some(runtime), reserve_bytes: LAMBDA_MEMORY_HEADROOM_BYTES }
     }
 
-    /// Our bootstrap in `interpreter`.
-    pub(super) fn node(interpreter: PathBuf, memory_mb: u32, runtime: String) -> Self {
+    /// Our bootstrap in `interpreter`, which is of Lambda's version `own`.
+    pub(super) fn node(interpreter: PathBuf, memory_mb: u32, own: String) -> Self {
         let arguments = node::arguments(memory_mb);
-        Self { path: interpreter, arguments, runtime: Some(runtime), reserve_bytes: LAMBDA_RUNTIME_RESERVE_BYTES }
+        let code_ranges_bytes = if node::counts_its_code_range(&own) { LAMBDA_CODE_RANGES_BYTES } else { 0 };
+        let reserve_bytes = LAMBDA_RUNTIME_RESERVE_BYTES + code_ranges_bytes;
+        Self { path: interpreter, arguments, runtime: Some(own), reserve_bytes }
     }
 
     /// The package's own program.
     pub(super) fn provided(package: &Path) -> Self {
         let path = package.join("bootstrap");
-        Self { path, arguments: Vec::new(), runtime: None, reserve_bytes: LAMBDA_RUNTIME_RESERVE_BYTES }
+        // It may be a Node.js of its own.
+        let reserve_bytes = LAMBDA_RUNTIME_RESERVE_BYTES + LAMBDA_CODE_RANGES_BYTES;
+        Self { path, arguments: Vec::new(), runtime: None, reserve_bytes }
     }
 }
 
