@@ -41,6 +41,9 @@ struct Arguments {
     /// Only these faults.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// How often the p99 of other behaviors alone their p99 beside a fault may be, in the median of the rounds: else the run fails.
+    #[arg(long, value_name = "TIMES")]
+    p99_ratio_max: Option<f64>,
     /// Where the JSON lines go.
     #[arg(long, value_name = "FILE")]
     output: Option<std::path::PathBuf>,
@@ -159,7 +162,8 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
         }
     }
     write!(io::stdout(), "{}", table(&chosen, &all))?;
-    Ok(errors)
+    let slowed = arguments.p99_ratio_max.map_or_else(Vec::new, |most| slowed(&chosen, &all, most));
+    if slowed.is_empty() { Ok(errors) } else { Err(io::Error::other(slowed.join("\n"))) }
 }
 
 /// One behavior whose object is cached, one that goes to the origin, and three with functions. Each path of theirs is asked for anew.
@@ -372,10 +376,7 @@ fn table(chosen: &[&Fault], all: &[Vec<Pair>]) -> String {
                 let of = |turn: fn(&Pair) -> &Turn| {
                     spread(pairs.iter().map(|pair| figure(&turn(pair).questions[question]))).median
                 };
-                let ratios = pairs
-                    .iter()
-                    .map(|pair| figure(&pair.beside.questions[question]) / figure(&pair.alone.questions[question]));
-                let Spread { least, median, most } = spread(ratios);
+                let Spread { least, median, most } = spread(pairs.iter().map(|pair| ratio(pair, question, figure)));
                 let (alone, beside) = (of(|pair| &pair.alone), of(|pair| &pair.beside));
                 let _ = write!(text, " {alone:.0}, {beside:.0} | {median:.2} ({least:.2} to {most:.2}) |");
             }
@@ -383,6 +384,26 @@ fn table(chosen: &[&Fault], all: &[Vec<Pair>]) -> String {
         text += "\n";
     }
     text
+}
+
+/// Which faults made others slower than they may be.
+fn slowed(chosen: &[&Fault], all: &[Vec<Pair>], most: f64) -> Vec<String> {
+    let mut slowed = Vec::new();
+    for (fault, pairs) in chosen.iter().zip(all) {
+        for (question, (path, _)) in QUESTIONS.iter().enumerate() {
+            let ratio = spread(pairs.iter().map(|pair| ratio(pair, question, p99))).median;
+            if ratio > most {
+                slowed
+                    .push(format!("while a function {}, the p99 of {path} is {ratio:.2} times that alone", fault.what));
+            }
+        }
+    }
+    slowed
+}
+
+/// Beside the fault over alone.
+fn ratio(pair: &Pair, question: usize, figure: fn(&Latency) -> f64) -> f64 {
+    figure(&pair.beside.questions[question]) / figure(&pair.alone.questions[question])
 }
 
 fn p50(latency: &Latency) -> f64 {

@@ -5,14 +5,19 @@ use clap::Parser;
 use homefront_benches::load::machine;
 use homefront_benches::load::report::{Spread, spread};
 use homefront_benches::site::{self, Script, Site, call, context, percentile};
+use homefront_config::Function;
+use homefront_functions::js::functions::Functions;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::set_current_timer_slack;
 use serde_json::json;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::time::MissedTickBehavior;
+use tokio::runtime::Handle;
 
 /// As in the product.
 #[global_allocator]
@@ -25,12 +30,13 @@ struct Arguments {
     /// How many workers are killed to see how soon another takes over.
     #[arg(long, default_value_t = 30)]
     kills: usize,
-    /// How long latency is measured in a round, once alone and once beside loops.
-    #[arg(long, default_value_t = 4.0)]
+    /// How long latency is measured in a round, once alone and once beside loops. A function that loops ten times a second is stopped after
+    /// the first second, and for half a minute.
+    #[arg(long, default_value_t = 30.0)]
     seconds: f64,
-    /// Rounds. Within each, alone and beside loops take turns with the same workers; which of them comes first changes from
-    /// round to round.
-    #[arg(long, default_value_t = 9)]
+    /// Rounds of each case. Within each, alone and beside loops take turns with the same workers; which of them comes first
+    /// changes from round to round.
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Function workers of each distribution.
     #[arg(long, default_value_t = 2)]
@@ -49,7 +55,7 @@ const URI: &str = include_str!("../../functions/uri.js");
 const LOOPS: &str = "function handler(event) { for (var i = 0; i < 50000; i++) { inner() } return event.request; }\n\
                      function inner() { for (var i = 0; i < 50000; i++) {} }";
 
-/// A function that kills ten workers within ten seconds is throttled; so many, in turns, never are.
+/// A function that kills ten workers within ten seconds gets none for half a minute; so many, in turns, always do.
 const LOOPERS: usize = 24;
 
 fn main() -> ExitCode {
@@ -80,34 +86,46 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     let line = json!({ "replaced_after_kill": { "median_ms": median, "p99_ms": p99, "max_ms": max }, "max_ms": 5 });
     writeln!(out, "{line}")?;
     rows.push(format!("| a killed worker is replaced, ms | {median:.2} | {p99:.2} | {max:.2} |"));
-    let mut ratios = Vec::new();
-    let site = beside(arguments).await?;
-    for round in 1..=arguments.rounds {
-        let mut by_case = [0.0; 2];
-        for turn in 0..2 {
-            let with_loops = (round + turn).is_multiple_of(2);
-            let of = latencies(arguments, &site, with_loops).await?;
-            let us = |share| percentile(&of.latencies, share).as_secs_f64() * 1e6;
-            let (name, calls, killed) =
-                (if with_loops { "beside loops" } else { "alone" }, of.latencies.len(), of.killed);
-            let (p50, p90, p99, p999, max) = (us(0.5), us(0.9), us(0.99), us(0.999), us(1.0));
-            let line = json!({
-                "case": name, "round": round, "calls": calls, "p50_us": p50, "p90_us": p90, "p99_us": p99, "p999_us": p999,
-                "max_us": max, "workers_killed": killed,
-            });
-            writeln!(out, "{line}")?;
-            rows.push(format!(
-                "| {name}, round {round}, {killed} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |"
-            ));
-            by_case[usize::from(with_loops)] = p99;
+    let mut results = Vec::new();
+    for one in [true, false] {
+        let of = if one { "one function loops" } else { "many functions loop in turn" };
+        let site = beside(arguments).await?;
+        let mut ratios = Vec::new();
+        for round in 1..=arguments.rounds {
+            // One that was stopped for killing its workers is not the next round's.
+            let loopers =
+                if one { loopers(&site, round % LOOPERS..round % LOOPERS + 1) } else { loopers(&site, 0..LOOPERS) };
+            let mut by_case = [0.0; 2];
+            for turn in 0..2 {
+                let with_loops = (round + turn).is_multiple_of(2);
+                let of_turn = latencies(arguments, &site, with_loops.then(|| loopers.clone())).await?;
+                let us = |share| percentile(&of_turn.latencies, share).as_secs_f64() * 1e6;
+                let (calls, killed) = (of_turn.latencies.len(), of_turn.killed);
+                let name = if with_loops { of } else { "alone" };
+                let (p50, p90, p99, p999, max) = (us(0.5), us(0.9), us(0.99), us(0.999), us(1.0));
+                let line = json!({
+                    "case": name, "of": of, "round": round, "calls": calls, "p50_us": p50, "p90_us": p90, "p99_us": p99,
+                    "p999_us": p999, "max_us": max, "workers_killed": killed,
+                });
+                writeln!(out, "{line}")?;
+                rows.push(format!(
+                    "| {name}, round {round}, {killed} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |"
+                ));
+                by_case[usize::from(with_loops)] = p99;
+            }
+            ratios.push(by_case[1] / by_case[0]);
         }
-        ratios.push(by_case[1] / by_case[0]);
+        site.stop().await;
+        let Spread { least, median, most } = spread(ratios.iter().copied());
+        writeln!(
+            out,
+            "{}",
+            json!({ "of": of, "p99_ratios": ratios, "median": median, "least": least, "most": most, "max": 2 })
+        )?;
+        results.push(format!("p99 while {of}, over alone, in a round: {median:.2} ({least:.2} to {most:.2})"));
     }
-    site.stop().await;
-    let Spread { least, median, most } = spread(ratios.iter().copied());
-    writeln!(out, "{}", json!({ "p99_ratios": ratios, "median": median, "least": least, "most": most, "max": 2 }))?;
     writeln!(out, "\n| | p50 | p99 | p99.9 or max |\n|---|---|---|---|\n{}", rows.join("\n"))?;
-    writeln!(out, "\np99 beside loops over alone, in a round: {median:.2} ({least:.2} to {most:.2})")
+    writeln!(out, "\n{}", results.join("\n"))
 }
 
 /// Two distributions: one whose latency is measured, and one whose functions loop.
@@ -163,32 +181,38 @@ struct Round {
     killed: usize,
 }
 
-/// Latencies of calls at a steady rate. Each counts from when it was due, so that none hides behind another.
-async fn latencies(arguments: &Arguments, site: &Site, with_loops: bool) -> io::Result<Round> {
+/// Latencies of calls at a steady rate, beside functions that loop from when the first counts. Each call counts from when it was due, so that
+/// none hides behind another.
+async fn latencies(arguments: &Arguments, site: &Site, loopers: Option<Vec<Arc<Function>>>) -> io::Result<Round> {
     let time = Duration::try_from_secs_f64(arguments.seconds).map_err(io::Error::other)?;
     // Whoever looped in the turn before has been replaced.
     site.staffed(2 * (arguments.workers + 1)).await?;
-    let over = Arc::new(AtomicBool::new(false));
-    let loops = with_loops.then(|| {
-        tokio::spawn(keep_looping(site.functions.clone(), loopers(site), arguments.loops_per_s, over.clone()))
-    });
     let (function, context) = (site.function("uri")?, Arc::new(context(0)));
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / arguments.calls_per_s.max(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let warm_up = Instant::now() + time / 5;
-    let end = warm_up + time;
-    let mut calls = Vec::new();
-    loop {
-        let due = tick.tick().await.into_std();
-        if due > end {
-            break;
+    let every = Duration::from_secs(1) / arguments.calls_per_s.max(1);
+    let begun = Instant::now();
+    let (warm_up, end) = (begun + time / 5, begun + time / 5 + time);
+    let over = Arc::new(AtomicBool::new(false));
+    let loops = loopers.map(|loopers| {
+        tokio::spawn(keep_looping(site.functions.clone(), loopers, arguments.loops_per_s, warm_up, over.clone()))
+    });
+    let (runtime, functions) = (Handle::current(), site.functions.clone());
+    // On a thread that sleeps to the microsecond: the timers of the runtime round to a millisecond, and calls would seem to wait for that.
+    let asked = tokio::task::spawn_blocking(move || {
+        set_current_timer_slack(NonZeroU64::new(1))?;
+        let mut calls = Vec::new();
+        let mut due = begun;
+        while due <= end {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let (functions, function, context) = (functions.clone(), function.clone(), context.clone());
+            calls.push(runtime.spawn(async move {
+                let answer = call(&functions, &function, &context).await;
+                (answer, due, due.elapsed())
+            }));
+            due += every;
         }
-        let (functions, function, context) = (site.functions.clone(), function.clone(), context.clone());
-        calls.push(tokio::spawn(async move {
-            let answer = call(&functions, &function, &context).await;
-            (answer, due, due.elapsed())
-        }));
-    }
+        io::Result::Ok(calls)
+    });
+    let calls = asked.await.map_err(io::Error::other)??;
     let mut latencies = Vec::with_capacity(calls.len());
     for asked in calls {
         let (answer, due, latency) = asked.await.map_err(io::Error::other)?;
@@ -206,18 +230,19 @@ async fn latencies(arguments: &Arguments, site: &Site, with_loops: bool) -> io::
     Ok(Round { latencies, killed })
 }
 
-fn loopers(site: &Site) -> Vec<Arc<homefront_config::Function>> {
-    (0..LOOPERS).filter_map(|number| site.function(&format!("loops{number}")).ok()).collect()
+fn loopers(site: &Site, numbers: Range<usize>) -> Vec<Arc<Function>> {
+    numbers.filter_map(|number| site.function(&format!("loops{number}")).ok()).collect()
 }
 
 /// Calls functions that loop, so many a second, until told; how many were killed for it.
 async fn keep_looping(
-    functions: Arc<homefront_functions::js::functions::Functions>,
-    loopers: Vec<Arc<homefront_config::Function>>,
+    functions: Arc<Functions>,
+    loopers: Vec<Arc<Function>>,
     per_s: u32,
+    from: Instant,
     over: Arc<AtomicBool>,
 ) -> usize {
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / per_s.max(1));
+    let mut tick = tokio::time::interval_at(from.into(), Duration::from_secs(1) / per_s.max(1));
     let mut calls = tokio::task::JoinSet::new();
     for looper in loopers.into_iter().cycle() {
         tick.tick().await;
