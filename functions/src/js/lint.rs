@@ -79,7 +79,7 @@ impl fmt::Display for Finding {
             Rejected::SpreadMisread => write!(f, "misreads {name} in runtime 1.0 and reports no error")?,
             Rejected::AsyncClosure => write!(f, "may not take {name}")?,
             Rejected::NoHandler => write!(f, "finds no {name}: it answers 503 to every request")?,
-            Rejected::CodeFromText => write!(f, "refuses {name}")?,
+            Rejected::CodeFromText | Rejected::MadeRegExpFlag => write!(f, "refuses {name}")?,
             Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire | Rejected::UnknownAlgorithm => {
                 write!(f, "has no {name}")?;
             }

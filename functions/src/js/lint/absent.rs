@@ -251,6 +251,17 @@ impl Walk<'_> {
         }
     }
 
+    /// `RegExp('a', 'u')`, `new RegExp('a', 'u')`
+    fn regular_expression(&mut self, function: &Identifier, arguments: &[Expression]) {
+        let Some(Expression::Literal(literal)) = arguments.get(1) else { return };
+        let Some(flags) = literal.as_string().map(|flags| text(flags, self.interner)) else { return };
+        let known = if self.runtime == FunctionRuntime::CloudfrontJs1_0 { "gim" } else { "gimy" };
+        if self.free(function).as_deref() == Some("RegExp") && flags.chars().any(|flag| !known.contains(flag)) {
+            let sentence = format!("SyntaxError: Invalid RegExp flags \"{flags}\"");
+            self.findings.push(Finding::new(literal.span().start(), Rejected::MadeRegExpFlag, Some(sentence)));
+        }
+    }
+
     /// `eval(…)`, `Function(…)`, `globalThis.eval(…)`
     fn made_of_text(&mut self, callee: &Expression) {
         let (name, at) = match callee.flatten() {
@@ -361,7 +372,10 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         self.made_of_text(node.function());
         match node.function() {
             Expression::PropertyAccess(access) => self.call(access, node.args()),
-            Expression::Identifier(name) => self.require(name, node.args()),
+            Expression::Identifier(name) => {
+                self.require(name, node.args());
+                self.regular_expression(name, node.args());
+            }
             _ => {}
         }
         node.visit_with(self)

@@ -118,6 +118,8 @@ rejected! {
     AbsentMember: Warns, "such member", "do without it; AWS's page of the runtime lists what there is";
     /// `crypto.createHash('sha512')`
     UnknownAlgorithm: Warns, "such algorithm", "there are md5, sha1 and sha256";
+    /// `new RegExp('a', 'u')`
+    MadeRegExpFlag: Warns, "such flags of a regular expression, which throws", "leave the flag out; there are g, i, m and, with runtime = \"cloudfront-js-2.0\", y";
     /// `eval('…')`, `new Function('…')`
     CodeFromText: Warns, "code made of text (eval, the Function constructor), which throws",
         "write the code out, or choose among functions that are written out";

@@ -28,6 +28,7 @@ fn of_syntax(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
         Rejected::AbsentMember,
         Rejected::AsyncClosure,
         Rejected::CodeFromText,
+        Rejected::MadeRegExpFlag,
         Rejected::NoHandler,
         Rejected::UnknownAlgorithm,
         Rejected::UnknownRequire,
@@ -440,6 +441,7 @@ fn every_finding_says_what_and_the_way_out() {
                 Rejected::Class => Some("Token \"class\" not supported in this version".to_owned()),
                 Rejected::AbsentGlobal => Some("ReferenceError: \"Map\" is not defined".to_owned()),
                 Rejected::UnknownAlgorithm => Some("TypeError: not supported algorithm: \"sha512\"".to_owned()),
+                Rejected::MadeRegExpFlag => Some("SyntaxError: Invalid RegExp flags \"u\"".to_owned()),
                 Rejected::CodeFromText => Some("TypeError: code generation from strings is not allowed".to_owned()),
                 Rejected::AbsentMember => {
                     Some("TypeError: (intermediate value)[\"error\"] is not a function".to_owned())

@@ -104,6 +104,22 @@ fn members_that_modules_do_not_have_are_told_about() {
 }
 
 #[test]
+fn flags_that_a_regular_expression_is_made_with_are_told_about_where_they_are_written_out() {
+    let code = "function handler(event) { var flags = 'u'; RegExp('a', 'gi'); new RegExp('a', flags); \
+                return new RegExp('a', ¦'gu') || RegExp(event.a, ¦'s'); }";
+    let errors = ["gu", "s"].map(|flags| format!("SyntaxError: Invalid RegExp flags \"{flags}\""));
+    for runtime in [V1, V2] {
+        assert_absent(code, runtime, Rejected::MadeRegExpFlag, &[&errors[0], &errors[1]]);
+    }
+    let sticky = "function handler(event) { return new RegExp('a', ¦'y'); }";
+    assert_absent(sticky, V1, Rejected::MadeRegExpFlag, &["SyntaxError: Invalid RegExp flags \"y\""]);
+    let (sticky, _) = marked(sticky);
+    assert_eq!(lint(&sticky, V2), []);
+    let own = "function handler(event) { return new RegExp('a', 'u'); function RegExp() {} }";
+    assert_eq!(lint(own, V2), []);
+}
+
+#[test]
 fn a_name_that_is_perhaps_no_module_is_let_pass() {
     for code in [
         "var crypto = require('crypto'); crypto = event; return crypto.randomUUID();",
