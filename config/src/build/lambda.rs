@@ -20,7 +20,7 @@ const TIMEOUT_S: u64 = 5;
 const CONCURRENCY: u64 = 8;
 
 /// Lambda's names of the Node.js versions that Lambda@Edge has run since callbacks and promises both exist.
-const NODE_MAJORS: std::ops::RangeInclusive<u8> = 18..=24;
+const NODE_MAJORS: [u8; 4] = [18, 20, 22, 24];
 /// Names of the runtimes that bring their own program.
 const PROVIDED: [&str; 3] = ["provided", "provided.al2", "provided.al2023"];
 /// What a package of theirs must have.
@@ -99,9 +99,9 @@ fn runtime(text: &At<Text>, interpreter: Option<At<PathBuf>>, reading: &mut Read
         }
         return Some(LambdaRuntime::Provided);
     }
-    let (first, last) = (NODE_MAJORS.start(), NODE_MAJORS.end());
+    let versions = NODE_MAJORS.map(|major| format!("nodejs{major}.x")).join(", ");
     reading.error(text.span.clone(), format!("there is no Lambda runtime {word:?}")).hint(format!(
-        "the runtimes are python3 and python3.X, as in \"python3.12\"; nodejs and nodejs{first}.x to nodejs{last}.x; and \
+        "the runtimes are python3 and python3.X, as in \"python3.12\"; nodejs, {versions}; and \
          provided, provided.al2, provided.al2023"
     ));
     None

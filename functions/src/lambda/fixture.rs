@@ -8,6 +8,7 @@ use super::pool::{Bounds, Pool};
 use super::runtime::Program;
 use crate::Failure;
 use crate::function_log::FunctionLog;
+use crate::lambda::node::Version;
 use crate::process::Spawner;
 use bytes::Bytes;
 use homefront_config::Lambda;
@@ -93,6 +94,14 @@ fn python() -> &'static Path {
     })
 }
 
+fn node_version() -> Version {
+    static VERSION: OnceLock<Version> = OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let told = Command::new("node").arg("--version").output().unwrap();
+        Version::parse(String::from_utf8(told.stdout).unwrap().trim().trim_start_matches('v')).unwrap()
+    })
+}
+
 /// The configuration of a Python function; its code is one file, `app.py`.
 pub(super) fn lambda(code: &TempDir, python: &str) -> Lambda {
     lambda_in(Language::Python, code, &source(python, ""))
@@ -163,7 +172,7 @@ impl Fixture {
         let sink = lines.clone();
         let program = match language {
             Language::Python => Program::python(python().to_owned(), module(), "python3.13".to_owned()),
-            Language::Node => Program::node("node".into(), lambda.memory_mb, "nodejs22.x".to_owned()),
+            Language::Node => Program::node("node".into(), lambda.memory_mb, node_version(), 22),
             Language::Provided => Program::provided(code.path()),
         };
         let mut plan = Plan {

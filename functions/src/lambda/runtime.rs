@@ -25,7 +25,7 @@ pub(super) struct Program {
     pub(super) reserve_bytes: u64,
 }
 
-/// An interpreter's own path, and Lambda's name for it; or why it cannot be used.
+/// An interpreter's own path, and Lambda's name for it or its version; or why it cannot be used.
 pub(super) type Found = Result<(PathBuf, String), String>;
 
 /// Interpreters that were asked, each once however many functions name it.
@@ -62,10 +62,12 @@ impl Program {
             }
             LambdaRuntime::Node { interpreter, major } => {
                 let found = checked.find(interpreter, node::check(spawner, interpreter)).await;
-                let (path, own) = found.map_err(|reason| refused(interpreter, reason))?;
-                let program = Self::node(path, lambda.memory_mb, own);
-                let runtime = major.map(|major| format!("nodejs{major}.x"));
-                Ok(Self { runtime: runtime.or(program.runtime), ..program })
+                let parsed = found.and_then(|(path, version)| {
+                    let parsed = node::Version::parse(&version).map(|parsed| (path, parsed));
+                    parsed.ok_or_else(|| format!("it is of the version {version:?}, which is none of Node.js"))
+                });
+                let (path, version) = parsed.map_err(|reason| refused(interpreter, reason))?;
+                Ok(Self::node(path, lambda.memory_mb, version, major.unwrap_or(version.major)))
             }
             LambdaRuntime::Provided => {
                 let program = Self::provided(&lambda.code);
@@ -88,12 +90,12 @@ impl Program {
         Self { path: interpreter, arguments, runtime: Some(runtime), reserve_bytes: LAMBDA_MEMORY_HEADROOM_BYTES }
     }
 
-    /// Our bootstrap in `interpreter`, which is of Lambda's version `own`.
-    pub(super) fn node(interpreter: PathBuf, memory_mb: u32, own: String) -> Self {
-        let arguments = node::arguments(memory_mb);
-        let code_ranges_bytes = if node::counts_its_code_range(&own) { LAMBDA_CODE_RANGES_BYTES } else { 0 };
+    /// Our bootstrap in `interpreter`, which does as Lambda's runtime of the version `profile`.
+    pub(super) fn node(interpreter: PathBuf, memory_mb: u32, version: node::Version, profile: u8) -> Self {
+        let arguments = node::arguments(memory_mb, version, profile);
+        let code_ranges_bytes = if version.counts_its_code_ranges() { LAMBDA_CODE_RANGES_BYTES } else { 0 };
         let reserve_bytes = LAMBDA_RUNTIME_RESERVE_BYTES + code_ranges_bytes;
-        Self { path: interpreter, arguments, runtime: Some(own), reserve_bytes }
+        Self { path: interpreter, arguments, runtime: Some(format!("nodejs{profile}.x")), reserve_bytes }
     }
 
     /// The package's own program.

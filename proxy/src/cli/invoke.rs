@@ -1,5 +1,6 @@
 //! `homefront invoke`: one function on one event, without a node.
 
+use super::interrupted::unless_interrupted;
 use super::{WRONG_INPUT, chosen_origin, complain, print, read, workers};
 use crate::clock::Clock;
 use crate::page::failure_sentence;
@@ -35,11 +36,15 @@ pub(super) fn run(name: &str, event_file: &Path, config: &Path, as_json: bool) -
         Err(error) => return refuse(&format!("cannot start threads: {error}")),
     };
     if let Some(function) = config.functions.iter().find(|function| function.name == name) {
-        return runtime.block_on(invoke_function((&config, function), event_file, &event, as_json));
+        let invoked = invoke_function((&config, function), event_file, &event, as_json);
+        return runtime.block_on(unless_interrupted(invoked)).unwrap_or_else(|code| code);
     }
     if let Some(lambda) = config.lambdas.iter().find(|lambda| lambda.name == name) {
         return match serde_json::from_slice::<serde::de::IgnoredAny>(&event) {
-            Ok(_) => runtime.block_on(invoke_lambda(lambda, event, as_json)),
+            Ok(_) => {
+                let invoked = invoke_lambda(lambda, event, as_json);
+                runtime.block_on(unless_interrupted(invoked)).unwrap_or_else(|code| code)
+            }
             Err(error) => refuse(&format!("{}: the event is not JSON: {error}", event_file.display())),
         };
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod chosen_origin;
+mod interrupted;
 mod invoke;
 pub(crate) mod open_files;
 mod quickstart;

@@ -1,7 +1,8 @@
 //! `homefront invoke`: one function on one event, as text and in the shape of AWS's API.
 
 use crate::harness::binary::{self, Ended};
-use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
+use crate::harness::{Code, Edge, Language, PATIENCE, Reply, in_every_language, one_origin};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use tempfile::TempDir;
 
@@ -311,4 +312,44 @@ async fn an_event_can_come_from_standard_input() {
         tokio::time::timeout(crate::harness::PATIENCE, child.wait_with_output()).await.expect("an end").unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stdout).unwrap().contains("/docs/index.html"));
+}
+
+#[tokio::test]
+async fn an_invocation_and_cases_that_are_interrupted_leave_nothing_behind() {
+    const WAITS: &str = "import os, threading\n\
+        def handler(event, context):\n    open(os.environ['TMPDIR'] + '/begun', 'w').close()\n    threading.Event().wait()\n";
+    const SITE: &str = "[listen]\nhttp = [\"127.0.0.1:0\"]\n[[distribution]]\nid = \"EDFDVBD6EXAMPLE\"\n\
+        domain_name = \"d111111abcdef8.cloudfront.net\"\n[[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
+        [distribution.default_behavior]\ntarget_origin = \"app\"\norigin_request = { lambda = \"waits\" }\n\
+        [[lambda]]\nname = \"waits\"\nruntime = \"python3\"\nhandler = \"app.handler\"\ncode = \"code\"\ntimeout_s = 30\n";
+    const CASE: &str =
+        "[[case]]\nname = \"waits\"\nlambda = \"waits\"\nevent = \"event.json\"\n[case.expect]\nstatus = 200\n";
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("code")).unwrap();
+    write("code/app.py", WAITS);
+    write("homefront.toml", SITE);
+    write("event.json", ORIGIN_REQUEST);
+    write("waits.cases.toml", CASE);
+    for (words, signal, code) in [
+        (&["invoke", "waits", "event.json"][..], Signal::INT, 130),
+        (&["invoke", "waits", "event.json"], Signal::TERM, 143),
+        (&["test", "."], Signal::INT, 130),
+    ] {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut command = binary::command(folder.path(), words);
+        let child = command.env("TMPDIR", tmp.path()).spawn().unwrap();
+        let begun =
+            || std::fs::read_dir(tmp.path()).unwrap().flatten().any(|entry| entry.path().join("begun").exists());
+        let waits = async {
+            while !begun() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{words:?} calls the function"));
+        kill_process(Pid::from_raw(child.id().unwrap().cast_signed()).unwrap(), signal).unwrap();
+        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("an end").unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{words:?}");
+        assert_eq!(std::fs::read_dir(tmp.path()).unwrap().count(), 0, "{words:?}");
+    }
 }

@@ -1,16 +1,13 @@
 //! What a Node.js function meets: its handler's forms, errors, log, context, modules, limits.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::check;
 use crate::FailureKind;
 use crate::lambda::environment::{Outcome, Plan};
 use crate::lambda::fixture::{Fixture, Language, source};
-use crate::lambda::runtime::Program;
-use crate::process::Spawner;
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A function in the profile of Lambda's runtime of this name.
 fn runs_in(runtime: &str, code: &str, change: impl FnOnce(&mut Plan)) -> Fixture {
@@ -535,43 +532,6 @@ async fn what_a_module_leaves_to_fail_after_it_is_loaded_is_a_failed_start_with_
         let fixture = node22(code);
         let failure = fixture.call(json!({})).await.unwrap_err();
         assert!(failure.detail.contains("left over"), "{}", failure.detail);
-        fixture.stop().await;
-    }
-}
-
-/// Every Node.js there is: the machine's own, and those that `.ci/setup` installs beside what cargo builds.
-fn nodes() -> Vec<PathBuf> {
-    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-    let installed = std::fs::read_dir(target.join("setup/node/node_modules")).into_iter().flatten().flatten();
-    let installed = installed.map(|version| version.path().join("bin/node")).filter(|node| node.is_file());
-    [PathBuf::from("node")].into_iter().chain(installed).collect()
-}
-
-#[tokio::test]
-async fn one_bootstrap_serves_every_node_from_18_on() {
-    let code = "exports.handler = async (event, context) => {
-        if (event === null) throw new RangeError('boom');
-        const { Worker } = await import('node:worker_threads');
-        const ends = () => new Promise((end, fail) => new Worker('', { eval: true }).on('exit', end).on('error', fail));
-        const threads = await Promise.all([ends(), ends()]);
-        return [event, context.functionName, typeof context.done, threads, context.getRemainingTimeInMillis() > 0];
-    };";
-    for node in nodes() {
-        let (path, runtime) = check(&Spawner::start(None).unwrap(), &node).await.unwrap();
-        let named = |plan: &mut Plan| plan.program = Program::node(path, plan.lambda.memory_mb, runtime.clone());
-        let fixture = Fixture::of(Language::Node, &source("", code), |plan, _| named(plan));
-        let event = json!({"text": "\u{e9}\u{1f600}", "list": [true, null, 1.5]});
-        let major: u32 = runtime.trim_start_matches("nodejs").trim_end_matches(".x").parse().unwrap();
-        let done = if major >= 24 { "undefined" } else { "function" };
-        let expected = json!([event, "us-east-1.hook", done, [0, 0], true]);
-        assert_eq!(fixture.result(event.clone()).await, expected, "{runtime}");
-        let error = fixture.error(json!(null)).await;
-        assert_eq!(
-            (&error["errorType"], &error["trace"][0]),
-            (&json!("RangeError"), &json!("RangeError: boom")),
-            "{runtime}"
-        );
-        assert_eq!(fixture.result(event).await, expected, "{runtime}");
         fixture.stop().await;
     }
 }

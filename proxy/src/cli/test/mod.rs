@@ -8,6 +8,7 @@ mod snapshot;
 mod stand_in;
 mod viewer;
 
+use super::interrupted::unless_interrupted;
 use super::{WRONG_INPUT, complain, print, workers};
 use homefront_config::cases::{self, Case, CaseFile, Trial};
 use homefront_functions::edge_code::Workers;
@@ -57,12 +58,15 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return refuse(&format!("cannot start: {error}")),
     };
     let mut report = Report::default();
-    runtime.block_on(async {
+    let ran = runtime.block_on(unless_interrupted(async {
         for file in &files {
             runner.file(file, &mut report).await;
         }
         runner.spawner.all_gone().await;
-    });
+    }));
+    if let Err(code) = ran {
+        return code;
+    }
     print(&report.summary());
     if let Some(file) = &arguments.junit
         && let Err(error) = junit::write(file, &report)
