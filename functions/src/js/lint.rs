@@ -22,6 +22,7 @@ use boa_engine::parser::{Parser, Source};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{FUNCTION_CODE_BYTES_MAX, FUNCTION_FINDING_TEXT_BYTES_MAX, FUNCTION_FINDINGS_MAX};
 use rejected::{Weight, instead_of};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Something in a function that CloudFront's engine rejects, or that fails there.
@@ -102,22 +103,33 @@ pub fn lint(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
     if source.len() as u64 > FUNCTION_CODE_BYTES_MAX {
         return Vec::new();
     }
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let (blanked, imported) = match source::without_imports(source, runtime) {
-        Ok(parts) => parts,
-        Err(Refusal { message, at, what }) => {
-            let finding = |what| Finding::new(position(&source[..at]), what, Some(message));
-            return what.map(finding).into_iter().collect();
+    let mut source = Cow::Borrowed(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let mut findings = Vec::new();
+    let (blanked, imported) = loop {
+        match source::without_imports(&source, runtime) {
+            Ok(parts) => break parts,
+            Err(Refusal { message, at, what }) => {
+                let Some(what) = what else { return findings };
+                findings.push(Finding::new(position(&source[..at]), what, Some(message)));
+                let Some(rest) = without_refused(&source, at, what) else { return findings };
+                source = Cow::Owned(rest);
+            }
         }
     };
     let mut interner = Interner::default();
     let script = match Parser::new(Source::from_bytes(&blanked)).parse_script(&Scope::new_global(), &mut interner) {
         Ok(script) => script,
+        // Of what has been blanked out something may be left that nobody wrote.
+        Err(_) if !findings.is_empty() => return findings,
         Err(error) => return unparsed(&blanked, &error.to_string()).into_iter().collect(),
     };
     let tokens = walk::tokens(&script, &blanked);
-    let mut findings = walk::findings(&script, &tokens, runtime, &interner);
-    findings.extend(absent::findings(&script, &imported, runtime, &interner));
+    // What a refused import would have named is not there.
+    let knows_its_names = findings.iter().all(|finding| finding.what == Rejected::Export);
+    findings.extend(walk::findings(&script, &tokens, runtime, &interner));
+    if knows_its_names {
+        findings.extend(absent::findings(&script, &imported, runtime, &interner));
+    }
     // Not worth a word while the source is no program to CloudFront's engine.
     if !findings.iter().any(|finding| finding.what.weight() != Weight::Warns) {
         findings.extend(absent::missing_handler(&script, &tokens, &interner));
@@ -127,6 +139,39 @@ pub fn lint(source: &str, runtime: FunctionRuntime) -> Vec<Finding> {
     findings.truncate(FUNCTION_FINDINGS_MAX);
     findings.sort_by_key(|finding| (finding.line, finding.column));
     findings
+}
+
+/// The source without what is refused at `at`, every character of the rest in its place: an import, or of an export what the rest can do
+/// without. `None`: where that ends cannot be told.
+fn without_refused(source: &str, at: usize, what: Rejected) -> Option<String> {
+    let (before, statement) = source.split_at_checked(at)?;
+    let length = match what {
+        Rejected::Export => length_of_export(statement),
+        _ => length_with_text(statement),
+    };
+    let (refused, behind) = statement.split_at_checked(length?)?;
+    let blank =
+        |character: char| if matches!(character, '\n' | '\r' | '\u{2028}' | '\u{2029}') { character } else { ' ' };
+    Some([before, &refused.chars().map(blank).collect::<String>(), behind].concat())
+}
+
+/// Bytes of `export`, `export default` or `export {…}`.
+fn length_of_export(statement: &str) -> Option<usize> {
+    let rest = statement.strip_prefix("export")?.trim_start();
+    let behind = statement.len() - rest.len();
+    match rest.chars().next()? {
+        '{' => Some(behind + rest.find('}')? + 1),
+        '*' => length_with_text(statement),
+        _ if rest.starts_with("default") => Some(behind + "default".len()),
+        _ => Some(behind),
+    }
+}
+
+/// Bytes up to and with the first text in quotes.
+fn length_with_text(statement: &str) -> Option<usize> {
+    let open = statement.find(['\'', '"'])?;
+    let quote = char::from(statement.as_bytes()[open]);
+    Some(open + 1 + statement[open + 1..].find(quote)? + 1)
 }
 
 /// What the parser itself does not take, if CloudFront's engine does not know it either.

@@ -188,6 +188,30 @@ fn await_in_arguments_is_found_and_elsewhere_it_is_not() {
 }
 
 #[test]
+fn what_is_refused_at_the_top_hides_nothing_else() {
+    let of = |code: &str| -> Vec<_> {
+        let (source, places) = marked(code);
+        let found = lint(&source, V2);
+        let at: Vec<_> = found.iter().map(|finding| (finding.line, finding.column)).collect();
+        assert_eq!(at, places, "{code}: {found:?}");
+        found.into_iter().map(|finding| finding.what).collect()
+    };
+    let body = "\nfunction handler(event) {\n  var a = event¦?.b; return ¦fetch(a);\n}\n";
+    for export in
+        ["¦export { handler };", "¦export default handler;", "¦export {\n  handler,\n};", "¦export var other = 1;"]
+    {
+        let expected = [Rejected::Export, Rejected::OptionalChaining, Rejected::AbsentGlobal];
+        assert_eq!(of(&format!("{export}{body}")), expected);
+    }
+    let import = "¦import { createHash } from 'crypto';\n¦import fs from 'fs';\n";
+    let body = "function handler(event) { ¦class A {} return createHash('md5').update(fs); }";
+    assert_eq!(of(&format!("{import}{body}")), [Rejected::ImportForm, Rejected::UnknownModule, Rejected::Class]);
+    // Where it cannot be told what is left, what is known is told.
+    assert_eq!(of("¦export { a } from 'b';\nvar c = d?.e;"), [Rejected::Export]);
+    assert_eq!(of("¦import { a } from crypto;\nvar c = d?.e;"), [Rejected::ImportForm]);
+}
+
+#[test]
 fn imports_other_than_the_default_of_a_known_module_are_found() {
     let other_form = Some("Non-default import is not supported");
     for code in ["¦import {get} from 'crypto';", "¦import * as c from 'crypto';", "var a;\n  ¦import './a.js';"] {
