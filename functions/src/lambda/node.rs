@@ -62,12 +62,12 @@ pub(super) fn arguments(memory_mb: u32, version: Version, profile: u8) -> Vec<Os
     flags.chain(["-e".into(), BOOTSTRAP.into()]).collect()
 }
 
-/// Checks that `interpreter` runs; gives the path of the interpreter itself and its version, as in `22.23.5`. `Err` is the reason.
-pub(super) async fn check(spawner: &Spawner, interpreter: &Path) -> Found {
+/// Checks that `interpreter` runs; gives the path of the interpreter itself and its version. `Err` is the reason.
+pub(super) async fn check(spawner: &Spawner, interpreter: &Path) -> Found<Version> {
     let told = interpreter::ask(spawner, interpreter, vec!["-e".into(), TELL.into()]).await?;
     let (version, path) = told.split_once(' ').unwrap_or_default();
     match Version::parse(version) {
-        Some(Version { major, .. }) if major >= MAJOR_MIN => Ok((path.into(), version.to_owned())),
+        Some(parsed) if parsed.major >= MAJOR_MIN => Ok((path.into(), parsed)),
         Some(_) => Err(format!("Node.js {version} is too old: {MAJOR_MIN} or newer is needed")),
         None => Err(format!("it is no Node.js: it answered {told:?}")),
     }

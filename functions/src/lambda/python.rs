@@ -31,7 +31,7 @@ pub(super) fn arguments(module: &Path) -> Vec<OsString> {
 
 /// Checks that `interpreter` runs and takes our module; gives the path of the interpreter itself and Lambda's name for it, as
 /// in `python3.12`. `Err` is the reason.
-pub(super) async fn check(spawner: &Spawner, interpreter: &Path, module: &Path) -> Found {
+pub(super) async fn check(spawner: &Spawner, interpreter: &Path, module: &Path) -> Found<String> {
     let arguments = vec!["-c".into(), format!("{CHECK_VERSION}{BOOTSTRAP}{TELL}").into(), module.into()];
     let told = interpreter::ask(spawner, interpreter, arguments).await?;
     let (version, path) = told.split_once(' ').unwrap_or_default();

@@ -25,12 +25,25 @@ pub(super) struct Program {
     pub(super) reserve_bytes: u64,
 }
 
-/// An interpreter's own path, and Lambda's name for it or its version; or why it cannot be used.
-pub(super) type Found = Result<(PathBuf, String), String>;
+/// An interpreter's own path, and which it is; or why it cannot be used.
+pub(super) type Found<Which> = Result<(PathBuf, Which), String>;
 
 /// Interpreters that were asked, each once however many functions name it.
 #[derive(Debug, Default)]
-pub(super) struct Checked(Vec<(PathBuf, PathBuf, String)>);
+pub(super) struct Checked {
+    pythons: Asked<String>,
+    nodes: Asked<node::Version>,
+}
+
+/// By the name in the configuration.
+#[derive(Debug)]
+struct Asked<Which>(Vec<(PathBuf, PathBuf, Which)>);
+
+impl<Which> Default for Asked<Which> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl Program {
     /// Finds what runs `lambda`.
@@ -56,17 +69,13 @@ impl Program {
                 let Some(module) = &workers.python_module else {
                     return Err(StartError::PythonModule { place: lambda.place.clone(), lambda: lambda.name.clone() });
                 };
-                let found = checked.find(interpreter, python::check(spawner, interpreter, module)).await;
+                let found = checked.pythons.find(interpreter, python::check(spawner, interpreter, module)).await;
                 let (path, runtime) = found.map_err(|reason| refused(interpreter, reason))?;
                 Ok(Self::python(path, module, runtime))
             }
             LambdaRuntime::Node { interpreter, major } => {
-                let found = checked.find(interpreter, node::check(spawner, interpreter)).await;
-                let parsed = found.and_then(|(path, version)| {
-                    let parsed = node::Version::parse(&version).map(|parsed| (path, parsed));
-                    parsed.ok_or_else(|| format!("it is of the version {version:?}, which is none of Node.js"))
-                });
-                let (path, version) = parsed.map_err(|reason| refused(interpreter, reason))?;
+                let found = checked.nodes.find(interpreter, node::check(spawner, interpreter)).await;
+                let (path, version) = found.map_err(|reason| refused(interpreter, reason))?;
                 Ok(Self::node(path, lambda.memory_mb, version, major.unwrap_or(version.major)))
             }
             LambdaRuntime::Provided => {
@@ -144,15 +153,15 @@ fn script_interpreter(script: &Path) -> Result<(), (PathBuf, String)> {
     Err((name.into(), "bootstrap names it in its first line: it is not on PATH".to_owned()))
 }
 
-impl Checked {
+impl<Which: Clone> Asked<Which> {
     /// What `check` tells of `interpreter`; it runs only when nobody has asked before.
-    async fn find(&mut self, interpreter: &Path, check: impl Future<Output = Found>) -> Found {
-        if let Some((_, path, runtime)) = self.0.iter().find(|(known, _, _)| known == interpreter) {
-            return Ok((path.clone(), runtime.clone()));
+    async fn find(&mut self, interpreter: &Path, check: impl Future<Output = Found<Which>>) -> Found<Which> {
+        if let Some((_, path, which)) = self.0.iter().find(|(known, _, _)| known == interpreter) {
+            return Ok((path.clone(), which.clone()));
         }
-        let (path, runtime) = check.await?;
-        self.0.push((interpreter.to_owned(), path.clone(), runtime.clone()));
-        Ok((path, runtime))
+        let (path, which) = check.await?;
+        self.0.push((interpreter.to_owned(), path.clone(), which.clone()));
+        Ok((path, which))
     }
 }
 

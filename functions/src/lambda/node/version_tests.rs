@@ -1,7 +1,7 @@
 //! Each version of Node.js that is there: the machine's own, and those that `.ci/setup` installs.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::{Version, check};
+use super::check;
 use crate::lambda::fixture::{Fixture, Language, source};
 use crate::lambda::runtime::Program;
 use crate::process::Spawner;
@@ -19,7 +19,6 @@ fn nodes() -> Vec<PathBuf> {
 /// A function of an interpreter, in the profile of its version, which is given with it.
 async fn by(node: &Path, code: &str) -> (u8, Fixture) {
     let (path, version) = check(&Spawner::start(None).unwrap(), node).await.unwrap();
-    let version = Version::parse(&version).unwrap();
     let fixture = Fixture::of(Language::Node, &source("", code), |plan, _| {
         plan.program = Program::node(path, plan.lambda.memory_mb, version, version.major);
         std::fs::write(plan.lambda.code.join("module.mjs"), "export const name = 'module';").unwrap();
