@@ -86,46 +86,49 @@ async fn measure(arguments: &Arguments) -> io::Result<()> {
     let line = json!({ "replaced_after_kill": { "median_ms": median, "p99_ms": p99, "max_ms": max }, "max_ms": 5 });
     writeln!(out, "{line}")?;
     rows.push(format!("| a killed worker is replaced, ms | {median:.2} | {p99:.2} | {max:.2} |"));
-    let mut results = Vec::new();
-    for one in [true, false] {
-        let of = if one { "one function loops" } else { "many functions loop in turn" };
-        let site = beside(arguments).await?;
-        let mut ratios = Vec::new();
-        for round in 1..=arguments.rounds {
-            // One that was stopped for killing its workers is not the next round's.
-            let loopers =
-                if one { loopers(&site, round % LOOPERS..round % LOOPERS + 1) } else { loopers(&site, 0..LOOPERS) };
-            let mut by_case = [0.0; 2];
-            for turn in 0..2 {
-                let with_loops = (round + turn).is_multiple_of(2);
-                let of_turn = latencies(arguments, &site, with_loops.then(|| loopers.clone())).await?;
-                let us = |share| percentile(&of_turn.latencies, share).as_secs_f64() * 1e6;
-                let (calls, killed) = (of_turn.latencies.len(), of_turn.killed);
-                let name = if with_loops { of } else { "alone" };
-                let (p50, p90, p99, p999, max) = (us(0.5), us(0.9), us(0.99), us(0.999), us(1.0));
-                let line = json!({
-                    "case": name, "of": of, "round": round, "calls": calls, "p50_us": p50, "p90_us": p90, "p99_us": p99,
-                    "p999_us": p999, "max_us": max, "workers_killed": killed,
-                });
-                writeln!(out, "{line}")?;
-                rows.push(format!(
-                    "| {name}, round {round}, {killed} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |"
-                ));
-                by_case[usize::from(with_loops)] = p99;
-            }
-            ratios.push(by_case[1] / by_case[0]);
-        }
-        site.stop().await;
-        let Spread { least, median, most } = spread(ratios.iter().copied());
-        writeln!(
-            out,
-            "{}",
-            json!({ "of": of, "p99_ratios": ratios, "median": median, "least": least, "most": most, "max": 2 })
-        )?;
-        results.push(format!("p99 while {of}, over alone, in a round: {median:.2} ({least:.2} to {most:.2})"));
-    }
+    let one = beside_loops(arguments, "one function loops", &mut out, &mut rows, |round| round..round + 1).await?;
+    let many = beside_loops(arguments, "many functions loop in turn", &mut out, &mut rows, |_| 0..LOOPERS).await?;
     writeln!(out, "\n| | p50 | p99 | p99.9 or max |\n|---|---|---|---|\n{}", rows.join("\n"))?;
-    writeln!(out, "\n{}", results.join("\n"))
+    writeln!(out, "\n{one}\n{many}")
+}
+
+/// Latency in turns alone and beside the functions that loop in a round, all turns with the same workers. Gives the ratio in words.
+async fn beside_loops(
+    arguments: &Arguments,
+    of: &str,
+    out: &mut impl Write,
+    rows: &mut Vec<String>,
+    loopers_in: impl Fn(usize) -> Range<usize>,
+) -> io::Result<String> {
+    let site = beside(arguments).await?;
+    let mut ratios = Vec::new();
+    for round in 1..=arguments.rounds {
+        // One that was stopped for killing its workers is not the next round's.
+        let loopers = loopers(&site, loopers_in(round % LOOPERS));
+        let mut by_case = [0.0; 2];
+        for turn in 0..2 {
+            let with_loops = (round + turn).is_multiple_of(2);
+            let Round { latencies, killed } = latencies(arguments, &site, with_loops.then(|| loopers.clone())).await?;
+            let us = |share| percentile(&latencies, share).as_secs_f64() * 1e6;
+            let (name, calls) = (if with_loops { of } else { "alone" }, latencies.len());
+            let (p50, p90, p99, p999, max) = (us(0.5), us(0.9), us(0.99), us(0.999), us(1.0));
+            let line = json!({
+                "case": name, "of": of, "round": round, "calls": calls, "p50_us": p50, "p90_us": p90, "p99_us": p99,
+                "p999_us": p999, "max_us": max, "workers_killed": killed,
+            });
+            writeln!(out, "{line}")?;
+            rows.push(format!(
+                "| {name}, round {round}, {killed} workers killed, µs | {p50:.0} | {p99:.0} | {p999:.0} |"
+            ));
+            by_case[usize::from(with_loops)] = p99;
+        }
+        ratios.push(by_case[1] / by_case[0]);
+    }
+    site.stop().await;
+    let Spread { least, median, most } = spread(ratios.iter().copied());
+    let line = json!({ "of": of, "p99_ratios": ratios, "median": median, "least": least, "most": most, "max": 2 });
+    writeln!(out, "{line}")?;
+    Ok(format!("p99 while {of}, over alone, in a round: {median:.2} ({least:.2} to {most:.2})"))
 }
 
 /// Two distributions: one whose latency is measured, and one whose functions loop.
