@@ -22,7 +22,8 @@ table! {
         /// `strict`: syntax and built-ins that CloudFront's engine does not have are not there, and a function that uses such
         /// syntax answers 503, as on CloudFront. `relaxed`: they are, and such syntax is only told about.
         fidelity: Fidelity, default "\"strict\"";
-        /// Where the engine runs: in a worker process, or in the proxy's own thread, where a call that comes alone takes less time and which nothing guards.
+        /// Where the engine runs: in a worker process, or in the proxy's own thread, where a call that comes alone takes less time
+        /// and which nothing guards.
         isolation: Isolation, default "\"process\"";
         /// Wall time in milliseconds after which a call is killed.
         budget_ms: Int<1, FUNCTION_BUDGET_MS_MAX>, default "50";
@@ -34,8 +35,8 @@ table! {
     Lambda "lambda" {
         /// What behaviors call it: 1 to 64 of `A-Z a-z 0-9 - _`.
         name: Name, required;
-        /// `python3` or `python3.X`; `nodejs`, or `nodejs18.x`, `nodejs20.x`, `nodejs22.x`, `nodejs24.x`; or `provided`, `provided.al2`,
-        /// `provided.al2023`: an executable `bootstrap` in the package that speaks the Lambda Runtime API, in any language.
+        /// `python3` or `python3.X`; `nodejs`, or `nodejs18.x`, `nodejs20.x`, `nodejs22.x`, `nodejs24.x`; or `provided`,
+        /// `provided.al2`, `provided.al2023`: an executable `bootstrap` in the package that speaks the Lambda Runtime API, in any language.
         runtime: Text, required;
         /// What runs it, when that is not the `python3`, `python3.X` or `node` on `PATH`: a path, as to `bin/python3` of a
         /// virtual environment.
