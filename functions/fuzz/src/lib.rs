@@ -36,7 +36,7 @@ pub fn worker_frames(bytes: &[u8]) {
     while let Ok(Some(frame)) = inbox.next_frame() {
         if let Ok(Order::Call(call)) = decoder.order(frame) {
             let mut again = Vec::new();
-            assert!(Order::put_call(&mut again, call.id, call.function, &call.call()), "it fitted");
+            assert!(Order::put_call(&mut again, call.id, call.function, call.is_suspect, &call.call()), "it fitted");
             assert_eq!(&again[4..], frame);
         }
         if let Ok(answer) = Answer::take(frame) {
@@ -422,8 +422,8 @@ mod tests {
     fn frames_are_understood_or_refused() {
         let mut orders = Vec::new();
         let (request, response) = (request(), response());
-        Order::put_call(&mut orders, 1, 0, &call(&request, None));
-        Order::put_call(&mut orders, 2, 0, &call(&request, Some(&response)));
+        Order::put_call(&mut orders, 1, 0, false, &call(&request, None));
+        Order::put_call(&mut orders, 2, 0, true, &call(&request, Some(&response)));
         feed(worker_frames, &[&orders, b"\x08\0\0\0\x03\xff\xff\xff\xff\xff\xff\xff", b"\x03\0\0\0\x01\x01\x01"]);
     }
 

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 use stores::Stores;
 use talk::TalkError;
 use template::{StartFailure, Started, Template};
-use throttle::Throttle;
+use throttle::{Record, Throttle};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
@@ -260,6 +260,11 @@ impl PooledFunction {
         self.proof.get().is_some()
     }
 
+    /// What it has done to its workers.
+    fn record(&self, now: Instant) -> Record {
+        if self.deadly.load(Ordering::Relaxed) { self.throttle.lock().record(now) } else { Record::Clean }
+    }
+
     /// Where a call that begins now may look for its answer, if that is worth it.
     fn place_to_look<'a>(&self, places: &'a Places, now: Instant) -> Option<Place<'a>> {
         if self.polling.lock().advises(now) { places.take() } else { None }
@@ -371,12 +376,13 @@ impl Shared {
         if let Some(fault) = function.fault.get() {
             return Err(throttled_failure(name, &format!("it does not compile: {fault}")));
         }
-        if function.deadly.load(Ordering::Relaxed) && function.throttle.lock().refuses(now) {
+        let record = function.record(now);
+        if record == Record::Throttled {
             return Err(throttled_failure(name, "it killed its workers again and again"));
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut frame = Vec::with_capacity(2_048);
-        if !Order::put_call(&mut frame, id, index as u32, call) {
+        if !Order::put_call(&mut frame, id, index as u32, record == Record::Suspect, call) {
             return Err(execution_failure(name, "the event is larger than a worker takes"));
         }
         let (reply, mut answer) = oneshot::channel();

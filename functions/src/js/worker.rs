@@ -9,6 +9,7 @@
 //! is in.
 
 mod fork;
+mod pauses;
 mod sandbox;
 mod way;
 
@@ -21,7 +22,8 @@ use super::ring;
 use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
-use homefront_config::limits::FUNCTION_WORKER_STACK_BYTES;
+use homefront_config::limits::{FUNCTION_BRIEF_CALL_US_MAX, FUNCTION_WORKER_STACK_BYTES};
+use pauses::Pauses;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -102,6 +104,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     let mut worker = Worker::default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let node = rustix::process::getppid().ok_or(rustix::io::Errno::SRCH)?;
+    pauses::prepare()?;
     let (sandbox, last_step) = sandbox::close();
     way::send_ready(socket, sandbox)?;
     match way::prepare(socket, &mut worker, |files| fork::fork(files, node, &last_step))? {
@@ -109,7 +112,9 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
         Prepared::ForCalls(ends) => {
             // The first write to a page of the template's makes a copy. A collection writes to those of all objects, so that the
             // first call, for which somebody may have waited since a worker died, does not.
+            let pauses = Pauses::begin();
             worker.collect();
+            drop(pauses);
             way::send_ready(socket, sandbox)?;
             Calls::new(socket, ends, cores).take(&mut worker)
         }
@@ -154,6 +159,8 @@ struct Worker {
 struct Loaded {
     id: FunctionId,
     store: Option<u32>,
+    /// Its last call here was over before a pause would have been of use. So may be the next.
+    is_brief: bool,
 }
 
 impl Worker {
@@ -207,20 +214,22 @@ impl Worker {
     ) -> Result<Proof, LoadError> {
         let (store, source) = (load.store, self.source(load));
         let id = by(&mut self.engine, source)?;
-        self.functions.insert(number, Loaded { id, store });
+        self.functions.insert(number, Loaded { id, store, is_brief: false });
         Ok(self.engine.proof(id))
     }
 
     fn call(&mut self, call: &OrderedCall) -> CallResult {
-        let Some(function) = self.functions.get(&call.function) else {
+        let Some(function) = self.functions.get_mut(&call.function) else {
             let nothing = match call.call().event_type {
                 EventType::ViewerRequest => Outcome::Request(Verdict::Continue(crate::RequestEdit::default())),
                 EventType::ViewerResponse => Outcome::Response(Verdict::Continue(crate::ResponseEdit::default())),
             };
             return failed(&nothing, "the function is not loaded", 0);
         };
+        let _pauses = (call.is_suspect || !function.is_brief).then(Pauses::begin);
         let turned = self.turned.unwrap_or_else(|| self.engine.begin(Instant::now()));
         let result = self.engine.call_since(function.id, &call.call(), turned);
+        function.is_brief = result.cpu_us <= FUNCTION_BRIEF_CALL_US_MAX;
         self.garbage.left_by_call(result.cpu_us);
         result
     }

@@ -1,13 +1,13 @@
 //! What hostile functions get, and that nobody else notices.
 
 use super::site::{
-    HEALTHY, LOOPS, Script, Site, assert_ok, context, failure, resume, script, signal, suspend, until_dead,
+    HEALTHY, LOOPS, Script, Site, assert_ok, context, failure, resume, script, signal, sleeps, suspend, until_dead,
     until_one_computes,
 };
 use homefront_config::limits::{
     FUNCTION_DEATHS_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX,
 };
-use homefront_functions::{FailureKind, Verdict};
+use homefront_functions::{EventContext, FailureKind, Verdict};
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +34,49 @@ pub(crate) async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_
     assert_eq!(kind, FailureKind::FunctionExecution);
     assert_eq!(detail, "function \"loops\": it ran longer than its budget and was killed");
     assert!(healthy_meanwhile > 1, "they waited for the loop");
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+/// Calls a function that loops, until it is killed; whether its worker paused while it computed.
+async fn pauses_while_it_loops(site: &Arc<Site>, context: &EventContext) -> bool {
+    let workers = site.staffed().await;
+    let looping = tokio::spawn({
+        let (site, context) = (site.clone(), context.clone());
+        async move { failure(site.request_as("loops", &context).await) }
+    });
+    until_one_computes(&workers).await;
+    let before = sleeps(&workers);
+    let mut paused = false;
+    while !looping.is_finished() {
+        paused |= sleeps(&workers) >= before + 20;
+        tokio::task::yield_now().await;
+    }
+    looping.await.expect("a verdict");
+    paused
+}
+
+pub(crate) async fn a_call_that_computes_for_long_lets_others_have_its_processor() {
+    let site = Arc::new(Site::start(&[script("loops", LOOPS).with("budget_ms = 1000")]).await);
+    assert!(pauses_while_it_loops(&site, &context("any")).await);
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub(crate) async fn so_does_one_of_a_function_that_killed_a_worker_lately_though_it_was_brief_since() {
+    let code = "function handler(event) {
+            if (event.context.requestId === 'loop') { for (var i = 0; i < 50000; i++) { inner() } }
+            event.request.uri = '/ok';
+            return event.request;
+        }
+        function inner() { for (var i = 0; i < 50000; i++) {} }";
+    let site = Arc::new(Site::start(&[script("loops", code).with("budget_ms = 1000")]).await);
+    let (good, bad) = (context("good"), context("loop"));
+    assert_eq!(failure(site.request_as("loops", &bad).await).0, FailureKind::FunctionExecution);
+    // Of workers that have nothing to do, the same one gets each of these calls. The first may take a while.
+    site.staffed().await;
+    for _ in 0..5 {
+        assert_ok(&site.request_as("loops", &good).await);
+    }
+    assert!(pauses_while_it_loops(&site, &bad).await);
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 

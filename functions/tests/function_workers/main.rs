@@ -49,6 +49,8 @@ const TESTS: &[Test] = tests! {
         figures_count_what_happened;
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
+        a_call_that_computes_for_long_lets_others_have_its_processor
+        so_does_one_of_a_function_that_killed_a_worker_lately_though_it_was_brief_since
         what_exhausts_the_engine_costs_one_request
         what_uses_up_the_memory_of_its_worker_is_told_so
         results_and_logs_are_bounded

@@ -229,13 +229,24 @@ pub(crate) fn is_dead(pid: u32) -> bool {
 pub(crate) async fn until_one_computes(pids: &[u32]) {
     let ticks = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let time = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(11)?.parse::<u64>().ok());
-        time.unwrap_or_default()
+        // As a user and in the kernel: `stat` beginning with the state.
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
     };
     let before: Vec<_> = pids.iter().map(ticks).collect();
     while !pids.iter().zip(&before).any(|(pid, before)| ticks(pid) > before + 2) {
         tokio::task::yield_now().await;
     }
+}
+
+/// How often processes have gone to sleep.
+pub(crate) fn sleeps(pids: &[u32]) -> u64 {
+    let of_one = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or_default()
+    };
+    pids.iter().map(of_one).sum()
 }
 
 /// Returns when all are dead.

@@ -74,6 +74,8 @@ pub struct OrderedCall {
     pub id: u64,
     /// The function's number.
     pub function: u32,
+    /// The function ended a worker lately.
+    pub is_suspect: bool,
     event_type: EventType,
     context: EventContext,
     request: Request,
@@ -108,8 +110,8 @@ impl PartialEq for OrderedCall {
                 context.server_ip,
             )
         };
-        (self.id, self.function, self.event_type, self.now_ms, self.random_seed)
-            == (other.id, other.function, other.event_type, other.now_ms, other.random_seed)
+        (self.id, self.function, self.is_suspect, self.event_type, self.now_ms, self.random_seed)
+            == (other.id, other.function, other.is_suspect, other.event_type, other.now_ms, other.random_seed)
             && context(self) == context(other)
             && self.request == other.request
             && self.response == other.response
@@ -153,11 +155,12 @@ impl Order {
     }
 
     /// See [`Order::Call`].
-    pub fn put_call(out: &mut Vec<u8>, id: u64, function: u32, call: &Call<'_>) -> bool {
+    pub fn put_call(out: &mut Vec<u8>, id: u64, function: u32, is_suspect: bool, call: &Call<'_>) -> bool {
         put_frame(out, FUNCTION_ORDER_BYTES_MAX, |out| {
             out.push(CALL);
             out.extend_from_slice(&id.to_le_bytes());
             out.extend_from_slice(&function.to_le_bytes());
+            out.push(u8::from(is_suspect));
             out.push(match call.event_type {
                 EventType::ViewerRequest => 0,
                 EventType::ViewerResponse => 1,
@@ -261,7 +264,7 @@ impl Decoder {
     }
 
     fn call(&mut self, fields: &mut Fields<'_>) -> Result<OrderedCall, FrameError> {
-        let (id, function) = (fields.u64()?, fields.u32()?);
+        let (id, function, is_suspect) = (fields.u64()?, fields.u32()?, fields.u8()? != 0);
         let event_type = match fields.u8()? {
             0 => EventType::ViewerRequest,
             1 => EventType::ViewerResponse,
@@ -280,7 +283,7 @@ impl Decoder {
         if response.is_some() != (event_type == EventType::ViewerResponse) {
             return Err(FrameError::Impossible("response"));
         }
-        Ok(OrderedCall { id, function, event_type, context, request, response, now_ms, random_seed })
+        Ok(OrderedCall { id, function, is_suspect, event_type, context, request, response, now_ms, random_seed })
     }
 }
 

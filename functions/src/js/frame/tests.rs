@@ -225,13 +225,13 @@ proptest! {
         context in context(),
         request in request(),
         response in option::of(response()),
-        numbers in any::<(u64, u32, u64, u64)>(),
+        numbers in any::<(u64, u32, bool, u64, u64)>(),
     ) {
-        let (id, function, now_ms, random_seed) = numbers;
+        let (id, function, is_suspect, now_ms, random_seed) = numbers;
         let event_type = if response.is_some() { EventType::ViewerResponse } else { EventType::ViewerRequest };
         let call = Call { event_type, context: &context, request: &request, response: response.as_ref(), now_ms, random_seed };
-        let Ok(Order::Call(received)) = order(|out| Order::put_call(out, id, function, &call)) else { panic!("a call") };
-        prop_assert_eq!((received.id, received.function), (id, function));
+        let Ok(Order::Call(received)) = order(|out| Order::put_call(out, id, function, is_suspect, &call)) else { panic!("a call") };
+        prop_assert_eq!((received.id, received.function, received.is_suspect), (id, function, is_suspect));
         let copy = received.call();
         prop_assert_eq!((copy.event_type, copy.now_ms, copy.random_seed), (event_type, now_ms, random_seed));
         prop_assert_eq!((copy.request, copy.response), (&request, response.as_ref()));
@@ -317,7 +317,7 @@ fn a_body_stays_with_the_node() {
     let event_type = EventType::ViewerResponse;
     let call =
         Call { event_type, context: &context, request: &request, response: Some(&response), now_ms: 0, random_seed: 0 };
-    let Ok(Order::Call(received)) = order(|out| Order::put_call(out, 0, 0, &call)) else { panic!("a call") };
+    let Ok(Order::Call(received)) = order(|out| Order::put_call(out, 0, 0, false, &call)) else { panic!("a call") };
     assert_eq!(received.call().response.unwrap().body, None);
 }
 

@@ -4,6 +4,19 @@ use homefront_config::limits::{FUNCTION_DEATHS_MAX, FUNCTION_DEATHS_WINDOW_MS, F
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+const WINDOW: Duration = Duration::from_millis(FUNCTION_DEATHS_WINDOW_MS);
+
+/// What a function has done to its workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// Nothing, for a while.
+    Clean,
+    /// It killed one lately.
+    Suspect,
+    /// It killed so many that its calls are refused.
+    Throttled,
+}
+
 /// The deaths of one function.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
@@ -15,8 +28,7 @@ pub(super) struct Throttle {
 impl Throttle {
     /// Notes that a call of the function ended a worker. Returns whether the function is throttled from now on.
     pub(super) fn death(&mut self, now: Instant) -> bool {
-        let window = Duration::from_millis(FUNCTION_DEATHS_WINDOW_MS);
-        self.deaths.retain(|death| now.saturating_duration_since(*death) < window);
+        self.deaths.retain(|death| now.saturating_duration_since(*death) < WINDOW);
         self.deaths.push_back(now);
         if self.deaths.len() < FUNCTION_DEATHS_MAX {
             return false;
@@ -26,13 +38,17 @@ impl Throttle {
         true
     }
 
-    /// Whether calls are refused at `now`.
-    pub(super) fn refuses(&mut self, now: Instant) -> bool {
-        let refuses = self.until.is_some_and(|until| now < until);
-        if !refuses {
-            self.until = None;
+    /// What a function that calls at `now` has done.
+    pub(super) fn record(&mut self, now: Instant) -> Record {
+        if self.until.is_some_and(|until| now < until) {
+            return Record::Throttled;
         }
-        refuses
+        self.until = None;
+        let last_death = self.deaths.back();
+        if last_death.is_some_and(|death| now.saturating_duration_since(*death) < WINDOW) {
+            return Record::Suspect;
+        }
+        Record::Clean
     }
 }
 
@@ -47,10 +63,10 @@ mod tests {
         let (start, mut throttle) = (Instant::now(), Throttle::default());
         for _ in 1..FUNCTION_DEATHS_MAX {
             assert!(!throttle.death(start));
-            assert!(!throttle.refuses(start));
+            assert_eq!(throttle.record(start), Record::Suspect);
         }
         assert!(throttle.death(start + SECOND));
-        assert!(throttle.refuses(start + SECOND));
+        assert_eq!(throttle.record(start + SECOND), Record::Throttled);
     }
 
     #[test]
@@ -69,9 +85,18 @@ mod tests {
             throttle.death(start);
         }
         let later = start + Duration::from_millis(FUNCTION_THROTTLE_MS);
-        assert!(throttle.refuses(start));
-        assert!(!throttle.refuses(later));
+        assert_eq!(throttle.record(start), Record::Throttled);
+        assert_eq!(throttle.record(later), Record::Clean);
         assert!(!throttle.death(later), "one death is not ten");
-        assert!(!throttle.refuses(later));
+        assert_eq!(throttle.record(later), Record::Suspect);
+    }
+
+    #[test]
+    fn one_death_makes_a_suspect_until_the_window_is_over() {
+        let (start, mut throttle) = (Instant::now(), Throttle::default());
+        assert_eq!(throttle.record(start), Record::Clean);
+        throttle.death(start);
+        assert_eq!(throttle.record(start + WINDOW.saturating_sub(Duration::from_nanos(1))), Record::Suspect);
+        assert_eq!(throttle.record(start + WINDOW), Record::Clean);
     }
 }

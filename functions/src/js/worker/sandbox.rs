@@ -41,6 +41,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getrandom,
     libc::SYS_clock_nanosleep,
     libc::SYS_nanosleep,
+    // For its pauses.
+    libc::SYS_setitimer,
     // What the two threads need of each other, and of themselves to end.
     libc::SYS_futex,
     libc::SYS_sched_yield,
