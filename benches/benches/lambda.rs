@@ -1,5 +1,6 @@
 //! Lambda@Edge on an origin request: the event's JSON, the result's, and a warm Python environment in between.
 
+use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use homefront_benches::typical;
 use homefront_config::{Config, Lambda, Origin};
@@ -59,16 +60,16 @@ fn events(criterion: &mut Criterion) {
     group.bench_function("JSON out", |bench| bench.iter(out));
 
     let event = out();
-    let judge = |result: &[u8]| lambda_edge::result::request(&event, &request, result);
+    let judge = |result: Bytes| lambda_edge::result::request(&event, &request, result);
     let shown: serde_json::Value = serde_json::from_slice(event.json()).expect("an event is JSON");
     let mut returned = shown["Records"][0]["cf"]["request"].clone();
-    let unchanged = returned.to_string();
+    let unchanged = Bytes::from(returned.to_string());
     returned["headers"]["x-added"] = serde_json::json!([{ "key": "X-Added", "value": "1" }]);
-    let changed = returned.to_string();
-    assert_eq!(judge(unchanged.as_bytes()), Verdict::Continue(LambdaRequestEdit::default()));
-    assert!(matches!(judge(changed.as_bytes()), Verdict::Continue(edit) if edit.head.headers.len() == 1));
+    let changed = Bytes::from(returned.to_string());
+    assert_eq!(judge(unchanged.clone()), Verdict::Continue(LambdaRequestEdit::default()));
+    assert!(matches!(judge(changed.clone()), Verdict::Continue(edit) if edit.head.headers.len() == 1));
     for (name, result) in [("result in, unchanged", &unchanged), ("result in, a header added", &changed)] {
-        group.bench_function(name, |bench| bench.iter(|| judge(black_box(result.as_bytes()))));
+        group.bench_function(name, |bench| bench.iter(|| judge(black_box(result.clone()))));
     }
     group.finish();
 }

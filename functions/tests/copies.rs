@@ -1,5 +1,6 @@
 //! What becomes of large bodies on their way through a Lambda@Edge function: an event is written once, a result stays where it was
-//! received, and a body is copied once, into the bytes that are sent. Counted by the memory that such a copy needs.
+//! received, and so does a body that is sent as it is; one in base64 or with escapes is written once more. Counted by the memory that such a copy
+//! needs.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../python/src/channel.rs"]
@@ -15,7 +16,9 @@ use homefront_functions::lambda::{Lambdas, frame};
 use homefront_functions::process::Spawner;
 use homefront_functions::{EventContext, Headers, OriginProtocol, Request, Verdict};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -87,6 +90,7 @@ impl Node {
     async fn start(runtime: &str, file: &str, code: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(file), code).unwrap();
+        std::fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o755)).unwrap();
         let toml = format!(
             r#"
             [[distribution]]
@@ -156,9 +160,9 @@ fn sent(verdict: Verdict<LambdaRequestEdit>) -> Option<Bytes> {
 const WAYS: [(&str, usize, &str); 6] = [
     ("GET /nothing", 0, "no body"),
     ("POST /nothing", 2, "the event; what the function returns, which has the body that it was shown"),
-    ("POST /text", 3, "the event; what the function returns; the body"),
+    ("POST /text", 2, "the event; what the function returns, where the body stays"),
     ("POST /base64", 3, "the event; what the function returns; the body"),
-    ("GET /answer", 2, "what the function returns; the body"),
+    ("GET /answer", 1, "what the function returns, where the body stays"),
     ("GET /escaped", 4, "what the function returns; the same without escapes, in room that grows once; the body"),
 ];
 
@@ -182,7 +186,7 @@ async fn counted(runtime: &str, file: &str, code: &str) {
 }
 
 #[tokio::test]
-async fn a_body_is_copied_once_on_its_way_through_a_python_function() {
+async fn a_body_stays_where_it_was_received_on_its_way_through_a_python_function() {
     let code = r#"
 import base64
 BODY = "0123456789abcdef" * 56250
@@ -200,7 +204,7 @@ def handler(event, context):
 }
 
 #[tokio::test]
-async fn a_body_is_copied_once_on_its_way_through_a_node_function() {
+async fn a_body_stays_where_it_was_received_on_its_way_through_a_node_function() {
     let code = r#"
 const BODY = "0123456789abcdef".repeat(56250);
 exports.handler = async (event) => {
@@ -215,6 +219,28 @@ exports.handler = async (event) => {
 };
 "#;
     counted("nodejs", "app.js", code).await;
+}
+
+/// A program that speaks HTTP: what it posts comes in pieces, which are put together where the body then stays.
+#[tokio::test]
+async fn a_body_is_copied_once_on_its_way_from_a_program_of_a_package() {
+    let code = r#"#!/usr/bin/env python3
+import base64, http.client, json, os
+BODY = "0123456789abcdef" * 56250
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+while True:
+    api.request("GET", "/2018-06-01/runtime/invocation/next")
+    answer = api.getresponse()
+    request = json.loads(answer.read())["Records"][0]["cf"]["request"]
+    wish = request["uri"]
+    if wish == "/text": request["body"] = {"action": "replace", "encoding": "text", "data": BODY}
+    if wish == "/base64": request["body"] = {"action": "replace", "encoding": "base64", "data": base64.b64encode(BODY.encode()).decode()}
+    if wish == "/answer": request = {"status": "200", "body": BODY}
+    if wish == "/escaped": request = {"status": "200", "body": '"' * 500000}
+    api.request("POST", f"/2018-06-01/runtime/invocation/{answer.headers['Lambda-Runtime-Aws-Request-Id']}/response", json.dumps(request))
+    api.getresponse().read()
+"#;
+    counted("provided", "bootstrap", code).await;
 }
 
 #[tokio::test]

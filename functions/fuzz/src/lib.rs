@@ -118,18 +118,18 @@ pub fn lambda_result(bytes: &[u8]) {
     let origins =
         [&origin(), &folder()].map(|origin| RequestOrigin::of(origin, homefront_functions::OriginProtocol::Http));
     let event = lambda_edge::viewer_request(&context, &request, Some(ShownBody::on_viewer_request(b"a=1")));
-    let verdict = lambda_edge::result::request(&event, &request, bytes);
+    let verdict = lambda_edge::result::request(&event, &request, bytes.to_vec().into());
     within_the_rules(rules::Event::LambdaViewerRequest, &request, None, verdict);
     let event = lambda_edge::viewer_response(&context, &request, &response);
-    let verdict = lambda_edge::result::response(&event, &response, bytes);
+    let verdict = lambda_edge::result::response(&event, &response, bytes.to_vec().into());
     response_within_the_rules(rules::Event::LambdaViewerResponse, &verdict);
     for origin in &origins {
         let shown = Some(ShownBody::on_origin_request(b"a=1"));
         let event = lambda_edge::origin_request(&context, origin, &request, shown);
-        let verdict = lambda_edge::result::request(&event, &request, bytes);
+        let verdict = lambda_edge::result::request(&event, &request, bytes.to_vec().into());
         within_the_rules(rules::Event::LambdaOriginRequest, &request, Some(origin), verdict);
         let event = lambda_edge::origin_response(&context, origin, &request, &response);
-        let verdict = lambda_edge::result::response(&event, &response, bytes);
+        let verdict = lambda_edge::result::response(&event, &response, bytes.to_vec().into());
         response_within_the_rules(rules::Event::LambdaOriginResponse, &verdict);
     }
 }

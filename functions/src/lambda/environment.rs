@@ -108,6 +108,13 @@ pub(super) enum Outcome {
     Exceeded(Excess),
 }
 
+impl Outcome {
+    /// The same for who does not look at the result, whose body may be large and then is the caller's alone.
+    pub(super) fn without_result(&self) -> Self {
+        if let Self::Response(_) = self { Self::Response(Bytes::new()) } else { self.clone() }
+    }
+}
+
 /// When a start happens. One that failed is tried once more for the event that waits for it, as on Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {

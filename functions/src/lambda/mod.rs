@@ -128,7 +128,7 @@ impl Lambdas {
         request: &Request,
     ) -> Verdict<LambdaRequestEdit> {
         match self.call(lambda, context, event.json()).await {
-            Ok(result) => self.judged(lambda, context, lambda_edge::result::request(event, request, &result)),
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::request(event, request, result)),
             Err(failure) => Verdict::Fail(failure),
         }
     }
@@ -142,7 +142,7 @@ impl Lambdas {
         response: &Response,
     ) -> Verdict<ResponseEdit> {
         match self.call(lambda, context, event.json()).await {
-            Ok(result) => self.judged(lambda, context, lambda_edge::result::response(event, response, &result)),
+            Ok(result) => self.judged(lambda, context, lambda_edge::result::response(event, response, result)),
             Err(failure) => Verdict::Fail(failure),
         }
     }

@@ -181,7 +181,7 @@ impl Pool {
         let (call, outcome) = self.run(event).await?;
         let request_id = call.request_id().to_owned();
         // The caller need not wait for log lines and the runtime's next breath.
-        let (pool, ended_as) = (self.clone(), outcome.clone());
+        let (pool, ended_as) = (self.clone(), outcome.without_result());
         self.0.runtime.spawn(async move { pool.finish(call, &ended_as).await });
         Ok((request_id, outcome))
     }

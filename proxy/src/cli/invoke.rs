@@ -215,7 +215,7 @@ async fn invoke_lambda(lambda: &Lambda, event: Vec<u8>, as_json: bool) -> ExitCo
     };
     let judgement = match given {
         _ if result.error.is_some() => result.error.clone().map_or(Judgement::None, Judgement::Failed),
-        Ok(Ok(given)) => given.refusal(&result.payload).map_or(Judgement::Accepted, Judgement::Refused),
+        Ok(Ok(given)) => given.refusal(result.payload.clone()).map_or(Judgement::Accepted, Judgement::Refused),
         Ok(Err(error)) => Judgement::NotAnEvent(error),
         Err(_) => Judgement::None,
     };

@@ -57,7 +57,12 @@ pub(super) fn write(out: &mut Vec<u8>, body: ShownBody<'_>) {
 }
 
 /// The body that a function puts in the place of the request's; `None` = the request keeps its own.
-pub(super) fn replacement(trigger: Trigger, method: &str, body: Returned<'_>) -> Result<Option<Bytes>, Failure> {
+pub(super) fn replacement(
+    trigger: Trigger,
+    method: &str,
+    received: &Bytes,
+    body: Returned<'_>,
+) -> Result<Option<Bytes>, Failure> {
     let Returned::Object(Object { members, body: data }) = body else {
         let what = body.type_name();
         let detail = format!("Lambda function result failed validation, request.body is not an object but {what}.");
@@ -84,7 +89,7 @@ pub(super) fn replacement(trigger: Trigger, method: &str, body: Returned<'_>) ->
     let bytes = match members.get("encoding") {
         Some(Value::String(encoding)) if encoding == "text" => {
             check_size(&data, text_bytes_max(trigger))?;
-            returned::text_bytes(data)
+            returned::text_bytes(received, data)
         }
         None => decoded(trigger, &data)?,
         Some(Value::String(encoding)) if encoding == "base64" => decoded(trigger, &data)?,

@@ -24,7 +24,7 @@ fn with_body(event: usize, method: &str, change: impl FnOnce(&mut Value)) -> Ver
     let event = &events(&request, b"name=value")[event];
     let mut returned = shown_request(event);
     change(&mut returned["body"]);
-    result::request(event, &request, returned.to_string().as_bytes())
+    result::request(event, &request, returned.to_string().into())
 }
 
 fn replaced(event: usize, encoding: &str, data: impl Into<Value>) -> Verdict<LambdaRequestEdit> {
@@ -79,11 +79,7 @@ fn s2_changes_without_replace_are_ignored() {
     let event = &events(&request, b"a")[0];
     let mut returned = shown_request(event);
     returned.as_object_mut().unwrap().remove("body");
-    assert_eq!(
-        body(result::request(event, &request, returned.to_string().as_bytes())),
-        None,
-        "so it is without a body"
-    );
+    assert_eq!(body(result::request(event, &request, returned.to_string().into())), None, "so it is without a body");
 }
 
 #[test]
@@ -141,4 +137,27 @@ fn s2_replacements_that_are_none_are_refused() {
     -
     Validation error: Lambda function result failed validation, the function gave a body to a GET request, which cannot have one.
     "#);
+}
+
+/// Room that the body of an answer, padded so with a header, keeps, and whether it lies where the answer was received.
+fn kept(body_bytes: usize, padding_bytes: usize, also_held: bool) -> (usize, bool) {
+    let headers = json!({"x-padding": [{"key": "X-Padding", "value": "p".repeat(padding_bytes)}]});
+    let answer = json!({"status": "200", "headers": headers, "body": "b".repeat(body_bytes)});
+    let received = Bytes::from(answer.to_string().into_bytes().into_boxed_slice());
+    let (where_received, held) = (received.as_ptr_range(), also_held.then(|| received.clone()));
+    let Verdict::Respond(response) = result::request(&request_event(&request()), &request(), received) else {
+        panic!("an answer")
+    };
+    drop(held);
+    let body = response.body.unwrap();
+    assert_eq!(body, "b".repeat(body_bytes));
+    let stays = where_received.contains(&body.as_ptr());
+    (body.try_into_mut().unwrap().capacity(), stays)
+}
+
+#[test]
+fn a_body_stays_where_it_was_received_unless_it_would_keep_much_more_memory_than_it_has_bytes() {
+    assert!(matches!(kept(100_000, 10, false), (100_000..110_000, true)));
+    assert_eq!(kept(10_000, 8_000, false), (10_000, false), "beside much else");
+    assert_eq!(kept(100_000, 10, true), (100_000, false), "somebody else holds what was received");
 }

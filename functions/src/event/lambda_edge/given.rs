@@ -53,7 +53,7 @@ impl Given {
     }
 
     /// Why CloudFront would refuse what a function returned for it, if it would.
-    pub fn refusal(&self, returned: &[u8]) -> Option<Failure> {
+    pub fn refusal(&self, returned: Bytes) -> Option<Failure> {
         match &self.response {
             None => match result::request(&self.event, &self.request, returned) {
                 Verdict::Fail(failure) => Some(failure),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn refused(event: &Value, returned: &Value) -> Option<String> {
-        let failure = Given::read(event).unwrap().refusal(returned.to_string().as_bytes());
+        let failure = Given::read(event).unwrap().refusal(returned.to_string().into());
         failure.map(|failure| failure.detail)
     }
 

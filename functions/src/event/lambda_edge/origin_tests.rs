@@ -14,7 +14,7 @@ fn asked(origin: &RequestOrigin, change: impl FnOnce(&mut Value)) -> Verdict<Lam
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["request"].take();
     change(&mut subject);
-    result::request(&event, &request, subject.to_string().as_bytes())
+    result::request(&event, &request, subject.to_string().into())
 }
 
 fn custom_with(member: &str, value: Value) -> Verdict<LambdaRequestEdit> {

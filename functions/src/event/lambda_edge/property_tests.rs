@@ -45,7 +45,7 @@ proptest! {
         let subject = &value["Records"][0]["cf"]["request"];
         let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
         prop_assert_eq!(
-            result::request(&event, &request, result.as_bytes()),
+            result::request(&event, &request, result.into()),
             Verdict::Continue(LambdaRequestEdit::default())
         );
     }
@@ -58,7 +58,7 @@ proptest! {
         let subject = &value["Records"][0]["cf"]["response"];
         let result = if spaced { serde_json::to_string_pretty(subject) } else { serde_json::to_string(subject) }.unwrap();
         prop_assert_eq!(
-            result::response(&event, &response, result.as_bytes()),
+            result::response(&event, &response, result.into()),
             Verdict::Continue(ResponseEdit::default())
         );
     }
@@ -67,7 +67,7 @@ proptest! {
     fn any_json_is_judged_without_a_panic_and_nothing_dangerous_passes(value in any_json()) {
         let (request, response) = (request(), response());
         let text = value.to_string();
-        let lines = match head(result::request(&request_event(&request), &request, text.as_bytes())) {
+        let lines = match head(result::request(&request_event(&request), &request, text.clone().into())) {
             Verdict::Continue(edit) => edit.headers.into_iter().flat_map(|header| header.values).collect(),
             Verdict::Respond(response) => {
                 prop_assert!((200..600).contains(&response.status));
@@ -76,12 +76,12 @@ proptest! {
             Verdict::Fail(_) => Vec::new(),
         };
         prop_assert!(lines.iter().all(|line| !line.contains(&b'\n') && !line.contains(&b'\r')));
-        let _ = result::response(&response_event(&response), &response, text.as_bytes());
+        let _ = result::response(&response_event(&response), &response, text.into());
     }
 
     #[test]
     fn any_bytes_are_judged_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         let request = request();
-        let _ = result::request(&request_event(&request), &request, &bytes);
+        let _ = result::request(&request_event(&request), &request, bytes.into());
     }
 }

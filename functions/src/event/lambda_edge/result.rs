@@ -3,7 +3,7 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
-use super::returned::{self, Object, Returned};
+use super::returned::{self, Object, Returned, alone};
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
@@ -35,33 +35,42 @@ pub(super) fn refused(what: impl std::fmt::Display) -> Failure {
 }
 
 /// Judges what a function returned for a request event: a request, or a response of its own.
-pub fn request(event: &Event, request: &Request, result: &[u8]) -> Verdict<LambdaRequestEdit> {
+pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<LambdaRequestEdit> {
     if result == event.subject() {
         return Verdict::Continue(LambdaRequestEdit::default());
     }
-    let judged = object(result).and_then(|object| {
+    let judged = object(&result).and_then(|object| {
         if object.has("status") {
-            generated(event.trigger, object).map(Verdict::Respond)
+            generated(event.trigger, &result, object).map(Verdict::Respond)
         } else {
-            request_edit(event, request, object).map(Verdict::Continue)
+            request_edit(event, request, &result, object).map(Verdict::Continue)
         }
     });
-    judged.unwrap_or_else(Verdict::Fail)
+    drop(result);
+    match judged {
+        Ok(Verdict::Continue(edit)) => Verdict::Continue(LambdaRequestEdit { body: edit.body.map(alone), ..edit }),
+        Ok(Verdict::Respond(response)) => Verdict::Respond(Response { body: response.body.map(alone), ..response }),
+        Ok(Verdict::Fail(failure)) | Err(failure) => Verdict::Fail(failure),
+    }
 }
 
 /// Judges what a function returned for a response event.
-pub fn response(event: &Event, response: &Response, result: &[u8]) -> Verdict<ResponseEdit> {
+pub fn response(event: &Event, response: &Response, result: Bytes) -> Verdict<ResponseEdit> {
     if result == event.subject() {
         return Verdict::Continue(ResponseEdit::default());
     }
-    let judged = object(result).and_then(|object| {
+    let judged = object(&result).and_then(|object| {
         if event.trigger == Trigger::LambdaViewerResponse {
             viewer_response_edit(response, &object)
         } else {
-            origin_response_edit(response, object)
+            origin_response_edit(response, &result, object)
         }
     });
-    judged.map_or_else(Verdict::Fail, Verdict::Continue)
+    drop(result);
+    match judged {
+        Ok(edit) => Verdict::Continue(ResponseEdit { body: edit.body.map(alone), ..edit }),
+        Err(failure) => Verdict::Fail(failure),
+    }
 }
 
 fn object(result: &[u8]) -> Result<Object<'_>, Failure> {
@@ -84,7 +93,12 @@ fn object(result: &[u8]) -> Result<Object<'_>, Failure> {
     }
 }
 
-fn request_edit(event: &Event, request: &Request, returned: Object<'_>) -> Result<LambdaRequestEdit, Failure> {
+fn request_edit(
+    event: &Event,
+    request: &Request,
+    received: &Bytes,
+    returned: Object<'_>,
+) -> Result<LambdaRequestEdit, Failure> {
     let Object { members, body } = returned;
     let returned = &members;
     let (Some(uri), Some(headers)) = (returned.get("uri"), returned.get("headers")) else {
@@ -93,7 +107,7 @@ fn request_edit(event: &Event, request: &Request, returned: Object<'_>) -> Resul
     unchanged(returned, "method", &request.method)?;
     let body = match body {
         None => None,
-        Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, *body)?,
+        Some(body) if event.includes_body => body::replacement(event.trigger, &request.method, received, *body)?,
         Some(body) => {
             return Err(invalid(
                 Some(SENTENCE_BODY),
@@ -174,7 +188,7 @@ fn unchanged(returned: &Map<String, Value>, field: &str, shown: &str) -> Result<
     }
 }
 
-fn generated(trigger: Trigger, returned: Object<'_>) -> Result<Response, Failure> {
+fn generated(trigger: Trigger, received: &Bytes, returned: Object<'_>) -> Result<Response, Failure> {
     let Object { members, body } = returned;
     let returned = &members;
     let status = status(returned)?;
@@ -182,19 +196,19 @@ fn generated(trigger: Trigger, returned: Object<'_>) -> Result<Response, Failure
         None => Headers::default(),
         Some(headers) => headers::generated(trigger, headers)?,
     };
-    let body = response_body(returned, body)?.unwrap_or_default();
+    let body = response_body(returned, received, body)?.unwrap_or_default();
     check_size(trigger, headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
     no_body_without_content(status, &body)?;
     Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
 }
 
-fn origin_response_edit(response: &Response, returned: Object<'_>) -> Result<ResponseEdit, Failure> {
+fn origin_response_edit(response: &Response, received: &Bytes, returned: Object<'_>) -> Result<ResponseEdit, Failure> {
     let Object { members, body } = returned;
     let returned = &members;
     let (status, status_description) = status_line(response, returned)?;
     let trigger = Trigger::LambdaOriginResponse;
     let headers = headers::edits(trigger, &response.headers, headers_of(returned))?;
-    let mut body = response_body(returned, body)?;
+    let mut body = response_body(returned, received, body)?;
     if let Some(body) = &body {
         check_size(trigger, headers.iter().map(edit_bytes).sum(), body)?;
         no_body_without_content(status, body)?;
@@ -272,7 +286,11 @@ fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure>
 }
 
 /// The body, decoded; `None` when the function said nothing about it.
-fn response_body(returned: &Map<String, Value>, body: Option<Box<Returned<'_>>>) -> Result<Option<Bytes>, Failure> {
+fn response_body(
+    returned: &Map<String, Value>,
+    received: &Bytes,
+    body: Option<Box<Returned<'_>>>,
+) -> Result<Option<Bytes>, Failure> {
     let encoded = match returned.get("bodyEncoding") {
         None => false,
         Some(Value::String(encoding)) if encoding == "text" => false,
@@ -287,7 +305,7 @@ fn response_body(returned: &Map<String, Value>, body: Option<Box<Returned<'_>>>)
             let decoded = returned::base64_bytes(&body);
             decoded.map(Some).map_err(|error| refused(format_args!("the body is not base64: {error}")))
         }
-        Some(Returned::Text(body)) => Ok(Some(returned::text_bytes(body))),
+        Some(Returned::Text(body)) => Ok(Some(returned::text_bytes(received, body))),
         Some(other) => {
             let what = other.type_name();
             let detail = format!("Lambda function result failed validation, the body is not a string but {what}.");

@@ -1,5 +1,5 @@
-//! What a function returned, as JSON. A body stays where it was received until it is clear what becomes of it: it is copied once,
-//! into the bytes that are sent.
+//! What a function returned, as JSON. A body stays where it was received until it is clear what becomes of it, and then as well, where it
+//! was received alone: else it is copied once, into the bytes that are sent.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,12 +56,27 @@ impl Object<'_> {
     }
 }
 
-/// The bytes of a text. One with escapes is in bytes of its own already.
-pub(super) fn text_bytes(text: Cow<'_, str>) -> Bytes {
+/// The bytes of a text: those within `received`, if it lies there as it is and most of that is the text. See [`alone`].
+pub(super) fn text_bytes(received: &Bytes, text: Cow<'_, str>) -> Bytes {
     match text {
+        Cow::Borrowed(text) if received.len() <= room_max(text.len()) => received.slice_ref(text.as_bytes()),
         Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
         Cow::Owned(text) => text.into(),
     }
+}
+
+/// A body that is sent, or kept: as it is, unless it shares its memory with others or has much more than it needs.
+pub(super) fn alone(body: Bytes) -> Bytes {
+    match body.try_into_mut() {
+        Ok(body) if body.capacity() <= room_max(body.len()) => body.freeze(),
+        Ok(body) => Bytes::copy_from_slice(&body),
+        Err(body) => Bytes::copy_from_slice(&body),
+    }
+}
+
+/// How much memory a body of so many bytes may keep.
+fn room_max(bytes: usize) -> usize {
+    bytes + bytes / 4
 }
 
 /// The bytes that a text is the base64 of.

@@ -80,7 +80,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Verdict<RequestEdit> {
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["request"].take();
     change(&mut subject);
-    head(result::request(&event, &request, subject.to_string().as_bytes()))
+    head(result::request(&event, &request, subject.to_string().into()))
 }
 
 /// Of functions that are not shown the body.
@@ -99,12 +99,12 @@ fn changed_response(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> {
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["response"].take();
     change(&mut subject);
-    result::response(&event, &response, subject.to_string().as_bytes())
+    result::response(&event, &response, subject.to_string().into())
 }
 
 fn returned(result: &Value) -> Verdict<RequestEdit> {
     let request = request();
-    head(result::request(&request_event(&request), &request, result.to_string().as_bytes()))
+    head(result::request(&request_event(&request), &request, result.to_string().into()))
 }
 
 fn failure<E>(verdict: Verdict<E>) -> Failure {
@@ -201,7 +201,7 @@ fn bytes_that_are_not_utf8_are_shown_as_iso_8859_1_and_forwarded_as_they_were() 
     assert_eq!(subject["uri"], "/caf\u{e9}");
     assert_eq!(subject["headers"]["x-a"][0]["value"], "\u{e9}");
     subject["headers"]["x-a"][1]["value"] = json!("\u{e9}\u{e9}");
-    let edit = edit(head(result::request(&event, &latin, subject.to_string().as_bytes())));
+    let edit = edit(head(result::request(&event, &latin, subject.to_string().into())));
     assert_eq!(edit.uri, None);
     let values = [Bytes::from_static(b"\xe9"), Bytes::from_static("\u{e9}\u{e9}".as_bytes())];
     assert_eq!(edit.headers, [HeaderEdit { name: "X-A".to_owned(), values: values.to_vec() }]);
@@ -345,7 +345,7 @@ fn s6_3_e_the_whole_event_with_a_response_in_it_is_judged_as_a_response() {
 fn results_that_are_no_request_are_refused() {
     let request = request();
     let event = request_event(&request);
-    let text = |text: &str| refusal(result::request(&event, &request, text.as_bytes()));
+    let text = |text: &str| refusal(result::request(&event, &request, text.to_owned().into()));
     insta::assert_snapshot!(text(""), @r#"
     The Lambda function returned invalid json: The json output is not parsable
     Validation error: The Lambda function returned invalid json, the json output is not parsable: EOF while parsing a value at line 1 column 0.

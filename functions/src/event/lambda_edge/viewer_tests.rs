@@ -13,7 +13,7 @@ fn changed_by_viewer(change: impl FnOnce(&mut Value)) -> Verdict<RequestEdit> {
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["request"].take();
     change(&mut subject);
-    head(result::request(&event, &request, subject.to_string().as_bytes()))
+    head(result::request(&event, &request, subject.to_string().into()))
 }
 
 fn changed_for_viewer(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> {
@@ -22,7 +22,7 @@ fn changed_for_viewer(change: impl FnOnce(&mut Value)) -> Verdict<ResponseEdit> 
     let mut value: Value = serde_json::from_slice(event.json()).unwrap();
     let mut subject = value["Records"][0]["cf"]["response"].take();
     change(&mut subject);
-    result::response(&event, &response, subject.to_string().as_bytes())
+    result::response(&event, &response, subject.to_string().into())
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn s3_a_response_generated_on_viewer_request_has_at_most_40_kb() {
     let respond = |body: String| {
         let request = request();
         let result = json!({"status": "200", "body": body}).to_string();
-        head(result::request(&viewer_request_event(&request), &request, result.as_bytes()))
+        head(result::request(&viewer_request_event(&request), &request, result.into()))
     };
     assert_eq!(generated(respond("x".repeat(40 * 1_024))).body.unwrap().len(), 40_960);
     insta::assert_snapshot!(refusal(respond("x".repeat(40 * 1_024 + 1))), @r#"

@@ -69,7 +69,7 @@ pub(super) async fn lambda(
     };
     match lambda::invoke(lambda, &runner.workers, Bytes::from(event.to_string())).await {
         Ok(result) => {
-            let refused = given.refusal(&result.payload).filter(|_| result.error.is_none());
+            let refused = given.refusal(result.payload.clone()).filter(|_| result.error.is_none());
             let ran = Ran::lambda(&result, refused.as_ref().map(refusal));
             judge(expect, &ran, Seen::lambda_output, found);
         }
