@@ -437,3 +437,32 @@ def handler(event, context):
         fixture.stop().await;
     }
 }
+
+/// On one core, where the runtime that is woken often runs, and answers, before the node goes on.
+#[test]
+fn a_report_counts_all_the_time_that_a_handler_took() {
+    const CALLS: usize = 200;
+    let thread = std::thread::spawn(|| {
+        let allowed = rustix::thread::sched_getaffinity(None).unwrap();
+        let mut one = rustix::thread::CpuSet::new();
+        one.set((0..rustix::thread::CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).unwrap());
+        rustix::thread::sched_setaffinity(None, &one).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let computes = "import time\ndef handler(event, context):\n end = time.perf_counter() + 0.003\n while time.perf_counter() < end: pass";
+            let fixture = Fixture::new(computes);
+            for _ in 0..CALLS {
+                fixture.result(json!({})).await;
+            }
+            fixture.pool.rest().await;
+            let log = fixture.log();
+            fixture.stop().await;
+            log
+        })
+    });
+    let log = thread.join().unwrap();
+    let duration = |line: &String| line.split_once("\tDuration: ")?.1.split_once(" ms")?.0.parse::<f64>().ok();
+    let durations: Vec<_> = log.iter().filter_map(duration).collect();
+    assert_eq!(durations.len(), CALLS, "{log:?}");
+    assert!(durations.iter().all(|ms| *ms >= 3.0), "{durations:?}");
+}
