@@ -63,6 +63,10 @@ class LambdaContext:
     def get_remaining_time_in_millis(self):
         return max(self._deadline_ms - int(time.time() * 1000), 0)
 
+    def w3c(self):
+        # What a caller's client context tells of a trace. CloudFront gives none.
+        return {}
+
     def log(self, message):
         sys.stdout.write(str(message))
 

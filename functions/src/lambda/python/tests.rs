@@ -158,7 +158,7 @@ def handler(event, context):
     names = ['function_name', 'function_version', 'memory_limit_in_mb', 'invoked_function_arn', 'log_group_name',
              'client_context', 'tenant_id']
     return {'context': {name: getattr(context, name) for name in names}, 'left': 0 < left <= 30000,
-            'identity': context.identity.cognito_identity_id, 'id': context.aws_request_id == event_id(context),
+            'identity': context.identity.cognito_identity_id, 'trace': context.w3c(), 'id': context.aws_request_id == event_id(context),
             'cwd': os.getcwd(), 'names': sorted(os.environ), 'handler': os.environ['_HANDLER']}
 def event_id(context):
     return repr(context).split('aws_request_id=')[1].split(',')[0]";
@@ -176,6 +176,7 @@ def event_id(context):
     }
     "#);
     assert_eq!((&seen["left"], &seen["id"], &seen["handler"]), (&json!(true), &json!(true), &json!("app.handler")));
+    assert_eq!(seen["trace"], json!({}), "CloudFront calls without a client context");
     assert_eq!(seen["cwd"].as_str().unwrap(), fixture.code.path().canonicalize().unwrap().to_str().unwrap());
     let names: Vec<String> = serde_json::from_value(seen["names"].clone()).unwrap();
     assert!(names.iter().all(|name| !name.starts_with("CARGO")), "the node's variables stay with it: {names:?}");
