@@ -25,7 +25,7 @@ table! {
         /// Where the engine runs: in a worker process, or in the proxy's own thread, where a call that comes alone takes less time
         /// and which nothing guards.
         isolation: Isolation, default "\"process\"";
-        /// Wall time in milliseconds after which a call is killed.
+        /// Milliseconds a call may compute before it is killed; in all it may last four times as long, where the machine has others to serve.
         budget_ms: Int<1, FUNCTION_BUDGET_MS_MAX>, default "50";
     }
 }

@@ -67,14 +67,17 @@ pub(super) struct Run {
 pub(super) struct Trial {
     /// Whether it changed built-ins.
     pub(super) modifies_built_ins: bool,
-    /// Whether it has a handler, or threw before that was known.
-    pub(super) has_handler: bool,
+    /// Why there is nothing to call; `None`: there is, or it threw before that was known.
+    pub(super) uncallable: Option<&'static str>,
     /// What it threw, unless that may be for want of an event.
     pub(super) throws: Option<LoadError>,
 }
 
 /// What is said of a source without one.
 pub(super) const NO_HANDLER: &str = "ReferenceError: \"handler\" is not defined";
+
+/// What is said of one whose handler is something else.
+const NO_FUNCTION: &str = "\"handler\" is not a function: write `function handler(event) { … }`";
 
 /// Looks at what a handler returned before it is judged.
 pub(super) type Inspect<'a> = &'a mut dyn FnMut(&JsValue, &mut Context);
@@ -239,17 +242,19 @@ impl Realm {
         self.host.source.replace(program.text.clone());
         self.host.store.replace(store);
         let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
-            return Trial { modifies_built_ins: true, has_handler: true, throws: None };
+            return Trial { modifies_built_ins: true, uncallable: None, throws: None };
         };
         let handler = program.wrapper.call(&JsValue::undefined(), &program.modules, &mut self.context);
         let modifies_built_ins = before.changed(&mut self.context).unwrap_or(true);
         let missed_event = self.host.missed_event.take();
-        let (has_handler, throws) = match handler {
-            Ok(handler) => (handler.is_callable(), None),
-            Err(error) => (true, Some(Fault::thrown(error, &mut self.context)).filter(|_| !missed_event)),
+        let (uncallable, throws) = match handler {
+            Ok(handler) if handler.is_callable() => (None, None),
+            Ok(handler) if handler.is_undefined() => (Some(NO_HANDLER), None),
+            Ok(_) => (Some(NO_FUNCTION), None),
+            Err(error) => (None, Some(Fault::thrown(error, &mut self.context)).filter(|_| !missed_event)),
         };
         self.tidy();
-        Trial { modifies_built_ins, has_handler, throws: throws.map(LoadError::of_top_level) }
+        Trial { modifies_built_ins, uncallable, throws: throws.map(LoadError::of_top_level) }
     }
 
     /// Removes what a call left; `false` = it cannot be removed.

@@ -75,7 +75,7 @@ fn wrap_checked(
         parameters.push(&reword);
     }
     let text = format!(
-        "(({}) => {{\"use strict\"; {}\n;return typeof handler === \"function\" ? handler : undefined;}})",
+        "(({}) => {{\"use strict\"; {}\n;return typeof handler === \"undefined\" ? undefined : handler;}})",
         parameters.join(","),
         with_calls(&scan.blanked, &clauses, &reword)
     );

@@ -104,7 +104,9 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
     let mut worker = Worker::default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let node = rustix::process::getppid().ok_or(rustix::io::Errno::SRCH)?;
-    pauses::prepare()?;
+    if let Err(error) = pauses::prepare() {
+        let _ = complain(&format!("this worker cannot pause while it computes: {error}"));
+    }
     let (sandbox, last_step) = sandbox::close();
     way::send_ready(socket, sandbox)?;
     match way::prepare(socket, &mut worker, |files| fork::fork(files, node, &last_step))? {

@@ -1,8 +1,8 @@
 //! What hostile functions get, and that nobody else notices.
 
 use super::site::{
-    HEALTHY, LOOPS, Script, Site, assert_ok, context, failure, resume, script, signal, sleeps, suspend, until_dead,
-    until_one_computes,
+    HEALTHY, LOOPS, Script, Site, assert_ok, computed, context, failure, resume, script, signal, sleeps, suspend,
+    until_dead, until_one_computes,
 };
 use homefront_config::limits::{
     FUNCTION_DEATHS_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX,
@@ -58,6 +58,25 @@ async fn pauses_while_it_loops(site: &Arc<Site>, context: &EventContext) -> bool
 pub(crate) async fn a_call_that_computes_for_long_lets_others_have_its_processor() {
     let site = Arc::new(Site::start(&[script("loops", LOOPS).with("budget_ms = 1000")]).await);
     assert!(pauses_while_it_loops(&site, &context("any")).await);
+    Arc::into_inner(site).expect("ours alone").stop().await;
+}
+
+pub(crate) async fn a_call_has_its_whole_budget_to_compute_though_it_pauses() {
+    let site = Arc::new(Site::start(&[script("loops", LOOPS).with("budget_ms = 1000")]).await);
+    let workers = site.staffed().await;
+    let before: Vec<_> = workers.iter().map(|pid| computed(*pid)).collect();
+    let looping = tokio::spawn({
+        let site = site.clone();
+        async move { failure(site.request("loops").await) }
+    });
+    let mut most = 0;
+    while !looping.is_finished() {
+        let used = workers.iter().zip(&before).map(|(pid, before)| computed(*pid).saturating_sub(*before));
+        most = used.max().unwrap_or_default().max(most);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(looping.await.expect("a verdict").0, FailureKind::FunctionExecution);
+    assert!(most >= 97, "{most}0 ms of 1000");
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 

@@ -50,6 +50,7 @@ const TESTS: &[Test] = tests! {
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
         a_call_that_computes_for_long_lets_others_have_its_processor
+        a_call_has_its_whole_budget_to_compute_though_it_pauses
         so_does_one_of_a_function_that_killed_a_worker_lately_though_it_was_brief_since
         what_exhausts_the_engine_costs_one_request
         what_uses_up_the_memory_of_its_worker_is_told_so

@@ -225,16 +225,18 @@ pub(crate) fn is_dead(pid: u32) -> bool {
     }
 }
 
+/// Hundredths of a second that a process has computed.
+pub(crate) fn computed(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // As a user and in the kernel: `stat` beginning with the state.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
 /// Returns when one has computed for longer than it takes to be woken and to look around.
 pub(crate) async fn until_one_computes(pids: &[u32]) {
-    let ticks = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // As a user and in the kernel: `stat` beginning with the state.
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
-    };
-    let before: Vec<_> = pids.iter().map(ticks).collect();
-    while !pids.iter().zip(&before).any(|(pid, before)| ticks(pid) > before + 2) {
+    let before: Vec<_> = pids.iter().map(|pid| computed(*pid)).collect();
+    while !pids.iter().zip(&before).any(|(pid, before)| computed(*pid) > before + 2) {
         tokio::task::yield_now().await;
     }
 }

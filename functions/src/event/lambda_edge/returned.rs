@@ -74,7 +74,7 @@ pub(super) fn alone(body: Bytes) -> Bytes {
     }
 }
 
-/// How much memory a body of so many bytes may keep.
+/// How many bytes may have been received with a body of so many, and how much memory may belong to it from its beginning on.
 fn room_max(bytes: usize) -> usize {
     bytes + bytes / 4
 }

@@ -115,8 +115,8 @@ impl Loaded {
         let mut open = Realm::new(edition, Protection::Open)?;
         let program = open.compile(&wrapped)?;
         let trial = open.try_out(&program, store.clone());
-        if !trial.has_handler {
-            return Err(LoadError::of_source(realm::NO_HANDLER));
+        if let Some(why) = trial.uncallable {
+            return Err(LoadError::of_source(why));
         }
         let proof = Proof { modifies_built_ins: trial.modifies_built_ins, throws: trial.throws };
         Self::prepared(name, edition, wrapped, store, proof, shared)

@@ -264,7 +264,12 @@ impl Decoder {
     }
 
     fn call(&mut self, fields: &mut Fields<'_>) -> Result<OrderedCall, FrameError> {
-        let (id, function, is_suspect) = (fields.u64()?, fields.u32()?, fields.u8()? != 0);
+        let (id, function) = (fields.u64()?, fields.u32()?);
+        let is_suspect = match fields.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(FrameError::Impossible("suspicion")),
+        };
         let event_type = match fields.u8()? {
             0 => EventType::ViewerRequest,
             1 => EventType::ViewerResponse,

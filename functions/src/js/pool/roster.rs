@@ -47,16 +47,16 @@ enum Duty {
 }
 
 impl Slot {
-    /// When the time of its first call is over. Functions cannot wait for anything, so one that has used little CPU time when
-    /// its budget ends was kept from running: a busy machine is not its fault, for a while.
+    /// When the time of its first call is over. Functions cannot wait for anything, so one that has not used its budget by now was kept from
+    /// running, by a busy machine or by its own pauses: not its fault, for a while.
     fn due(&self, job: &Job, now: Instant) -> Instant {
         let due = self.since + job.budget;
         if now < due {
             return due;
         }
         match self.link.cpu_of_call() {
-            Some(used) if used < job.budget / 2 && now < self.since + job.budget * STARVED_BUDGETS_MAX => {
-                now + (job.budget / 2).saturating_sub(used).max(Duration::from_millis(1))
+            Some(used) if used < job.budget && now < self.since + job.budget * STARVED_BUDGETS_MAX => {
+                now + (job.budget - used).max(Duration::from_millis(1))
             }
             _ => due,
         }

@@ -151,12 +151,19 @@ fn what_is_not_on_awss_list_and_accepted_all_the_same() {
 
 #[test]
 fn a_function_without_a_handler_is_found_when_it_is_loaded() {
-    for code in
-        ["", "function hanlder(event) {}", "exports = {}; exports.handler = function () {};", "var handler = 1;"]
-    {
+    let missing = "ReferenceError: \"handler\" is not defined";
+    let another = "\"handler\" is not a function: write `function handler(event) { … }`";
+    for (code, message) in [
+        ("", missing),
+        ("function hanlder(event) {}", missing),
+        ("exports = {}; exports.handler = function () {};", missing),
+        ("var handler;", missing),
+        ("var handler = 1;", another),
+        ("var handler = { request: function (event) { return event.request; } };", another),
+    ] {
         for fidelity in [Fidelity::Strict, Fidelity::Relaxed] {
             let Err(error) = Function::load(code, V2, fidelity, None) else { panic!("{code}") };
-            assert_eq!(error.message, "ReferenceError: \"handler\" is not defined", "{code}");
+            assert_eq!(error.message, message, "{code}");
         }
     }
     for code in [
