@@ -56,7 +56,7 @@ impl Slot {
         }
         match self.link.cpu_of_call() {
             Some(used) if used < job.budget && now < self.since + job.budget * STARVED_BUDGETS_MAX => {
-                now + (job.budget - used).max(Duration::from_millis(1))
+                now + job.budget.saturating_sub(used).max(Duration::from_millis(1))
             }
             _ => due,
         }
