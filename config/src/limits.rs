@@ -217,11 +217,9 @@ pub const FUNCTION_QUEUE_CALLS_MAX: usize = 4_096;
 pub const FUNCTION_WORKER_CALLS_MAX: usize = 32;
 /// Milliseconds a call may wait for a worker before it is throttled.
 pub const FUNCTION_QUEUE_WAIT_MS_MAX: u64 = 10_000;
-/// Microseconds from one pause of a call to the next, where it pauses: one that may take long lets others have its processor. No part of
+/// Microseconds from one pause of a call to the next, and before the first, where it pauses: one that may take long lets others have its processor. No part of
 /// the time between two ticks of a kernel's clock, which would find the call asleep each time, or never.
 pub const FUNCTION_US_BETWEEN_PAUSES: i64 = 470;
-/// Microseconds before the first of them.
-pub const FUNCTION_US_BEFORE_PAUSES: i64 = 500;
 /// Microseconds of such a pause, and what the kernel makes of it.
 pub const FUNCTION_PAUSE_US: i64 = 20;
 /// Microseconds of CPU time up to which a call is brief. The next call of its function in the same worker does not pause, unless the

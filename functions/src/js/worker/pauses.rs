@@ -5,7 +5,7 @@
 //! beside calls of some microseconds. Priorities that give way at once exist, but not every user may return from them, and many
 //! kernels look at sessions before they look at those. Every kernel lets everybody sleep.
 
-use homefront_config::limits::{FUNCTION_PAUSE_US, FUNCTION_US_BEFORE_PAUSES, FUNCTION_US_BETWEEN_PAUSES};
+use homefront_config::limits::{FUNCTION_PAUSE_US, FUNCTION_US_BETWEEN_PAUSES};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
@@ -19,14 +19,14 @@ pub(super) struct Pauses(());
 impl Pauses {
     /// Begins. Costs as much as a short call does, because a timer is set.
     pub(super) fn begin() -> Self {
-        set_timer(FUNCTION_US_BEFORE_PAUSES, FUNCTION_US_BETWEEN_PAUSES);
+        alarm_every(FUNCTION_US_BETWEEN_PAUSES);
         Self(())
     }
 }
 
 impl Drop for Pauses {
     fn drop(&mut self) {
-        set_timer(0, 0);
+        alarm_every(0);
     }
 }
 
@@ -55,9 +55,9 @@ extern "C" fn pause(_signal: libc::c_int) {
 }
 
 /// Sets this process's timer; 0 = it rings no more.
-fn set_timer(first_us: i64, then_us: i64) {
-    let time = |us| libc::timeval { tv_sec: 0, tv_usec: us };
-    let timer = libc::itimerval { it_interval: time(then_us), it_value: time(first_us) };
+fn alarm_every(time_us: i64) {
+    let every = libc::timeval { tv_sec: 0, tv_usec: time_us };
+    let timer = libc::itimerval { it_interval: every, it_value: every };
     #[allow(unsafe_code, reason = "rustix has no interval timers")]
     // SAFETY: it reads one struct.
     unsafe {
