@@ -295,8 +295,9 @@ pub const LAMBDA_CHANNEL_HEAD_BYTES_MAX: usize = 4_096;
 pub const LAMBDA_PAYLOAD_BYTES_MAX: usize = 6 * 1_048_576 + 100;
 /// Connections one environment may have open to its Runtime API. Lambda publishes none; a runtime needs one or two.
 pub const LAMBDA_API_CONNECTIONS_MAX: usize = 16;
-/// Bytes of a request to the Runtime API that are read at once, and of a request head with all its header lines.
-pub const LAMBDA_API_PIECE_BYTES_MAX: usize = 65_536;
+/// Bytes of the head of a request to the Runtime API, and of a body that are read at once. `awslambdaric` tells the cause of an error in a
+/// header line of up to 1 MiB.
+pub const LAMBDA_API_HEAD_BYTES_MAX: usize = 1_048_576 + 65_536;
 /// Bytes of the method, and of the path, of a request that the Runtime API does not have, that a function's log repeats. Lambda logs none.
 pub const LAMBDA_API_PATH_TOLD_BYTES_MAX: usize = 256;
 /// Bytes of one line of a function's log; longer ones are split. CloudWatch Logs: 256 KB.

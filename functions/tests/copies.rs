@@ -16,9 +16,7 @@ use homefront_functions::lambda::{Lambdas, frame};
 use homefront_functions::process::Spawner;
 use homefront_functions::{EventContext, Headers, OriginProtocol, Request, Verdict};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::fs::Permissions;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -90,7 +88,6 @@ impl Node {
     async fn start(runtime: &str, file: &str, code: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(file), code).unwrap();
-        std::fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o755)).unwrap();
         let toml = format!(
             r#"
             [[distribution]]
@@ -219,28 +216,6 @@ exports.handler = async (event) => {
 };
 "#;
     counted("nodejs", "app.js", code).await;
-}
-
-/// A program that speaks HTTP: what it posts comes in pieces, which are put together where the body then stays.
-#[tokio::test]
-async fn a_body_is_copied_once_on_its_way_from_a_program_of_a_package() {
-    let code = r#"#!/usr/bin/env python3
-import base64, http.client, json, os
-BODY = "0123456789abcdef" * 56250
-api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
-while True:
-    api.request("GET", "/2018-06-01/runtime/invocation/next")
-    answer = api.getresponse()
-    request = json.loads(answer.read())["Records"][0]["cf"]["request"]
-    wish = request["uri"]
-    if wish == "/text": request["body"] = {"action": "replace", "encoding": "text", "data": BODY}
-    if wish == "/base64": request["body"] = {"action": "replace", "encoding": "base64", "data": base64.b64encode(BODY.encode()).decode()}
-    if wish == "/answer": request = {"status": "200", "body": BODY}
-    if wish == "/escaped": request = {"status": "200", "body": '"' * 500000}
-    api.request("POST", f"/2018-06-01/runtime/invocation/{answer.headers['Lambda-Runtime-Aws-Request-Id']}/response", json.dumps(request))
-    api.getresponse().read()
-"#;
-    counted("provided", "bootstrap", code).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ pub(super) use channel::Channel;
 
 use crate::function_log::FunctionLog;
 use bytes::Bytes;
-use homefront_config::limits::{LAMBDA_API_CONNECTIONS_MAX, LAMBDA_API_PIECE_BYTES_MAX};
+use homefront_config::limits::{LAMBDA_API_CONNECTIONS_MAX, LAMBDA_API_HEAD_BYTES_MAX};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use remarks::{Remark, Remarks};
@@ -372,7 +372,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let served = hyper::server::conn::http1::Builder::new()
         .title_case_headers(true)
         .auto_date_header(false)
-        .max_buf_size(LAMBDA_API_PIECE_BYTES_MAX)
+        .max_buf_size(LAMBDA_API_HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if served.is_err_and(|error| error.is_parse()) {

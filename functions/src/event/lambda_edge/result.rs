@@ -3,7 +3,7 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
-use super::returned::{self, Object, Returned, alone};
+use super::returned::{self, Object, Returned, unshared};
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
@@ -48,8 +48,8 @@ pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<Lambd
     });
     drop(result);
     match judged {
-        Ok(Verdict::Continue(edit)) => Verdict::Continue(LambdaRequestEdit { body: edit.body.map(alone), ..edit }),
-        Ok(Verdict::Respond(response)) => Verdict::Respond(Response { body: response.body.map(alone), ..response }),
+        Ok(Verdict::Continue(edit)) => Verdict::Continue(LambdaRequestEdit { body: edit.body.map(unshared), ..edit }),
+        Ok(Verdict::Respond(response)) => Verdict::Respond(Response { body: response.body.map(unshared), ..response }),
         Ok(Verdict::Fail(failure)) | Err(failure) => Verdict::Fail(failure),
     }
 }
@@ -68,7 +68,7 @@ pub fn response(event: &Event, response: &Response, result: Bytes) -> Verdict<Re
     });
     drop(result);
     match judged {
-        Ok(edit) => Verdict::Continue(ResponseEdit { body: edit.body.map(alone), ..edit }),
+        Ok(edit) => Verdict::Continue(ResponseEdit { body: edit.body.map(unshared), ..edit }),
         Err(failure) => Verdict::Fail(failure),
     }
 }

@@ -56,7 +56,7 @@ impl Object<'_> {
     }
 }
 
-/// The bytes of a text: those within `received`, if it lies there as it is and most of that is the text. See [`alone`].
+/// The bytes of a text: those within `received`, if it lies there as it is and most of that is the text. See [`unshared`].
 pub(super) fn text_bytes(received: &Bytes, text: Cow<'_, str>) -> Bytes {
     match text {
         Cow::Borrowed(text) if received.len() <= room_max(text.len()) => received.slice_ref(text.as_bytes()),
@@ -66,7 +66,7 @@ pub(super) fn text_bytes(received: &Bytes, text: Cow<'_, str>) -> Bytes {
 }
 
 /// A body that is sent, or kept: as it is, unless it shares its memory with others or has much more than it needs.
-pub(super) fn alone(body: Bytes) -> Bytes {
+pub(super) fn unshared(body: Bytes) -> Bytes {
     match body.try_into_mut() {
         Ok(body) if body.capacity() <= room_max(body.len()) => body.freeze(),
         Ok(body) => Bytes::copy_from_slice(&body),

@@ -115,6 +115,26 @@ async fn events_are_handed_over_with_lambdas_headers_and_answers_are_acknowledge
 }
 
 #[tokio::test]
+async fn s9_4_the_cause_of_an_error_may_be_a_header_line_of_a_mebibyte() {
+    let (_api, mut client, answer) = running("1").await;
+    let cause = format!("Lambda-Runtime-Function-XRay-Error-Cause: {}\r\n", "x".repeat(1_048_575));
+    let taken = client.post("runtime/invocation/1/error", &cause, "{}").await;
+    assert!(taken.starts_with("HTTP/1.1 202 "), "{taken}");
+    assert!(matches!(answer.await.unwrap(), Answer::Error { .. }));
+}
+
+/// Then a body can be sent from there.
+#[tokio::test]
+async fn a_large_result_is_put_together_in_memory_that_nobody_else_has() {
+    let (_api, mut client, answer) = running("1").await;
+    let result = "x".repeat(3_000_000);
+    client.post("runtime/invocation/1/response", "", &result).await;
+    let Answer::Response(payload) = answer.await.unwrap() else { panic!("a result") };
+    assert_eq!(payload, result);
+    assert!(payload.try_into_mut().is_ok_and(|own| own.capacity() == result.len()));
+}
+
+#[tokio::test]
 async fn s9_4_answers_are_taken_whatever_type_they_say_they_are_and_not_looked_into() {
     const NO_JSON: &str = "<html> or \u{e9}, nobody asks";
     for content_type in [
