@@ -113,8 +113,11 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), WorkerError> {
         Prepared::HungUp => Ok(()),
         Prepared::ForCalls(ends) => {
             // The first write to a page of the template's makes a copy. A collection writes to those of all objects, so that the
-            // first call, for which somebody may have waited since a worker died, does not.
+            // first call, for which somebody may have waited since a worker died, does not. That takes a while: the spare that
+            // has taken the dead one's place has its first calls meanwhile.
+            let pauses = Pauses::begin();
             worker.collect();
+            drop(pauses);
             way::send_ready(socket, sandbox)?;
             Calls::new(socket, ends, cores).take(&mut worker)
         }

@@ -26,7 +26,7 @@ enum End {
 pub(super) async fn tend(shared: Arc<Shared>, started: Started) {
     let Started { link, mut bell, last_words, .. } = started;
     let end = until_end(&shared, &link, &mut bell).await;
-    shared.roster.lock().dismiss(&link);
+    shared.dismiss(&link);
     link.child.kill();
     let what = describe(&end, &link, last_words).await;
     if !matches!(end, End::Frame(_)) {
@@ -82,7 +82,19 @@ async fn describe(end: &End, link: &Link, last_words: LastWords) -> String {
 }
 
 impl Shared {
-    /// Strikes a dead worker off: the call it was in fails, the calls behind it go to others, a spare takes its place.
+    /// A worker that ends gets no more calls. A spare takes its place at once, for those that wait: how and when the
+    /// process ends is none of their business.
+    fn dismiss(&self, link: &Arc<Link>) {
+        let mut roster = self.roster.lock();
+        roster.dismiss(link);
+        let promoted = roster.promote(Instant::now());
+        drop(roster);
+        for link in promoted {
+            link.flush();
+        }
+    }
+
+    /// Strikes a dead worker off: the call it was in fails, the calls behind it go to others.
     fn mourn(&self, link: &Arc<Link>, blamed: Option<u64>, what: &str) {
         let now = Instant::now();
         let mut roster = self.roster.lock();
