@@ -2,5 +2,6 @@
 
 pub mod load;
 pub mod naive;
+pub mod python;
 pub mod site;
 pub mod typical;

@@ -1,13 +1,11 @@
-"""A Lambda@Edge function that does its worst: what, the last part of the path says."""
+"""A Lambda@Edge function that does its worst: what, the last part of the path says.
 
-import http.client
+Modules are imported where they are used: a start costs what Homefront and Python make it cost.
+"""
+
 import os
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 
 API = os.environ["AWS_LAMBDA_RUNTIME_API"]
@@ -23,12 +21,14 @@ def handler(event, context):
     if wish == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if wish == "killed":
+        import subprocess
+
         subprocess.Popen(["sh", "-c", f"kill -9 {os.getpid()}"])
-        threading.Event().wait()
+        signal.pause()
     if wish == "late":
         time.sleep(context.get_remaining_time_in_millis() / 1000)
     if wish == "hang":
-        threading.Event().wait()
+        signal.pause()
     while wish == "spin":
         pass
     if wish == "busy":
@@ -47,14 +47,18 @@ def handler(event, context):
         for _ in range(10_240):
             print("x" * 1023)
     if wish == "fork":
+        import subprocess
+
         for _ in range(8):
             subprocess.Popen(["sleep", "1000"], start_new_session=True)
         os._exit(0)
     if wish == "files":
+        import tempfile
+
         for name in "ab":
             file = os.open(f"{tempfile.gettempdir()}/{name}", os.O_CREAT | os.O_WRONLY)
             os.posix_fallocate(file, 0, 300 << 20)
-        threading.Event().wait()
+        signal.pause()
     kept = []
     while wish == "memory":
         kept.append(os.urandom(16) * 65536)
@@ -70,6 +74,8 @@ def endless_start_handler(event, context):
 
 
 def ask(method, path, body=None):
+    import http.client
+
     client = http.client.HTTPConnection(API)
     client.request(method, f"/2018-06-01/runtime/invocation/{path}", body)
     client.getresponse().read()
@@ -77,6 +83,8 @@ def ask(method, path, body=None):
 
 
 def write_garbage():
+    import socket
+
     host, port = API.split(":")
     for garbage in GARBAGE:
         with socket.create_connection((host, int(port))) as other:
@@ -101,4 +109,4 @@ def spoil_channel():
 if os.environ["_HANDLER"].endswith("slow_start_handler"):
     time.sleep(0.5)
 if os.environ["_HANDLER"].endswith("endless_start_handler"):
-    threading.Event().wait()
+    signal.pause()

@@ -7,7 +7,7 @@ use homefront_benches::load::cores::Cores;
 use homefront_benches::load::report::{self, Figures, Spread, spread};
 use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{cpu, machine, origin};
-use homefront_benches::typical;
+use homefront_benches::{python, typical};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -130,7 +130,7 @@ fn runtimes(own: &Path, packages: &Path) -> io::Result<Vec<Runtime>> {
         Runtime {
             name: "python3",
             path: "/python",
-            toml: function("python", "python3", "noop.handler", &bench.join("noop")),
+            toml: function("python", "python3", "noop.handler", &bench.join("noop")) + &python::interpreter(own),
         },
         Runtime {
             name: "nodejs",
@@ -138,8 +138,7 @@ fn runtimes(own: &Path, packages: &Path) -> io::Result<Vec<Runtime>> {
             toml: function("nodejs", "nodejs", "index.handler", &bench.join("noop-node")),
         },
     ];
-    let python = own.ancestors().nth(2).map(|target| target.join("setup/bin/python"));
-    if let Some(python) = python.filter(|python| python.is_file()) {
+    if let Some(python) = python::prepared(own) {
         let package = packages.join("aws");
         fs::create_dir(&package)?;
         fs::copy(bench.join("noop/noop.py"), package.join("noop.py"))?;

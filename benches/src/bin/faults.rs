@@ -7,7 +7,7 @@ use homefront_benches::load::cores::Cores;
 use homefront_benches::load::report::{self, Spread, spread};
 use homefront_benches::load::server::{self, Server};
 use homefront_benches::load::{machine, origin};
-use homefront_benches::typical;
+use homefront_benches::{python, typical};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -117,12 +117,13 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
         .iter()
         .filter(|fault| arguments.only.is_empty() || arguments.only.iter().any(|name| name == fault.wish))
         .collect();
-    let binary = std::env::current_exe()?.with_file_name("homefront");
+    let own = std::env::current_exe()?;
+    let binary = own.with_file_name("homefront");
     // Whoever fails has the machine with everybody else, the load generator included: there is no core to flee to.
     let cores = Cores::of_this_machine()?;
     let cores: Vec<usize> = cores.servers.iter().chain(&cores.load).copied().collect();
     let origin = origin::start(&[b'x'; BODY_BYTES], &cores)?;
-    let node = server::serve(&binary, tempfile::tempdir()?, &config(origin), &cores)?;
+    let node = server::serve(&binary, tempfile::tempdir()?, &config(origin, &python::interpreter(&own)), &cores)?;
     let mut lines: Box<dyn Write> = match &arguments.output {
         Some(file) => Box::new(File::create(file)?),
         None => Box::new(io::stdout()),
@@ -167,7 +168,7 @@ fn run(arguments: &Arguments) -> io::Result<u64> {
 }
 
 /// One behavior whose object is cached, one that goes to the origin, and three with functions. Each path of theirs is asked for anew.
-fn config(origin: SocketAddr) -> String {
+fn config(origin: SocketAddr, interpreter: &str) -> String {
     let behavior = |path: &str, rest: &str| {
         format!(
             "[[distribution.behavior]]\npath_pattern = \"{path}\"\ntarget_origin = \"app\"\ncache_policy = \"CachingDisabled\"\n{rest}\n"
@@ -177,7 +178,7 @@ fn config(origin: SocketAddr) -> String {
     let function = |name: &str, handler: &str| {
         format!(
             "[[lambda]]\nname = \"{name}\"\nruntime = \"python3\"\nhandler = \"faults.{handler}\"\ncode = '{}'\ntimeout_s = 1\n\
-             concurrency_max = {ENVIRONMENTS}\n",
+             concurrency_max = {ENVIRONMENTS}\n{interpreter}",
             code.display()
         )
     };

@@ -4,11 +4,10 @@ Compiled into the extension module and run once when an environment starts; the 
 """
 
 import importlib
-import logging
+import importlib.machinery
 import os
 import sys
 import time
-import traceback
 
 _WARNING = (
     "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare cases, "
@@ -78,36 +77,77 @@ class LambdaContext:
         return "LambdaContext([" + ",".join(f"{name}={getattr(self, name)}" for name in names) + "])"
 
 
-class _RequestId(logging.Filter):
-    def filter(self, record):
-        record.aws_request_id = _request_id
-        return True
+def _set_up_logging(logging):
+    class RequestId(logging.Filter):
+        def filter(self, record):
+            record.aws_request_id = _request_id
+            return True
 
+    class Handler(logging.Handler):
+        def emit(self, record):
+            sys.stdout.write(self.format(record))
 
-class _Handler(logging.Handler):
-    def emit(self, record):
-        sys.stdout.write(self.format(record))
-
-
-def _set_up_logging():
     formatter = logging.Formatter(
         "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"
     )
     formatter.converter = time.gmtime
-    handler = _Handler()
+    handler = Handler()
     handler.setFormatter(formatter)
-    handler.addFilter(_RequestId())
+    handler.addFilter(RequestId())
     logging.getLogger().addHandler(handler)
+
+
+# What Lambda's own runtime has loaded, itself or by what it needs, before a function begins.
+_LOADED_BEFORE = frozenset(
+    "__future__ collections contextlib copyreg decimal enum functools json keyword linecache logging math numbers operator re "
+    "reprlib string textwrap threading token tokenize traceback types warnings weakref".split()
+)
+
+
+class _LoadedBefore:
+    """Finds the modules that Lambda's runtime would have loaded, where it finds them: a file of the function's with such a name
+    is not seen there either. They are not loaded before somebody wants them, since that takes longer than all the rest of a start."""
+
+    def __init__(self, path):
+        self.path = path
+        # Inside such a module: what it needs is found as it would be without the function's files.
+        self.depth = 0
+        self.has_logging = False
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or (name not in _LOADED_BEFORE and not self.depth):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, self.path)
+        if spec is not None and spec.loader is not None and name in _LOADED_BEFORE:
+            self._watch(spec.loader, name)
+        return spec
+
+    def _watch(self, loader, name):
+        execute = loader.exec_module
+
+        def exec_module(module):
+            self.depth += 1
+            try:
+                execute(module)
+            finally:
+                self.depth -= 1
+            if name == "logging" and not self.has_logging:
+                self.has_logging = True
+                _set_up_logging(module)
+
+        loader.exec_module = exec_module
 
 
 def load(handler):
     """Imports the module of `module.function` and gives the function."""
     task_root = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()
+    if "logging" in sys.modules:
+        _set_up_logging(sys.modules["logging"])
+    sys.meta_path.insert(0, _LoadedBefore([entry for entry in sys.path if entry not in ("", task_root)]))
     if sys.path and sys.path[0] in ("", task_root):
         sys.path[0] = task_root
     else:
         sys.path.insert(0, task_root)
-    _set_up_logging()
     try:
         module_name, function_name = handler.rsplit(".", 1)
     except ValueError as error:
@@ -173,10 +213,7 @@ def error_object(error):
     if isinstance(error, Fault):
         error_type, trace = error.error_type, error.trace
     else:
-        # Plain tuples: Lambda's traces have no markers below the lines.
-        frames = [(at.filename, at.lineno, at.name, at.line) for at in traceback.extract_tb(error.__traceback__)]
-        own = [index for index, frame in enumerate(frames) if frame[0] == __file__]
-        error_type, trace = type(error).__name__, traceback.format_list(frames[own[-1] + 1 if own else 0 :])
+        error_type, trace = type(error).__name__, _trace(error)
     try:
         message = str(error)
     except Exception:
@@ -185,7 +222,21 @@ def error_object(error):
     return {"errorMessage": message, "errorType": error_type, "requestId": _request_id, "stackTrace": trace}
 
 
+def _trace(error):
+    try:
+        import traceback
+    except Exception:
+        # A function that has used up its files, say, has none to load a module from.
+        return []
+    # Plain tuples: Lambda's traces have no markers below the lines.
+    frames = [(at.filename, at.lineno, at.name, at.line) for at in traceback.extract_tb(error.__traceback__)]
+    own = [index for index, frame in enumerate(frames) if frame[0] == __file__]
+    return traceback.format_list(frames[own[-1] + 1 if own else 0 :])
+
+
 def init_error_object(error):
+    import logging
+
     logging.warning(_WARNING)
     return error_object(error)
 

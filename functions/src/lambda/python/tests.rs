@@ -359,6 +359,69 @@ async fn modules_of_the_deployment_package_are_found_and_handlers_may_lie_in_fol
 }
 
 #[tokio::test]
+async fn files_named_like_what_lambdas_runtime_has_loaded_are_not_seen_and_others_are() {
+    let code = "
+import calendar, json, string, logging
+def handler(event, context):
+    return [calendar.OWN, json.loads('[1]'), string.digits]";
+    let fixture = Fixture::with(code, |plan, _| {
+        for name in ["json", "string", "token", "traceback", "logging", "calendar"] {
+            std::fs::write(plan.lambda.code.join(name).with_extension("py"), "OWN = 'its own'").unwrap();
+        }
+    });
+    assert_eq!(fixture.result(json!({})).await, json!(["its own", [1], "0123456789"]));
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_interpreter_loads_at_its_start_logs_like_the_rest() {
+    let environment = tempfile::tempdir().unwrap();
+    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(environment.path()).status().unwrap();
+    assert!(made.success());
+    let python = environment.path().join("bin/python");
+    let script = "import sysconfig; open(sysconfig.get_paths()['purelib'] + '/early.pth', 'w').write('import logging')";
+    assert!(Command::new(&python).args(["-c", script]).status().unwrap().success());
+    let source = "import logging\ndef handler(event, context):\n logging.warning('look')";
+    let fixture = Fixture::with(source, |plan, _| plan.program.path.clone_from(&python));
+    fixture.result(json!({})).await;
+    fixture.pool.rest().await;
+    let log = fixture.log();
+    assert!(log[1].starts_with("[WARNING]\t") && log[1].ends_with("\tlook"), "{log:?}");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn logging_that_is_loaded_again_logs_each_line_once() {
+    let source = "
+import importlib, logging
+importlib.reload(logging)
+def handler(event, context):
+    logging.getLogger().handlers or print('no handlers, as on Lambda')";
+    let fixture = Fixture::new(source);
+    fixture.result(json!({})).await;
+    fixture.pool.rest().await;
+    assert_eq!(fixture.log()[1], "no handlers, as on Lambda");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_function_that_has_no_files_left_is_told_without_a_trace() {
+    let source = "
+import os
+kept = []
+def handler(event, context):
+    try:
+        while True: kept.append(os.dup(0))
+    except OSError:
+        raise ValueError('boom') from None";
+    let fixture = Fixture::new(source);
+    let error = fixture.error(json!({})).await;
+    assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("ValueError"), &json!("boom")));
+    assert_eq!(error["stackTrace"], json!([]));
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_handler_that_answers_by_itself_has_answered_and_its_process_goes_on() {
     let source = "
 import http.client, os
