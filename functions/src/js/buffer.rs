@@ -12,7 +12,7 @@ use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::{JsArray, JsArrayBuffer, JsTypedArray};
 use boa_engine::property::PropertyDescriptor;
 use boa_engine::{
-    Context, JsArgs, JsError, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string,
+    Context, JsArgs, JsError, JsNativeError, JsObject, JsResult, JsString, JsSymbol, JsValue, NativeFunction, js_string,
 };
 
 /// Makes the module, and the global `Buffer`.
@@ -20,12 +20,18 @@ pub(super) fn module(context: &mut Context) -> JsResult<JsObject> {
     let uint8 = context.intrinsics().constructors().typed_uint8_array().clone();
     let prototype = plain_object(context);
     prototype.set_prototype(Some(uint8.prototype()));
-    let constructor = NativeFunction::from_fn_ptr(construct);
-    let constructor = FunctionObjectBuilder::new(context.realm(), constructor)
-        .name(js_string!("Buffer"))
-        .length(2)
-        .constructor(true)
-        .build();
+    let function = |function, name, context: &Context| {
+        FunctionObjectBuilder::new(context.realm(), NativeFunction::from_fn_ptr(function))
+            .name(name)
+            .length(2)
+            .constructor(true)
+            .build()
+    };
+    let constructor = function(refuse, js_string!("Buffer"), context);
+    // Typed array methods such as `map` make their results with it.
+    let species = function(construct, js_string!("Buffer"), context);
+    let unseen = PropertyDescriptor::builder().value(species).writable(false).enumerable(false).configurable(false);
+    constructor.define_property_or_throw(JsSymbol::species(), unseen, context)?;
     constructor.set_prototype(Some(uint8.constructor()));
     let fixed = PropertyDescriptor::builder().value(prototype.clone()).writable(false).enumerable(false);
     constructor.define_property_or_throw(js_string!("prototype"), fixed.configurable(false), context)?;
@@ -151,7 +157,11 @@ fn shared(buffer: &JsArrayBuffer, start: usize, length: usize, context: &mut Con
     Ok(as_buffer(array, context))
 }
 
-/// What typed array methods such as `map` make their results with.
+/// `new Buffer(…)` and `Buffer(…)`, in njs's words: buffers are made by `Buffer.from` and `Buffer.alloc`.
+fn refuse(_this: &JsValue, _arguments: &[JsValue], _context: &mut Context) -> JsResult<JsValue> {
+    Err(JsNativeError::typ().with_message("Buffer is not a constructor").into())
+}
+
 fn construct(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let constructor = context.intrinsics().constructors().typed_uint8_array().constructor();
     let array = constructor.construct(arguments, None, context)?;

@@ -3,6 +3,7 @@
 mod print;
 
 use super::host::Host;
+use super::last_lines;
 use super::text::utf8;
 use boa_engine::{Context, JsResult, JsValue};
 use homefront_config::limits::FUNCTION_LOG_BYTES_MAX;
@@ -33,19 +34,27 @@ impl Log {
         } else {
             self.bytes += line.len() + 1;
         }
+        last_lines::add(&line);
         self.lines.push(line);
     }
 
     /// Takes the lines.
     pub(super) fn take(&mut self) -> Vec<String> {
-        self.bytes = 0;
+        self.forget();
         std::mem::take(&mut self.lines)
     }
 
     /// Forgets the lines.
     pub(super) fn clear(&mut self) {
+        self.forget();
         self.lines.clear();
+    }
+
+    fn forget(&mut self) {
         self.bytes = 0;
+        if !self.lines.is_empty() {
+            last_lines::forget();
+        }
     }
 }
 

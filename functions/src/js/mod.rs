@@ -24,6 +24,7 @@ pub mod inline;
 mod jobs;
 mod json;
 pub mod kvs;
+mod last_lines;
 pub mod lint;
 mod modules;
 mod outcome;

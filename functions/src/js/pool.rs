@@ -79,6 +79,22 @@ pub struct PoolOptions {
     pub stores: Vec<Arc<Snapshot>>,
 }
 
+/// What becomes of a call.
+type Reply = Result<CallResult, NoResult>;
+
+/// Why a call has no result, and what it had printed.
+#[derive(Debug)]
+struct NoResult {
+    failure: Failure,
+    logs: Vec<String>,
+}
+
+impl From<Failure> for NoResult {
+    fn from(failure: Failure) -> Self {
+        Self { failure, logs: Vec::new() }
+    }
+}
+
 /// The function workers of one distribution. Dropping it kills them.
 #[derive(Debug)]
 pub struct Pool {
@@ -173,9 +189,9 @@ impl Pool {
                 function.counters.call(&result);
                 result
             }
-            Err(failure) => {
+            Err(NoResult { failure, logs }) => {
                 function.counters.no_result(failure.kind);
-                CallResult { outcome: fail(event_type, failure), logs: Vec::new(), log_data: None, cpu_us: 0 }
+                CallResult { outcome: fail(event_type, failure), logs, log_data: None, cpu_us: 0 }
             }
         }
     }
@@ -369,21 +385,21 @@ impl Shared {
         }
     }
 
-    async fn call(self: Arc<Self>, index: usize, call: &Call<'_>) -> Result<CallResult, Failure> {
+    async fn call(self: Arc<Self>, index: usize, call: &Call<'_>) -> Reply {
         let function = &self.functions[index];
         let name = &function.function.name;
         let now = Instant::now();
         if let Some(fault) = function.fault.get() {
-            return Err(throttled_failure(name, &format!("it does not compile: {fault}")));
+            return Err(throttled_failure(name, &format!("it does not compile: {fault}")).into());
         }
         let record = function.record(now);
         if record == Record::Throttled {
-            return Err(throttled_failure(name, "it killed its workers again and again"));
+            return Err(throttled_failure(name, "it killed its workers again and again").into());
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut frame = Vec::with_capacity(2_048);
         if !Order::put_call(&mut frame, id, index as u32, record == Record::Suspect, call) {
-            return Err(execution_failure(name, "the event is larger than a worker takes"));
+            return Err(execution_failure(name, "the event is larger than a worker takes").into());
         }
         let (reply, mut answer) = oneshot::channel();
         let job = Job { id, function: index as u32, budget: function.function.budget, frame, reply };
@@ -412,18 +428,18 @@ impl Shared {
                 let patience = Duration::from_millis(FUNCTION_QUEUE_WAIT_MS_MAX) + function.function.budget;
                 match tokio::time::timeout(patience, answer).await {
                     Ok(answer) => answer,
-                    Err(_) => return Err(throttled_failure(name, "no worker was free in time")),
+                    Err(_) => return Err(throttled_failure(name, "no worker was free in time").into()),
                 }
             }
-            Handed::Full => return Err(throttled_failure(name, "too many calls wait for a worker")),
+            Handed::Full => return Err(throttled_failure(name, "too many calls wait for a worker").into()),
         };
-        answer.unwrap_or_else(|_| Err(execution_failure(name, "the node is stopping")))
+        answer.unwrap_or_else(|_| Err(execution_failure(name, "the node is stopping").into()))
     }
 
     fn refuse(&self, jobs: Vec<Job>, why: &str) {
         for job in jobs {
             let name = &self.functions[job.function as usize].function.name;
-            let _ = job.reply.send(Err(execution_failure(name, why)));
+            let _ = job.reply.send(Err(execution_failure(name, why).into()));
         }
     }
 
@@ -438,7 +454,7 @@ impl Shared {
         tracing::error!(function = name, "throttled for a while: it killed its workers again and again");
         let waiting = self.roster.lock().withdraw(|job| job.function == index);
         for job in waiting {
-            let _ = job.reply.send(Err(throttled_failure(name, "it killed its workers again and again")));
+            let _ = job.reply.send(Err(throttled_failure(name, "it killed its workers again and again").into()));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Two byte streams between the node and a worker, in memory that both have mapped: orders one way, answers the other.
+//! Byte streams between the node and a worker, in memory that both have mapped: orders one way, answers the other, and beside
+//! them what the call that a worker is in has printed.
 //!
 //! Bytes go over without a system call while both sides are busy; whoever finds nothing says so and sleeps, and is woken by
 //! the other. What a worker has written is there for the node even when the worker died right after it.
@@ -52,6 +53,7 @@ struct Shared {
     turned_cpu_us: Line<AtomicU64>,
     orders: Stream,
     answers: Stream,
+    printed: Stream,
 }
 
 /// The memory, mapped into this process.
@@ -89,6 +91,7 @@ impl Mapping {
             match which {
                 Which::Orders => &raw mut (*shared).orders,
                 Which::Answers => &raw mut (*shared).answers,
+                Which::Printed => &raw mut (*shared).printed,
             }
         }
     }
@@ -151,6 +154,7 @@ fn split(position: u32, length: usize) -> (usize, usize) {
 enum Which {
     Orders,
     Answers,
+    Printed,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -190,6 +194,8 @@ pub struct NodeEnds {
     pub orders: Writer,
     /// What it says.
     pub answers: Reader,
+    /// What it leaves when it ends in the middle of a call.
+    pub printed: Reader,
     /// What it used before the call it is in.
     pub turned: Turned,
 }
@@ -201,6 +207,8 @@ pub struct WorkerEnds {
     pub orders: Reader,
     /// What it says.
     pub answers: Writer,
+    /// What the call prints that it is in.
+    pub printed: Writer,
     /// What it used before the call it is in.
     pub turned: Turned,
 }
@@ -212,6 +220,7 @@ impl NodeEnds {
         Ok(Self {
             orders: Writer { mapping: mapping.clone(), which: Which::Orders, written: 0 },
             answers: Reader { mapping: mapping.clone(), which: Which::Answers, read: 0 },
+            printed: Reader { mapping: mapping.clone(), which: Which::Printed, read: 0 },
             turned: Turned(mapping),
         })
     }
@@ -224,6 +233,7 @@ impl WorkerEnds {
         Ok(Self {
             orders: Reader { mapping: mapping.clone(), which: Which::Orders, read: 0 },
             answers: Writer { mapping: mapping.clone(), which: Which::Answers, written: 0 },
+            printed: Writer { mapping: mapping.clone(), which: Which::Printed, written: 0 },
             turned: Turned(mapping),
         })
     }
@@ -275,6 +285,12 @@ impl Writer {
         self.written = self.written.wrapping_add(fitting as u32);
         self.word(Word::Written).store(self.written, Ordering::Release);
         Ok(fitting)
+    }
+
+    /// Takes back all that was written, of which the reader has read nothing yet.
+    pub fn start_over(&mut self) {
+        self.written = 0;
+        self.word(Word::Written).store(0, Ordering::Release);
     }
 
     /// Whether the reader waits for what was written. It is told once: who gets `true` must wake it.

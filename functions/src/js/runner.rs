@@ -3,7 +3,9 @@
 use super::frame::{Answer, Order, OrderedLoad};
 use super::functions::{FunctionsError, faults, read_code};
 use super::kvs;
+use super::last_lines;
 use super::pool::talk::{Talk, TalkError};
+use super::ring::{self, NodeEnds};
 use crate::process::Spawner;
 use crate::test_function::TestResult;
 use crate::{Failure, FailureKind};
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Room for the way to the worker and back, which the function's budget does not pay for.
 const OVERHEAD: Duration = Duration::from_millis(100);
+
+const NONSENSE: &str = "its worker answered nonsense";
 
 /// Why there is no result. What the function does wrong is a result.
 #[derive(Debug, thiserror::Error)]
@@ -66,26 +70,36 @@ pub async fn run(
             let faults = faults(function, &error, &findings);
             return Ok(TestResult { faults, ..TestResult::could_not_run(&error.message) });
         }
-        Ok(_) => return Ok(failed(function, "its worker answered nonsense")),
-        Err(error) => return Ok(failed(function, &format!("the engine {error} while it compiled this function"))),
+        Ok(_) => return Ok(failed(function, NONSENSE, Vec::new())),
+        Err(error) => {
+            let what = format!("the engine {error} while it compiled this function");
+            return Ok(failed(function, &what, Vec::new()));
+        }
     }
+    let memory = ring::memory()?;
+    let mut printed = NodeEnds::of(&memory)?.printed;
     // The test compiles once more.
     let patience = function.budget + 2 * before.elapsed() + OVERHEAD;
-    Ok(match talk.ask(&test, patience).await {
-        Ok(Answer::Tested(Ok(result))) => result,
+    // The memory goes with the first byte.
+    let (first, rest) = test.split_at(1);
+    talk.send_with_file(first, memory).await?;
+    let what = match talk.ask(rest, patience).await {
+        Ok(Answer::Tested(Ok(result))) => return Ok(result),
         Ok(Answer::Tested(Err(event))) => return Err(RunError::Event(event)),
-        Ok(_) => failed(function, "its worker answered nonsense"),
+        Ok(_) => NONSENSE.to_owned(),
         Err(TalkError::Late(_)) => {
             let budget_ms = function.budget.as_millis();
-            failed(function, &format!("it ran longer than its budget of {budget_ms} ms and was killed"))
+            format!("it ran longer than its budget of {budget_ms} ms and was killed")
         }
-        Err(error) => failed(function, &format!("its worker {error}")),
-    })
+        Err(error) => format!("its worker {error}"),
+    };
+    Ok(failed(function, &what, last_lines::of(&mut printed)))
 }
 
-fn failed(function: &Function, what: &str) -> TestResult {
+fn failed(function: &Function, what: &str, logs: Vec<String>) -> TestResult {
     let detail = format!("function \"{}\": {what}", function.name);
     TestResult {
+        logs,
         compute_utilization: 100,
         failure: Some(Failure { kind: FailureKind::FunctionExecution, sentence: None, detail }),
         ..TestResult::could_not_run(what)

@@ -18,7 +18,7 @@ use super::frame::{Answer, Decoder, FrameError, Order, OrderedCall, OrderedLoad,
 use super::garbage::Garbage;
 use super::kvs::Snapshot;
 use super::lint::lint;
-use super::ring;
+use super::ring::{self, WorkerEnds};
 use super::{CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
 use crate::test_function::{TestResult, test_function};
 use crate::{Failure, FailureKind, Verdict};
@@ -201,6 +201,12 @@ impl Worker {
         }
         self.stores.insert(number, store);
         Ok(())
+    }
+
+    /// Memory that came over the socket for what a function prints.
+    fn memory_to_print_in(&mut self) -> io::Result<ring::Writer> {
+        let memory = self.files.pop_front().ok_or_else(|| io::Error::other("the node sent no memory to print in"))?;
+        Ok(WorkerEnds::of(memory)?.printed)
     }
 
     fn source(&self, load: OrderedLoad) -> FunctionSource {

@@ -37,6 +37,35 @@ pub(crate) async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
+pub(crate) async fn what_a_call_had_printed_when_its_worker_ended_is_in_the_log() {
+    let prints = "function handler(event) { console.log('said'); return event.request; }";
+    let site = Site::start(&[
+        script("prints", prints),
+        hostile("ends", "console.log('one'); console.log('é\\n2'); const kept = []; while (true) kept.push('x'.repeat(1e6 + kept.length))"),
+        script("loops", LOOPS).with("budget_ms = 50"),
+        script("floods", "function handler(event) { while (true) console.log('x'.repeat(999)); }").with("budget_ms = 50"),
+    ])
+    .await;
+    site.request_as("prints", &context("id-0==")).await;
+    failure(site.request_as("ends", &context("id-1==")).await);
+    site.request_as("prints", &context("id-2==")).await;
+    failure(site.request_as("loops", &context("id-3==")).await);
+    let told = |name: &str, id: &str, lines: &[&str]| {
+        let lines = [&["START DistributionID: E1TESTDISTRIB1"], lines, &["END"]].concat();
+        lines.iter().map(|line| format!("function/{name}\t{id} {line}")).collect::<Vec<_>>()
+    };
+    let all = [
+        told("prints", "id-0==", &["said"]),
+        told("ends", "id-1==", &["one", "é", "2"]),
+        told("prints", "id-2==", &["said"]),
+    ];
+    assert_eq!(site.log(), all.concat().join("\n"), "the loop has printed nothing, and gets nobody else's lines");
+    failure(site.request_as("floods", &context("id-4==")).await);
+    let flood = site.log().lines().filter(|line| line.contains("id-4==")).map(str::len).sum::<usize>();
+    assert!((FUNCTION_LOG_BYTES_MAX..FUNCTION_LOG_BYTES_MAX + 1_000).contains(&flood), "{flood} bytes");
+    site.stop().await;
+}
+
 /// Calls a function that loops, until it is killed; whether its worker paused while it computed.
 async fn pauses_while_it_loops(site: &Arc<Site>, context: &EventContext) -> bool {
     let workers = site.staffed().await;

@@ -26,10 +26,11 @@ pub(crate) async fn a_run_gives_output_log_and_utilization() {
 }
 
 pub(crate) async fn a_run_that_loops_is_killed_after_the_functions_budget() {
-    let loops = script("loops", LOOPS).with("budget_ms = 200");
-    let result = invoke(loops, EVENT, &executable()).await.expect("a result");
+    let loops = LOOPS.replacen('{', "{ console.log('begun');", 1);
+    let result = invoke(script("loops", loops).with("budget_ms = 200"), EVENT, &executable()).await.expect("a result");
     let end = "could not run. it ran longer than its budget of 200 ms and was killed";
     assert!(result.error_message.ends_with(end), "{result:?}");
+    assert_eq!(result.logs, ["begun"]);
 }
 
 pub(crate) async fn a_source_that_does_not_compile_is_a_result() {

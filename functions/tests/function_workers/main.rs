@@ -49,6 +49,7 @@ const TESTS: &[Test] = tests! {
         figures_count_what_happened;
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
+        what_a_call_had_printed_when_its_worker_ended_is_in_the_log
         a_call_that_computes_for_long_lets_others_have_its_processor
         a_call_has_its_whole_budget_to_compute_though_it_pauses
         so_does_one_of_a_function_that_killed_a_worker_lately_though_it_was_brief_since

@@ -11,6 +11,9 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::time::Instant;
 
+/// Where this module's lines come from in the node's own log.
+pub(crate) const TARGET: &str = module_path!();
+
 /// Tells, and ends the exchange.
 pub(crate) fn request_finished(node: &Node, session: &Session, error: Option<&Error>, exchange: &mut Exchange) {
     if let Some(failure) = &exchange.failure {

@@ -1,9 +1,10 @@
 //! The node's end of the way to one worker.
 
 use super::ear::Ear;
-use crate::js::frame::Order;
+use crate::js::frame::{Inbox, Order};
 use crate::js::kvs::Snapshot;
-use crate::js::ring::{Turned, Writer};
+use crate::js::last_lines;
+use crate::js::ring::{NodeEnds, Reader, Turned, Writer};
 use crate::process::Child;
 use crate::process::files;
 use parking_lot::Mutex;
@@ -23,6 +24,7 @@ pub(super) struct Link {
     /// It does not ring, because a caller looks for its answers.
     pub(super) unheard: AtomicBool,
     turned: Turned,
+    printed: Mutex<Reader>,
     orders: Mutex<Orders>,
     /// Over which the memory of stores goes.
     socket: OwnedFd,
@@ -36,10 +38,11 @@ struct Orders {
 }
 
 impl Link {
-    pub(super) fn new(child: Child, writer: Writer, ear: Ear, turned: Turned, socket: OwnedFd) -> Self {
+    pub(super) fn new(child: Child, ends: NodeEnds, inbox: Inbox, socket: OwnedFd) -> Self {
+        let NodeEnds { orders: writer, answers, printed, turned } = ends;
         let orders = Mutex::new(Orders { writer, backlog: Vec::new() });
-        let (ear, unheard) = (Mutex::new(ear), AtomicBool::new(false));
-        Self { child, wake: Notify::new(), ear, unheard, turned, orders, socket }
+        let (ear, unheard) = (Mutex::new(Ear::new(answers, inbox)), AtomicBool::new(false));
+        Self { child, wake: Notify::new(), ear, unheard, turned, printed: Mutex::new(printed), orders, socket }
     }
 
     /// Tells the worker not to ring for its answers, unless somebody is taking some just now. Who gets `true` looks for them,
@@ -98,6 +101,11 @@ impl Link {
                 return;
             }
         }
+    }
+
+    /// What the call had printed that the worker ended in.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        last_lines::of(&mut self.printed.lock())
     }
 
     /// CPU time the worker has used since it turned to the call it is in; `None` when it is gone.

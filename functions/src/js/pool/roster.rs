@@ -1,8 +1,7 @@
 //! Which worker has which calls, and which calls wait: the pool's state, changed under one short lock.
 
+use super::Reply;
 use super::link::Link;
-use crate::Failure;
-use crate::js::CallResult;
 use homefront_config::limits::{FUNCTION_DEATHS_WINDOW_MS, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ pub(super) struct Job {
     /// How long it may run, counted from when its worker turned to it.
     pub(super) budget: Duration,
     pub(super) frame: Vec<u8>,
-    pub(super) reply: oneshot::Sender<Result<CallResult, Failure>>,
+    pub(super) reply: oneshot::Sender<Reply>,
 }
 
 #[derive(Debug)]

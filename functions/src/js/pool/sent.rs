@@ -5,18 +5,13 @@
 
 use super::ear::Waits;
 use super::link::Link;
-use super::{PooledFunction, Shared};
-use crate::Failure;
-use crate::js::CallResult;
+use super::{PooledFunction, Reply, Shared};
 use crate::js::polling::poll;
 use homefront_config::limits::FUNCTION_CALL_POLL_US_MAX;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-
-/// What a caller waits for.
-pub(super) type Reply = oneshot::Receiver<Result<CallResult, Failure>>;
 
 /// A call among others: its worker has yet to be woken, and is, whatever becomes of the caller.
 pub(super) struct Sent<'a> {
@@ -49,7 +44,7 @@ impl<'a> Alone<'a> {
     }
 
     /// Looks for the answer for a moment, if the call is still alone. `None`: it has yet to come.
-    pub(super) fn look(&mut self, function: &PooledFunction, reply: &mut Reply) -> Option<Result<CallResult, Failure>> {
+    pub(super) fn look(&mut self, function: &PooledFunction, reply: &mut oneshot::Receiver<Reply>) -> Option<Reply> {
         const TIME: Duration = Duration::from_micros(FUNCTION_CALL_POLL_US_MAX);
         self.link.flush();
         if !self.shared.roster.lock().is_alone(&self.link) {

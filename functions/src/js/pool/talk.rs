@@ -79,7 +79,7 @@ impl Talk {
     }
 
     /// Sends bytes, and a file with the first of them.
-    pub(super) async fn send_with_file(&mut self, bytes: &[u8], file: impl AsFd) -> io::Result<()> {
+    pub(in crate::js) async fn send_with_file(&mut self, bytes: &[u8], file: impl AsFd) -> io::Result<()> {
         let sent =
             self.stream.async_io(Interest::WRITABLE, || files::send(&self.stream, bytes, &[file.as_fd()])).await?;
         self.stream.write_all(&bytes[sent..]).await

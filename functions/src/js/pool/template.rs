@@ -1,7 +1,6 @@
 //! The template of a pool: a process that has compiled every function and takes no calls. Workers are forked off it, for a
 //! fraction of what it costs to start it.
 
-use super::ear::Ear;
 use super::link::Link;
 use super::talk::{LastWords, Talk, TalkError};
 use super::{PooledFunction, Shared};
@@ -101,9 +100,8 @@ impl Template {
         };
         let child = shared.spawner.take_on(worker, stderr.into())?;
         let (Talk { child, stream, inbox, last_words }, _) = Talk::with(child, ours).await?;
-        let NodeEnds { orders, answers, turned } = NodeEnds::of(memory)?;
         let socket = stream.as_fd().try_clone_to_owned()?;
-        let link = Arc::new(Link::new(child, orders, Ear::new(answers, inbox), turned, socket));
+        let link = Arc::new(Link::new(child, NodeEnds::of(memory)?, inbox, socket));
         Ok(Started { link, bell: stream, last_words, stores: self.stores.clone() })
     }
 }

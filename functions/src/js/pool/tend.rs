@@ -5,7 +5,7 @@ use super::link::Link;
 use super::roster::Watch;
 use super::talk::{LastWords, cause_of_death};
 use super::template::Started;
-use super::{Shared, execution_failure};
+use super::{NoResult, Shared, execution_failure};
 use crate::js::frame::FrameError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -124,7 +124,8 @@ impl Shared {
                 self.note_death(job.function, what, now);
             }
             let name = &self.functions[job.function as usize].function.name;
-            let _ = job.reply.send(Err(execution_failure(name, what)));
+            let failure = execution_failure(name, what);
+            let _ = job.reply.send(Err(NoResult { failure, logs: link.last_lines() }));
         } else if open {
             tracing::warn!(pid = link.child.id(), "a function worker ended between calls: {what}");
         }

@@ -17,6 +17,8 @@ fn errors() {
         ("Buffer.from('a', 'latin1')", r#"throws TypeError: "latin1" encoding is not supported"#),
         ("Buffer.from('abc').toString('nope')", r#"throws TypeError: "nope" encoding is not supported"#),
         ("Buffer.from(5)", "throws TypeError: first argument number is not a string or Buffer-like object"),
+        ("new Buffer('abc')", "throws TypeError: Buffer is not a constructor"),
+        ("Buffer('abc')", "throws TypeError: Buffer is not a constructor"),
         ("Buffer.from(null)", "throws TypeError: first argument null is not a string or Buffer-like object"),
         ("Buffer.from('abc').readInt8(3)", "throws RangeError: index 3 is outside the bound of the buffer"),
         ("Buffer.from('abc').readInt32LE(0)", "throws RangeError: index 0 is outside the bound of the buffer"),
@@ -34,6 +36,14 @@ fn errors() {
             "Buffer.from('abc').equals('abc')",
             r#"throws TypeError: "target" argument must be an instance of Buffer or Uint8Array"#,
         ),
+    ]);
+}
+
+#[test]
+fn what_typed_array_methods_make_of_a_buffer_is_one() {
+    rows(&[
+        ("Buffer.from('abc').map(function (byte) { return byte + 1; }).toString()", "\"bcd\""),
+        ("Buffer.isBuffer(Buffer.from('abc').filter(function (byte) { return byte > 97; }))", "true"),
     ]);
 }
 

@@ -3,6 +3,7 @@
 use super::fork::Forked;
 use super::{Worker, WorkerError, put_bounded};
 use crate::js::frame::{Answer, Inbox, Order, Sandbox};
+use crate::js::last_lines;
 use crate::js::polling::{Experience, poll};
 use crate::js::ring::{Reader, Turned, WorkerEnds, Writer};
 use crate::process::files;
@@ -61,6 +62,10 @@ pub(super) fn prepare(
                 Order::Store(number, store) => worker.take_store(number, store)?,
                 order => {
                     is_tidy = false;
+                    if matches!(order, Order::Test { .. }) {
+                        // As with a store.
+                        last_lines::keep_in(worker.memory_to_print_in()?);
+                    }
                     if let Some(answer) = worker.obey(order) {
                         put_bounded(&answer, &mut out);
                         send(socket, &mut out)?;
@@ -114,7 +119,8 @@ pub(super) struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub(super) fn new(socket: BorrowedFd<'a>, ends: WorkerEnds, cores: usize) -> Self {
         let inbox = Inbox::new(FUNCTION_ORDER_BYTES_MAX);
-        let WorkerEnds { orders, answers, turned } = ends;
+        let WorkerEnds { orders, answers, printed, turned } = ends;
+        last_lines::keep_in(printed);
         Self {
             socket,
             orders,

@@ -3,6 +3,7 @@
 mod call;
 mod junit;
 mod node;
+mod reasons;
 mod report;
 mod snapshot;
 mod stand_in;
@@ -14,6 +15,7 @@ use homefront_config::cases::{self, Case, CaseFile, Trial};
 use homefront_functions::edge_code::Workers;
 use homefront_functions::process::Spawner;
 use homefront_functions::test::Mismatch;
+use reasons::Reasons;
 use report::{Report, Verdict};
 use snapshot::Snapshots;
 use std::path::{Path, PathBuf};
@@ -103,6 +105,7 @@ struct Runner<'a> {
     workers: Workers,
     spawner: Spawner,
     snapshots: Snapshots,
+    reasons: Reasons,
 }
 
 impl<'a> Runner<'a> {
@@ -110,7 +113,7 @@ impl<'a> Runner<'a> {
         let workers = workers()?;
         let spawner = Spawner::start(Some(workers.executable.clone()))?;
         let snapshots = if arguments.update { Snapshots::Write } else { Snapshots::Compare };
-        Ok(Self { filter: arguments.filter.as_deref(), workers, spawner, snapshots })
+        Ok(Self { filter: arguments.filter.as_deref(), workers, spawner, snapshots, reasons: Reasons::listen() })
     }
 
     /// Runs the cases of a file, telling of each as it ends.
@@ -142,7 +145,7 @@ impl<'a> Runner<'a> {
             Trial::Lambda { lambda, event, expect } => call::lambda(self, lambda, event, expect, &mut found).await,
             Trial::Node { steps, stand_ins, log_contains } => {
                 let plan = node::Plan { config: &file.config, steps, stand_ins, log_contains };
-                node::run(plan, &self.workers, &mut found).await;
+                node::run(plan, &self.workers, &self.reasons, &mut found).await;
             }
         }
         let Findings { mismatches, written, .. } = found;

@@ -1,6 +1,7 @@
 //! Cases that ask a node: it is started for each case, on ports of its own, with a clock that the case moves.
 
 use super::Findings;
+use super::reasons::Reasons;
 use super::stand_in::{Asked, Log, Serving};
 use super::viewer;
 use crate::clock::Clock;
@@ -32,7 +33,7 @@ pub(super) struct Plan<'a> {
 const VARYING: [&str; 7] = ["age", "date", "etag", "last-modified", "via", "x-amz-cf-id", "x-amz-cf-pop"];
 
 /// Runs a case.
-pub(super) async fn run(plan: Plan<'_>, workers: &Workers, found: &mut Findings) {
+pub(super) async fn run(plan: Plan<'_>, workers: &Workers, reasons: &Reasons, found: &mut Findings) {
     let folder = match tempfile::tempdir() {
         Ok(folder) => folder,
         Err(error) => return found.add("the node", format!("has no folder for its log: {error}")),
@@ -56,6 +57,8 @@ pub(super) async fn run(plan: Plan<'_>, workers: &Workers, found: &mut Findings)
         Err(error) => return found.add("the node does not start", error.to_string()),
     };
     let ports = (server.http[0], server.https.first().copied());
+    reasons.forget();
+    let mut wrong = Vec::new();
     for (number, step) in plan.steps.iter().enumerate() {
         clock.advance(step.after);
         asked.lock().clear();
@@ -65,9 +68,20 @@ pub(super) async fn run(plan: Plan<'_>, workers: &Workers, found: &mut Findings)
             [_] => String::new(),
             _ => format!("step {}, {} {}: ", number + 1, step.request.method, step.request.target),
         };
+        let request_id = answer.as_ref().ok().and_then(request_id);
+        let right = found.mismatches.len();
         judge(&step.expect, answer, &asked, &place, found);
+        if found.mismatches.len() > right {
+            wrong.extend(request_id.map(|id| (place, id)));
+        }
     }
+    // The reasons are told at the latest when the node has ended.
     server.stop().await;
+    for (place, request_id) in wrong {
+        if let Some(reason) = reasons.take(&request_id) {
+            found.add(format!("{place}the node's reason"), reason);
+        }
+    }
     if !plan.log_contains.is_empty() {
         let log = std::fs::read_to_string(&function_log).unwrap_or_default();
         let lines: Vec<_> = log.lines().map(str::to_owned).collect();
@@ -147,6 +161,10 @@ fn judge(expect: &AnswerExpect, answer: Result<Seen, String>, asked: &[Asked], p
     let named = |mismatch: Mismatch| Mismatch { what: format!("{place}{}", mismatch.what), ..mismatch };
     found.mismatches.extend(mismatches.into_iter().map(named));
     found.snapshot(expect.snapshot.as_deref(), &format!("{place}snapshot"), &told(&seen));
+}
+
+fn request_id(answer: &Seen) -> Option<String> {
+    answer.headers.iter().find(|(name, _)| name == "x-amz-cf-id").map(|(_, id)| id.clone())
 }
 
 /// All that came of a request.
