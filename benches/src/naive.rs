@@ -59,6 +59,11 @@ impl Naive {
         read(&object, &mut self.context)
     }
 
+    /// The event alone.
+    pub fn convert(&mut self, request: &Request) -> JsResult<JsObject> {
+        event(request, &mut self.context)
+    }
+
     /// As the product does it between calls.
     pub fn collect_garbage(&self) {
         boa_gc::force_collect();

@@ -46,6 +46,7 @@ mod standing_in;
 mod stopping;
 mod testing;
 mod testing_lambdas;
+mod testing_nodes;
 mod ttl;
 mod uploads;
 mod viewer_functions;
