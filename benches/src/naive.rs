@@ -59,9 +59,11 @@ impl Naive {
         read(&object, &mut self.context)
     }
 
-    /// The event alone.
-    pub fn convert(&mut self, request: &Request) -> JsResult<JsObject> {
-        event(request, &mut self.context)
+    /// The conversion alone: the whole event in, and the whole request of it out again, as from a handler that returns it.
+    pub fn convert(&mut self, request: &Request) -> JsResult<Returned> {
+        let event = event(request, &mut self.context)?;
+        let request = event.get(js_string!("request"), &mut self.context)?.to_object(&mut self.context)?;
+        read(&request, &mut self.context)
     }
 
     /// As the product does it between calls.

@@ -4,6 +4,7 @@
 use crate::harness::binary::{descendants, is_alive};
 use crate::harness::{Code, Edge, Language, PATIENCE, Program, Reply, has_namespaces, in_every_language, one_origin};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
 
 in_every_language! {
     a_process_that_hid_itself_stops_between_events_and_ends_with_its_environment,
@@ -16,20 +17,20 @@ in_every_language! {
 /// Starts what does all it can to be forgotten, named `stray`, and goes on when it says that it runs.
 fn stray() -> Code {
     let python = r#"import os, subprocess, sys, threading
+    if request["uri"] == "/exit": os._exit(1)
     hold = request["uri"] == "/hold"
     code = "import threading; kept = bytearray(os.urandom(1 << 20)) * 280; print('up', flush=True); threading.Event().wait()" if hold else "print('up', flush=True)\nwhile True: pass"
     stray = subprocess.Popen([sys.executable, "-c", "import os\n" + code, "stray"], start_new_session=True, env={}, stdout=subprocess.PIPE)
     stray.stdout.readline()
-    if request["uri"] == "/exit": os._exit(1)
     if hold: threading.Event().wait()
     return {"status": "200", "body": "it runs"}"#;
-    let node = r#"const hold = request.uri === "/hold";
+    let node = r#"if (request.uri === "/exit") process.reallyExit(1);
+    const hold = request.uri === "/hold";
     const up = "fs.writeSync(1, 'up\\n');";
     const code = hold ? `kept = Buffer.alloc(280 << 20, 1); ${up} setInterval(() => {}, 1000);` : `${up} for (;;);`;
     const stray = require("node:child_process").spawn(process.execPath, ["-e", code, "stray"],
         { detached: true, env: {}, stdio: ["ignore", "pipe", "inherit"] });
     await new Promise((up) => stray.stdout.once("data", up));
-    if (request.uri === "/exit") process.reallyExit(1);
     if (hold) await new Promise(() => setInterval(() => {}, 1000));
     return { status: "200", body: "it runs" };"#;
     Code::around(python, node)
@@ -51,6 +52,24 @@ async fn the_nodes_log_says_whether_it_can_enclose_what_functions_start() {
     let told =
         "WARN this system makes no namespaces: a Lambda@Edge function can see other processes of the node's user";
     assert_eq!(log.contains(told), !has_namespaces(), "{log}");
+}
+
+/// The same tests on a system without namespaces: this program is started again in a user namespace that may have no others within.
+#[tokio::test]
+async fn the_same_is_shown_where_the_system_makes_no_namespaces() {
+    if !has_namespaces() {
+        return;
+    }
+    // The shell stays as the first process: with it ends whatever the tests leave behind.
+    const WITHOUT: &str = "echo 0 > /proc/sys/user/max_mnt_namespaces && \"$0\" \"$@\"; exit $?";
+    let mut again = Command::new("unshare");
+    again.args(["--user", "--map-root-user", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", WITHOUT]);
+    again.arg(std::env::current_exe().unwrap());
+    again.args(["enclosed_lambdas::", "--skip", "the_same_is_shown"]).kill_on_drop(true);
+    let ended = again.output().await.unwrap();
+    let told = [ended.stdout, ended.stderr].map(|told| String::from_utf8_lossy(&told).into_owned()).concat();
+    assert!(ended.status.success(), "{told}");
+    assert!(told.contains("NOT SHOWN HERE: this system makes no namespaces") && !told.contains(" 0 passed"), "{told}");
 }
 
 /// Ends what outlives its environment where there are no namespaces.

@@ -165,6 +165,9 @@ async fn a_result_that_is_no_json_is_an_error() {
     let called_back = node22(&format!("{circular} (event, context, callback) => callback(null, loop);"));
     let error = called_back.error(json!({})).await;
     assert_eq!(error["errorMessage"], "Unable to stringify response body");
+    called_back.pool.rest().await;
+    let log = called_back.log();
+    assert!(log.iter().any(|line| line.contains("\tERROR\tUncaught Exception \t{")), "{log:?}");
     called_back.stop().await;
 }
 
