@@ -87,16 +87,38 @@ pub(crate) fn prefix_path(head: &mut RequestHeader, prefix: &str) -> Result<(), 
     Ok(())
 }
 
-/// `path?query` as a request target.
+/// What a function may give though it stands for itself in no path, and in no query (RFC 3986).
+const NOT_IN_A_PATH: &[u8] = b"<>`";
+const NOT_IN_A_QUERY: &[u8] = b"\"<>";
+
+/// `path?query` as a request target: as it is, or, if that can be in none, with such characters percent-encoded.
 pub(crate) fn target(path: &[u8], query: Option<&[u8]>) -> Result<Uri, Failure> {
-    let mut bytes = Vec::with_capacity(path.len() + 1 + query.map_or(0, <[u8]>::len));
-    bytes.extend_from_slice(path);
-    if let Some(query) = query {
-        bytes.push(b'?');
-        bytes.extend_from_slice(query);
+    let joined = |path: &[u8], query: Option<&[u8]>| {
+        let mut bytes = Vec::with_capacity(path.len() + 1 + query.map_or(0, <[u8]>::len));
+        bytes.extend_from_slice(path);
+        if let Some(query) = query {
+            bytes.push(b'?');
+            bytes.extend_from_slice(query);
+        }
+        PathAndQuery::from_maybe_shared(Bytes::from(bytes))
+    };
+    let encoded = || {
+        let query = query.map(|query| percent_encoded(query, NOT_IN_A_QUERY));
+        joined(&percent_encoded(path, NOT_IN_A_PATH), query.as_deref())
+    };
+    joined(path, query).or_else(|_| encoded()).map(Uri::from).map_err(|_| unsendable("the URI"))
+}
+
+fn percent_encoded(bytes: &[u8], which: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(bytes.len() + 16);
+    for byte in bytes {
+        if which.contains(byte) {
+            encoded.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            encoded.push(*byte);
+        }
     }
-    let target = PathAndQuery::from_maybe_shared(Bytes::from(bytes)).map_err(|_| unsendable("the URI"))?;
-    Ok(Uri::from(target))
+    encoded
 }
 
 /// Changes what a hook changed in status and headers; the body is the caller's business.
@@ -126,6 +148,7 @@ fn unsendable(what: &str) -> Failure {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use homefront_functions::rules::{querystring_valid, uri_valid};
     use proptest::prelude::*;
 
     fn request() -> RequestHeader {
@@ -134,6 +157,26 @@ mod tests {
         head.append_header("X-Twice", "1").unwrap();
         head.append_header("x-twice", "2").unwrap();
         head
+    }
+
+    proptest! {
+        #[test]
+        fn every_uri_and_query_string_that_hooks_may_give_can_be_sent(path in "/[^\\PC]{0,40}", query in "[^\\PC]{0,40}") {
+            if uri_valid(&path) && querystring_valid(&query) {
+                let sent = target(path.as_bytes(), Some(query.as_bytes())).unwrap();
+                let decoded = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<_>>();
+                prop_assert_eq!(decoded(sent.path()), decoded(&path));
+                prop_assert_eq!(decoded(sent.query().unwrap_or_default()), decoded(&query));
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_for_itself_in_no_target_is_percent_encoded_and_all_else_is_as_it_was() {
+        let sent = |path: &str, query: &str| target(path.as_bytes(), Some(query.as_bytes())).unwrap().to_string();
+        assert_eq!(sent("/a<b>`%3c\"{}|^", "q=1"), "/a%3Cb%3E%60%3c\"{}|^?q=1");
+        assert_eq!(sent("/a", "f={\"a\":1}&g=<b>`%22|^"), "/a?f={%22a%22:1}&g=%3Cb%3E`%22|^");
+        assert_eq!(sent("/a\"{}", "f={}`"), "/a\"{}?f={}`");
     }
 
     #[test]
@@ -202,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn a_target_is_refused_or_sent_byte_for_byte(path in "/[ -~&&[^#?]]{0,30}", query in prop::option::of("[ -~&&[^#]]{0,30}")) {
+        fn a_target_of_what_may_be_in_one_is_refused_or_sent_byte_for_byte(path in "/[ -~&&[^#?<>`]]{0,30}", query in prop::option::of("[ -~&&[^#\"<>]]{0,30}")) {
             if let Ok(target) = target(path.as_bytes(), query.as_deref().map(str::as_bytes)) {
                 prop_assert_eq!(target.path(), path);
                 prop_assert_eq!(target.query(), query.as_deref());

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, ShownBody};
 use homefront_functions::{FailureKind, Headers, Response, Verdict};
+use hyper::ext::ReasonPhrase;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
@@ -82,7 +83,10 @@ pub(crate) async fn response(
 
 /// A generated response, as hyper takes it.
 fn local_response(response: Response) -> Result<http::Response<Bytes>, Failure> {
-    let mut head = http::Response::builder().status(respond::status_code(response.status));
+    let status = respond::status_code(response.status);
+    let reason = response.status_description.as_deref().or(status.canonical_reason()).unwrap_or_default();
+    let reason = ReasonPhrase::try_from(reason.as_bytes()).map_err(|error| Failure::Internal(error.to_string()))?;
+    let mut head = http::Response::builder().status(status).extension(reason);
     for (name, value) in without_framing(&response.headers) {
         head = head.header(name, value);
     }

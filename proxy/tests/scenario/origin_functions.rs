@@ -1,9 +1,11 @@
 //! Lambda@Edge on origin events: what goes to the origin, what the cache stores, and answers made at the edge.
 
-use crate::harness::{Code, Edge, Language, Reply, in_every_language};
+use crate::harness::{Code, Edge, Language, Reply, get_of, in_every_language};
 
 in_every_language! {
     a_generated_answer_is_cached_and_the_origin_is_never_asked,
+    a_generated_answer_has_the_functions_description_of_its_status,
+    what_stands_for_itself_in_no_request_reaches_the_origin_percent_encoded,
     the_origin_gets_the_changed_request_and_the_key_stays,
     an_unchanged_request_goes_on_byte_for_byte,
     the_event_names_the_distribution_the_request_and_the_origin,
@@ -41,6 +43,42 @@ async fn a_generated_answer_is_cached_and_the_origin_is_never_asked(language: La
     edge.clock.advance(std::time::Duration::from_secs(101));
     assert_eq!(edge.get("/x").await.text(), "made 2");
     assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+async fn a_generated_answer_has_the_functions_description_of_its_status(language: Language) {
+    let edge = on_request(
+        language,
+        r#"if request["uri"] == "/plain": return {"status": "299", "body": "x"}
+    return {"status": "200", "statusDescription": "Found Here", "body": "x", "headers": {"cache-control": header("max-age=100", "Cache-Control")}}"#,
+        r#"if (request.uri === "/plain") return { status: "299", body: "x" };
+    return { status: "200", statusDescription: "Found Here", body: "x", headers: { "cache-control": header("max-age=100", "Cache-Control") } };"#,
+    )
+    .start()
+    .await;
+    for (path, line) in
+        [("/x", "HTTP/1.1 200 Found Here"), ("/x", "HTTP/1.1 200 Found Here"), ("/plain", "HTTP/1.1 299 ")]
+    {
+        let mut viewer = edge.connect().await;
+        viewer.write(get_of(path, &[]).as_bytes()).await;
+        assert_eq!(viewer.status_line().await.trim_end_matches("\r\n"), line);
+    }
+    assert_eq!(edge.get("/x").await.x_cache(), "Hit");
+    edge.stop().await;
+}
+
+async fn what_stands_for_itself_in_no_request_reaches_the_origin_percent_encoded(language: Language) {
+    let edge = on_request(
+        language,
+        r#"request["uri"] = "/a<b>`\"{}é"; request["querystring"] = 'f={"a":1}&g=<`>'
+    return request"#,
+        r#"request.uri = "/a<b>`\"{}é"; request.querystring = 'f={"a":1}&g=<`>';
+    return request;"#,
+    )
+    .start()
+    .await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.text()), (200, "/a%3Cb%3E%60\"{}é?f={%22a%22:1}&g=%3C`%3E"));
     edge.stop().await;
 }
 
