@@ -111,7 +111,7 @@ fn s2_a_replaced_body_over_the_limit_is_refused() {
 fn s2_replacements_that_are_none_are_refused() {
     insta::assert_snapshot!(refusal(replaced(0, "base64", "%%%")), @r#"
     -
-    Validation error: Lambda function result failed validation, request.body.data is not base64: Invalid symbol 37, offset 0..
+    Validation error: Lambda function result failed validation, request.body.data is not base64: Invalid symbol 37, offset 0.
     "#);
     insta::assert_snapshot!(refusal(replaced(0, "gzip", "x")), @r#"
     -

@@ -190,11 +190,17 @@ fn s4_what_a_configuration_may_say_and_a_function_may_not_may_stay() {
             keepalive_timeout: std::time::Duration::from_mins(5),
             ..CustomOrigin::new("127.0.0.1".to_owned())
         }),
+        custom_headers: vec![("X-Forwarded-Proto".to_owned(), "https".to_owned())],
         ..custom()
     };
     let made = origin(asked(&shown(&configured), |request| request["origin"]["custom"]["path"] = json!("/other")));
     let Some(RequestOrigin::Custom(made)) = made else { panic!("{made:?}") };
     assert_eq!((made.domain_name.as_str(), made.keepalive_timeout_s, made.path.as_str()), ("127.0.0.1", 300, "/other"));
+    assert_eq!(made.custom_headers, configured.custom_headers);
+    let changed = asked(&shown(&configured), |request| {
+        request["origin"]["custom"]["customHeaders"]["x-forwarded-proto"][0]["value"] = json!("http");
+    });
+    assert!(refusal(changed).contains("One or more HeaderName or HeaderValue values are invalid."));
     let other = asked(&shown(&configured), |request| request["origin"]["custom"]["domainName"] = json!("127.0.0.2"));
     assert_eq!(field(other), "DomainName");
 }

@@ -80,8 +80,9 @@ fn room_max(bytes: usize) -> usize {
 }
 
 /// The bytes that a text is the base64 of.
-pub(super) fn base64_bytes(text: &str) -> Result<Bytes, base64::DecodeError> {
-    STANDARD.decode(text).map(Bytes::from)
+pub(super) fn base64_bytes(text: &str) -> Result<Bytes, String> {
+    // It stands in a sentence that ends by itself.
+    STANDARD.decode(text).map(Bytes::from).map_err(|error| error.to_string().trim_end_matches('.').to_owned())
 }
 
 /// Reads a value that may have the first of these members, and that may have the next one.

@@ -480,7 +480,7 @@ fn bodies_are_checked() {
     "#);
     insta::assert_snapshot!(with(json!("%%%"), "base64"), @r#"
     -
-    Validation error: Lambda function result failed validation, the body is not base64: Invalid symbol 37, offset 0..
+    Validation error: Lambda function result failed validation, the body is not base64: Invalid symbol 37, offset 0.
     "#);
     insta::assert_snapshot!(with(json!("x"), "gzip"), @r#"
     -
