@@ -57,11 +57,11 @@ async fn the_nodes_log_says_whether_it_can_enclose_what_functions_start() {
 /// The same tests on a system without namespaces: this program is started again in a user namespace that may have no others within.
 #[tokio::test]
 async fn the_same_is_shown_where_the_system_makes_no_namespaces() {
+    // The shell stays as the first process: with it ends whatever the tests leave behind.
+    const WITHOUT: &str = "echo 0 > /proc/sys/user/max_mnt_namespaces && \"$0\" \"$@\"; exit $?";
     if !has_namespaces() {
         return;
     }
-    // The shell stays as the first process: with it ends whatever the tests leave behind.
-    const WITHOUT: &str = "echo 0 > /proc/sys/user/max_mnt_namespaces && \"$0\" \"$@\"; exit $?";
     let mut again = Command::new("unshare");
     again.args(["--user", "--map-root-user", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", WITHOUT]);
     again.arg(std::env::current_exe().unwrap());
