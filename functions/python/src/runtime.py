@@ -235,9 +235,13 @@ def _trace(error):
 
 
 def init_error_object(error):
-    import logging
+    try:
+        import logging
 
-    logging.warning(_WARNING)
+        logging.warning(_WARNING)
+    except Exception:
+        # As for a trace: what is wrong is more important than the advice.
+        pass
     return error_object(error)
 
 

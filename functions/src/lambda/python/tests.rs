@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn events_and_results_keep_their_values() {
@@ -328,11 +329,16 @@ async fn memory_is_limited() {
     fixture.stop().await;
 }
 
+fn virtual_environment() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(folder.path()).status().unwrap();
+    assert!(made.success());
+    folder
+}
+
 #[tokio::test]
 async fn packages_of_the_interpreters_virtual_environment_are_found() {
-    let environment = tempfile::tempdir().unwrap();
-    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(environment.path()).status().unwrap();
-    assert!(made.success());
+    let environment = virtual_environment();
     let python = environment.path().join("bin/python");
     let fixture =
         Fixture::with("import only_there\ndef handler(event, context):\n return only_there.VALUE", |plan, _| {
@@ -375,9 +381,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn what_an_interpreter_loads_at_its_start_logs_like_the_rest() {
-    let environment = tempfile::tempdir().unwrap();
-    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(environment.path()).status().unwrap();
-    assert!(made.success());
+    let environment = virtual_environment();
     let python = environment.path().join("bin/python");
     let script = "import sysconfig; open(sysconfig.get_paths()['purelib'] + '/early.pth', 'w').write('import logging')";
     assert!(Command::new(&python).args(["-c", script]).status().unwrap().success());
@@ -418,6 +422,21 @@ def handler(event, context):
     let error = fixture.error(json!({})).await;
     assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("ValueError"), &json!("boom")));
     assert_eq!(error["stackTrace"], json!([]));
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_that_fails_with_no_files_left_is_told() {
+    let source = "
+import os
+kept = []
+try:
+    while True: kept.append(os.dup(0))
+except OSError:
+    raise ValueError('boom') from None";
+    let fixture = Fixture::new(source);
+    let failure = fixture.call(json!({})).await.unwrap_err();
+    assert_eq!(failure.detail, "lambda \"hook\": ValueError: boom");
     fixture.stop().await;
 }
 
