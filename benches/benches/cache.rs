@@ -1,9 +1,10 @@
 //! The pure core of the cache: the key of a request, the decision about a response.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use homefront::cache::freshness::{self, ERROR_CACHING_MIN_TTL_S};
+use homefront::cache::freshness;
 use homefront::cache::key::{self, CacheKeyInputs};
 use homefront_benches::typical;
+use homefront_config::limits::ERROR_CACHING_MIN_TTL_S;
 use homefront_config::policy::cache::CachePolicy;
 use homefront_config::policy::{Selection, managed};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};

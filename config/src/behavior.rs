@@ -6,6 +6,7 @@ use crate::jwt::Jwt;
 use crate::path_pattern::PathPattern;
 use crate::policy::cache::CachePolicy;
 use crate::policy::origin_request::OriginRequestPolicy;
+use crate::policy::response_headers::ResponseHeadersPolicy;
 use std::sync::Arc;
 
 /// `[distribution.default_behavior]` or `[[distribution.behavior]]`.
@@ -25,6 +26,8 @@ pub struct Behavior {
     pub cache_policy: Arc<CachePolicy>,
     /// What goes to the origin beyond the cache key's inputs.
     pub origin_request_policy: Option<Arc<OriginRequestPolicy>>,
+    /// What responses to viewers have and lack.
+    pub response_headers_policy: Option<Arc<ResponseHeadersPolicy>>,
     /// Edge code.
     pub associations: Associations,
     /// Native JWT check, before the viewer-request function.

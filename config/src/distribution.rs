@@ -1,6 +1,7 @@
 //! A distribution: what answers for a set of host names.
 
 use crate::behavior::Behavior;
+use crate::custom_error_response::CustomErrorResponses;
 use crate::origin::Origin;
 use crate::origin_group::OriginGroup;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Distribution {
     pub behaviors: Vec<Arc<Behavior>>,
     /// When none of [`Distribution::behaviors`] matches.
     pub default_behavior: Arc<Behavior>,
+    /// What happens to errors.
+    pub custom_error_responses: CustomErrorResponses,
 }
 
 impl Distribution {

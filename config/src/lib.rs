@@ -26,6 +26,7 @@ mod report;
 pub mod association;
 pub mod behavior;
 pub mod cases;
+pub mod custom_error_response;
 pub mod distribution;
 pub mod experiment;
 pub mod function;

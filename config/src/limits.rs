@@ -148,6 +148,16 @@ pub const TTL_S_MAX: u64 = 3_153_600_000;
 pub const POLICY_NAMES_QUOTA: usize = 10;
 /// Characters of the names in one list of a policy. CloudFront's quota: 1,024.
 pub const POLICY_NAMES_CHARS_QUOTA: usize = 1_024;
+/// Seconds an error is kept where no custom error response says otherwise. CloudFront: 10.
+pub const ERROR_CACHING_MIN_TTL_S: u64 = 10;
+/// Bytes of an error page; a larger one is not shown. CloudFront publishes none.
+pub const ERROR_PAGE_BYTES_MAX: usize = 1_048_576;
+/// Custom headers of a response headers policy. CloudFront's quota: 10.
+pub const RESPONSE_CUSTOM_HEADERS_QUOTA: usize = 10;
+/// Characters of the value of a header that a response headers policy adds. CloudFront: 1,783, the quota of a content security policy.
+pub const RESPONSE_HEADER_VALUE_CHARS_MAX: usize = 1_783;
+/// Seconds of `max-age` and the like in a response headers policy. CloudFront: an integer of 32 bits.
+pub const RESPONSE_HEADERS_AGE_S_MAX: u64 = 2_147_483_647;
 /// Characters of a policy's name. CloudFront: 128.
 pub const POLICY_NAME_CHARS_MAX: usize = 128;
 /// Milliseconds a call of a CloudFront Function may be given. CloudFront publishes none.

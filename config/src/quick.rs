@@ -4,6 +4,7 @@ use crate::Config;
 use crate::association::Associations;
 use crate::behavior::{AllowedMethods, Behavior, CachedMethods, TargetOrigin, ViewerProtocolPolicy};
 use crate::build::{CACHE_MEMORY_BYTES, default_cache_policy, domain_name, id_from, is_host_name};
+use crate::custom_error_response::CustomErrorResponses;
 use crate::distribution::Distribution;
 use crate::listener::Listen;
 use crate::log::{Log, LogTarget};
@@ -41,6 +42,7 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         cached_methods: CachedMethods::GetHead,
         cache_policy: default_cache_policy(),
         origin_request_policy: None,
+        response_headers_policy: None,
         associations: Associations::default(),
         authorize: None,
         split: None,
@@ -54,6 +56,7 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         origin_groups: Vec::new(),
         behaviors: Vec::new(),
         default_behavior: Arc::new(behavior),
+        custom_error_responses: CustomErrorResponses::default(),
     };
     Ok(Config {
         listen: Listen { http: vec![listen], https: Vec::new(), admin: None, certificate: None },

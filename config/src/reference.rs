@@ -74,7 +74,12 @@ fn inside(shape: &Shape, around: &Table, field: &Field, told: &mut Vec<&'static 
         }
         Shape::List(item) | Shape::Map(item) => inside(item, around, field, told, page),
         Shape::Either(forms) => forms.iter().for_each(|form| inside(form, around, field, told, page)),
-        Shape::Boolean | Shape::Integer { .. } | Shape::Text { .. } | Shape::Choice(_) | Shape::Json => {}
+        Shape::Boolean
+        | Shape::Integer { .. }
+        | Shape::Number { .. }
+        | Shape::Text { .. }
+        | Shape::Choice(_)
+        | Shape::Json => {}
     }
 }
 
@@ -82,7 +87,7 @@ fn inside(shape: &Shape, around: &Table, field: &Field, told: &mut Vec<&'static 
 fn heading(around: &Table, field: &Field) -> String {
     let path = match around.name {
         "" => field.key.to_owned(),
-        "distribution" | "case" => format!("{}.{}", around.name, field.key),
+        "distribution" | "case" | "response_headers_policy" => format!("{}.{}", around.name, field.key),
         _ => return format!("`{}` of `{}`", field.key, around.name),
     };
     match &field.shape {
@@ -96,6 +101,7 @@ fn form(shape: &Shape) -> String {
     match shape {
         Shape::Boolean => "boolean".to_owned(),
         Shape::Integer { min, max } => format!("integer, {min} to {max}"),
+        Shape::Number { min, max } => format!("number, {min} to {max}"),
         Shape::Text { what, .. } => what.trim_start_matches("a ").trim_start_matches("an ").to_owned(),
         Shape::Choice(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
         Shape::Json => "anything JSON can say".to_owned(),

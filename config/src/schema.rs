@@ -63,6 +63,7 @@ fn shape(form: &Shape, definitions: &mut Map<String, Value>) -> Map<String, Valu
     let schema = match form {
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Shape::Number { min, max } => json!({ "type": "number", "minimum": min, "maximum": max }),
         Shape::Text { pattern: None, .. } => json!({ "type": "string" }),
         Shape::Text { pattern: Some(pattern), .. } => json!({ "type": "string", "pattern": pattern }),
         Shape::Choice(words) => json!({ "anyOf": [

@@ -24,9 +24,12 @@ access = { path = "stdout" }
   split = { experiment = "e" }
   cache_policy = "p"
   origin_request_policy = "q"
+  response_headers_policy = "r"
   [[distribution.behavior]]
   path_pattern = "/a"
   target_origin = "app"
+  [[distribution.custom_error_response]]
+  error_code = 404
 
 [[function]]
 name = "f"
@@ -43,6 +46,25 @@ name = "p"
 
 [[origin_request_policy]]
 name = "q"
+
+[[response_headers_policy]]
+name = "r"
+custom_headers = [{ header = "X-A", value = "1" }]
+server_timing_headers = { sampling_rate = 1.5 }
+  [response_headers_policy.cors]
+  access_control_allow_origins = ["*"]
+  access_control_allow_headers = ["*"]
+  access_control_allow_methods = ["ALL"]
+  [response_headers_policy.security_headers]
+  content_security_policy = { content_security_policy = "default-src 'self'" }
+  content_type_options = {}
+  frame_options = { frame_option = "DENY" }
+  referrer_policy = { referrer_policy = "origin" }
+  strict_transport_security = { access_control_max_age_s = 1 }
+  xss_protection = { protection = true }
+
+[[response_headers_policy]]
+name = "s"
 
 [[jwt]]
 name = "j"

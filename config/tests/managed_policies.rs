@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use homefront_config::policy::Selection;
+use homefront_config::policy::allowed_origin::AllowedOrigin;
 use homefront_config::policy::managed::{
-    cache_policy, cache_policy_names, origin_request_policy, origin_request_policy_names,
+    cache_policy, cache_policy_names, origin_request_policy, origin_request_policy_names, response_headers_policy,
+    response_headers_policy_names,
 };
 use homefront_config::policy::origin_request::HeaderSelection;
 
@@ -31,6 +33,14 @@ CORS-S3Origin | 88a5eaf4-2fd4-4709-b370-b4c650ea3fcf | origin, access-control-re
 Elemental-MediaTailor-PersonalizedManifests | 775133bc-15f2-49f9-abea-afb2e0bf67d2 | origin, access-control-request-headers, access-control-request-method, user-agent, x-forwarded-for | none | all
 HostHeaderOnly | bf0718e1-ba1e-49d1-88b1-f726733018ae | host | none | none
 UserAgentRefererHeaders | acba4595-bd28-49b8-b9fe-13317c0390fa | user-agent, referer | none | none";
+
+/// Name, id, CORS, security headers.
+const RESPONSE_HEADERS: &str = "\
+SimpleCORS | 60669652-455b-4ae9-85a4-c4c02393f86c | simple | 0
+CORS-With-Preflight | 5cc3b908-e619-4b99-88e5-2cf7f45965bd | with preflight | 0
+SecurityHeadersPolicy | 67f7725c-6f97-4210-82d7-5512b31e9d03 | none | 5
+CORS-and-SecurityHeadersPolicy | e61eb60c-9c35-4d20-a928-2b84e02af89c | simple | 5
+CORS-with-preflight-and-SecurityHeadersPolicy | eaab4381-ed33-4a86-88ca-d9558dc6cd63 | with preflight | 5";
 
 fn names(selection: &Selection) -> String {
     match selection {
@@ -99,9 +109,37 @@ fn origin_request_policies_have_the_documented_settings_by_name_and_by_id() {
 }
 
 #[test]
+fn response_headers_policies_have_the_documented_settings_by_name_and_by_id() {
+    assert_eq!(response_headers_policy_names().count(), RESPONSE_HEADERS.lines().count());
+    for line in RESPONSE_HEADERS.lines() {
+        let (name, rest) = line.split_once(" | ").unwrap();
+        let id = rest.split(" | ").next().unwrap();
+        for asked in [name, id, &format!("Managed-{name}")] {
+            let policy = response_headers_policy(asked).unwrap();
+            let cors = policy.cors.as_ref().map_or("none", |cors| {
+                assert_eq!((&cors.allow_origins[..], cors.override_origin), (&[AllowedOrigin::Any][..], false));
+                if cors.allow_methods.is_some() && cors.expose_headers.is_some() { "with preflight" } else { "simple" }
+            });
+            let row = format!("{} | {} | {cors} | {}", policy.name, policy.id.unwrap(), policy.headers.len());
+            assert_eq!(row, line);
+            let overriding =
+                policy.headers.iter().filter(|header| header.override_origin).map(|header| header.name.as_str());
+            assert!(
+                overriding.eq(policy
+                    .headers
+                    .iter()
+                    .map(|header| header.name.as_str())
+                    .filter(|name| *name == "x-content-type-options"))
+            );
+        }
+    }
+}
+
+#[test]
 fn names_are_compared_exactly() {
     for asked in ["cachingoptimized", "Managed-", "", "Managed-Managed-CachingOptimized"] {
         assert!(cache_policy(asked).is_none(), "{asked}");
         assert!(origin_request_policy(asked).is_none(), "{asked}");
+        assert!(response_headers_policy(asked).is_none(), "{asked}");
     }
 }

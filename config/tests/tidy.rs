@@ -34,6 +34,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "proxy/src/hooks/",
             "proxy/src/fetch.rs",
             "proxy/src/renew.rs",
+            "proxy/src/error_page.rs",
             "proxy/src/serve.rs",
             "proxy/src/finish.rs",
             "proxy/src/respond.rs",
@@ -94,6 +95,8 @@ const PURE: &[&str] = &[
     "proxy/src/origin/rewrite.rs",
     "proxy/src/observe/log_line.rs",
     "proxy/src/page.rs",
+    "proxy/src/response_headers.rs",
+    "proxy/src/response_headers/",
     "proxy/src/route.rs",
     "proxy/src/split.rs",
 ];

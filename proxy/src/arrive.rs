@@ -39,6 +39,7 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     let head = session.req_header();
     exchange.asked.method = head.method.clone();
     exchange.asked.target = head.uri.clone();
+    exchange.asked.version = head.version;
     exchange.asked.said = Said::of(head);
 }
 
@@ -100,10 +101,6 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
         request.set_uri(head::target(format!("/{root}").as_bytes(), request.uri.query().map(str::as_bytes))?);
     }
     let behavior = route::behavior(&distribution.config, request.uri.path()).clone();
-    let redirect = protocol(&behavior, request, exchange)?;
-    if redirect.is_none() && !behavior.allowed_methods.contains(request.method.as_str()) {
-        return Err(Failure::MethodNotAllowed(request.method.to_string()));
-    }
     let (origin, failover) = members(distribution, behavior.target_origin);
     let verifier = match &behavior.authorize {
         None => None,
@@ -115,7 +112,13 @@ fn route(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> R
                 .ok_or_else(|| Failure::Internal(format!("no verifier was made for jwt \"{}\"", jwt.name)))?,
         ),
     };
-    exchange.route = Some(Route { distribution: distribution.clone(), verifier, behavior, origin, failover });
+    // From here on the behavior's response headers policy is that of every answer.
+    let route = Route { distribution: distribution.clone(), verifier, behavior: behavior.clone(), origin, failover };
+    exchange.route = Some(route);
+    let redirect = protocol(&behavior, request, exchange)?;
+    if redirect.is_none() && !behavior.allowed_methods.contains(request.method.as_str()) {
+        return Err(Failure::MethodNotAllowed(request.method.to_string()));
+    }
     Ok(redirect)
 }
 
@@ -137,7 +140,7 @@ fn protocol(behavior: &Arc<Behavior>, request: &RequestHeader, exchange: &Exchan
 }
 
 /// CloudFront's own headers that the behavior's policies name; a viewer's copies are forged.
-fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
+pub(crate) fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange: &mut Exchange) -> Result<(), Failure> {
     let behavior = &exchange.route()?.behavior;
     let (policy, extra) = (&behavior.cache_policy, behavior.origin_request_policy.as_deref());
     let told = {

@@ -10,11 +10,13 @@ use crate::origin::failover::Failover;
 use crate::origin::local::LocalOrigin;
 use crate::origin::{Chosen, PreparedOrigin};
 use crate::request_id::RequestId;
+use crate::response_headers::server_timing::Upstream;
 use bytes::Bytes;
 use homefront_config::Behavior;
 use homefront_config::behavior::TargetOrigin;
+use homefront_config::policy::response_headers::ResponseHeadersPolicy;
 use homefront_functions::{Headers, Request};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +44,8 @@ pub(crate) struct Exchange {
     pub(crate) included_body: Option<Box<IncludedBody>>,
     /// What goes to the origin, and how often that was tried.
     pub(crate) fetch: Fetch,
+    /// The range it asks for is out of the object's reach, and there is a page that says so.
+    pub(crate) out_of_reach: bool,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
     pub(crate) late_answer: Option<(Box<ResponseHeader>, Bytes)>,
     /// What functions gave to the access log.
@@ -58,6 +62,7 @@ pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) target: Uri,
     pub(crate) host: String,
+    pub(crate) version: Version,
     pub(crate) said: Said,
 }
 
@@ -111,6 +116,16 @@ impl Route {
         }
     }
 
+    /// What responses to viewers have and lack.
+    pub(crate) fn response_headers_policy(&self) -> Option<&Arc<ResponseHeadersPolicy>> {
+        self.behavior.response_headers_policy.as_ref()
+    }
+
+    /// Seconds an error of this status is kept at least.
+    pub(crate) fn error_caching_min_ttl_s(&self, status: u16) -> u64 {
+        self.distribution.config.custom_error_responses.error_caching_min_ttl_s(status)
+    }
+
     /// Sends the request to an origin or a group of the configuration.
     pub(crate) fn send_to(&mut self, target: TargetOrigin) {
         (self.origin, self.failover) = members(&self.distribution, target);
@@ -143,6 +158,10 @@ pub(crate) struct Fetch {
     pub(crate) attempts: usize,
     /// When the first attempt began.
     pub(crate) began: Option<Instant>,
+    /// How long the last attempt took, so far.
+    pub(crate) upstream: Upstream,
+    /// When the step of it began that is going on.
+    pub(crate) step_began: Option<Instant>,
     /// Whether it has just turned to the second member of an origin group.
     pub(crate) turned: Turned,
     /// An answer that is there already and enters as an origin's: generated, or with a replaced body.
@@ -203,6 +222,7 @@ impl Exchange {
             set_cookies: Vec::new(),
             included_body: None,
             fetch: Fetch::default(),
+            out_of_reach: false,
             late_answer: None,
             log_data: LogData::default(),
             failure: None,
@@ -224,6 +244,11 @@ impl Exchange {
     pub(crate) fn first_byte(&mut self, result: ResultType, now: Instant) {
         self.outcome.response_result = result;
         self.outcome.first_byte.get_or_insert(now - self.started);
+    }
+
+    /// Ends a step of the way to the origin: says how long it took.
+    pub(crate) fn end_step(&mut self, now: Instant) -> Duration {
+        self.fetch.step_began.replace(now).map_or(Duration::ZERO, |began| now - began)
     }
 
     /// How long the origin has been at work, against its whole-response budget.

@@ -10,6 +10,7 @@ use crate::include_body;
 use crate::node::Node;
 use crate::origin::failover::{self, Cause};
 use crate::origin::{Chosen, Reach, local, peer::Server};
+use crate::response_headers::server_timing::Upstream;
 use homefront_config::limits;
 use http::{HeaderValue, Method, header};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -63,11 +64,19 @@ async fn prepare_one(
             return Ok(local::peer(answer));
         }
     }
+    exchange.end_step(Instant::now());
     let route = exchange.route()?;
-    match &route.origin().reach {
-        Reach::Local(origin) => Ok(local::peer(origin.clone())),
-        Reach::Server(server) => connect(node, route, server, exchange).await,
-    }
+    let peer = match &route.origin().reach {
+        Reach::Local(origin) => local::peer(origin.clone()),
+        Reach::Server(server) => connect(node, route, server, exchange).await?,
+    };
+    exchange.fetch.upstream = Upstream { dns: exchange.end_step(Instant::now()), ..Upstream::default() };
+    Ok(peer)
+}
+
+/// The connection is there.
+pub(crate) fn connected(exchange: &mut Exchange, now: Instant) {
+    exchange.fetch.upstream.connect = exchange.end_step(now);
 }
 
 /// Developer Guide, "Restrictions on Lambda@Edge": where the configured origin's name has no address, the function is not called.
@@ -347,6 +356,7 @@ pub(crate) fn admit_response(exchange: &mut Exchange, response: &ResponseHeader)
     if bytes > limits::RESPONSE_HEAD_BYTES_MAX {
         return Err(Failure::OriginHeadTooLarge { origin: origin_id(exchange), bytes });
     }
+    exchange.fetch.upstream.first_byte = exchange.end_step(Instant::now());
     exchange.fetch.origin_status.get_or_insert(response.status.as_u16());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! When a request does not end as it should: retries, and CloudFront's page where nothing was sent yet.
 
+use crate::error_page;
 use crate::exchange::{Exchange, Turned};
 use crate::failure::Failure;
 use crate::fetch::{self, Retry};
@@ -130,6 +131,7 @@ pub(crate) async fn with_page(
     if error_code == 0 || session.response_written().is_some() {
         return FailToProxy { error_code, can_reuse_downstream: false };
     }
+    let answer = error_page::or(session, exchange, answer).await;
     let sent = respond::send(session, exchange, &node.name, answer, Instant::now()).await;
     FailToProxy { error_code, can_reuse_downstream: sent.is_ok() }
 }

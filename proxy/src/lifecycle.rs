@@ -13,13 +13,15 @@
 //! | forward | origin request policy, custom headers, peer, attempts | `fetch::prepare` | 502 504 |
 //! | origin response | Lambda@Edge, before the cache stores; may replace the body | `hooks::origin::response` | |
 //! | store | minimum, default, maximum TTL, error caching | `cache::freshness::decide` | |
-//! | viewer response | CloudFront Function or Lambda@Edge; not after an origin error | `hooks::viewer_response` | |
+//! | error page | a page of the distribution instead of an error | `error_page` | |
+//! | viewer response | response headers policy; then CloudFront Function or Lambda@Edge, not after an origin error | `response_headers`, `hooks::viewer_response` | |
 //! | body | ranges, replaced bodies | `cache::range`, `body_swap` | |
 //! | tell | access log | `observe` | |
 
 use crate::body_swap;
 use crate::cache::memory::Memory;
 use crate::cache::{freshness, key, store};
+use crate::error_page;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::fetch;
@@ -32,9 +34,11 @@ use bytes::Bytes;
 use pingora::cache::{CacheKey, RespCacheable};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,10 +64,15 @@ impl ProxyHttp for Edge {
         Ok(())
     }
 
+    fn allow_spawning_subrequest(&self, session: &Session, _exchange: &Box<Exchange>) -> bool {
+        self.0.has_error_pages && session.subrequest_ctx.is_none()
+    }
+
     /// Admit, route, guard, viewer request, split.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<bool> {
         if session.subrequest_ctx.is_some() {
-            return renew::steps(session, exchange).map(|()| false);
+            let is_page = error_page::steps(&self.0, session, exchange)?;
+            return if is_page { Ok(false) } else { renew::steps(session, exchange).map(|()| false) };
         }
         let answer = match arrive::steps(&self.0, session, exchange).await {
             Ok(None) => return Ok(false),
@@ -72,7 +81,7 @@ impl ProxyHttp for Edge {
             Err(failure) => {
                 let answer = respond::failed(&failure, exchange.request_id.as_str());
                 exchange.failure = Some(failure);
-                answer
+                error_page::or(session, exchange, answer).await
             }
         };
         respond::send(session, exchange, &self.0.name, answer, Instant::now()).await?;
@@ -124,6 +133,19 @@ impl ProxyHttp for Edge {
         error: Box<Error>,
     ) -> Box<Error> {
         finish::before_connecting(session, error, exchange)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _fd: RawFd,
+        _digest: Option<&Digest>,
+        exchange: &mut Box<Exchange>,
+    ) -> Result<()> {
+        fetch::connected(exchange, Instant::now());
+        Ok(())
     }
 
     async fn upstream_request_filter(
@@ -191,9 +213,9 @@ impl ProxyHttp for Edge {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        _exchange: &mut Box<Exchange>,
+        exchange: &mut Box<Exchange>,
     ) -> pingora::proxy::RangeType {
-        serve::range(session.req_header(), response)
+        serve::range(session, exchange, response)
     }
 
     /// Viewer response.

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) included_bodies: Room,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) warnings: Sparing,
+    /// Whether any distribution has an error page, which is fetched by a request of the node's own.
+    pub(crate) has_error_pages: bool,
 }
 
 /// A distribution, and what the node prepared for it.
@@ -141,6 +143,7 @@ impl Node {
             included_bodies: Room::new(),
             access_log: config.log.access.as_ref().map(open).transpose()?,
             warnings: Sparing::default(),
+            has_error_pages: config.distributions.iter().any(|each| each.custom_error_responses.has_pages()),
         })
     }
 }

@@ -3,15 +3,13 @@
 //! pingora makes the fetch a request of its own that starts from the viewer's raw bytes. That the first request was routed,
 //! guarded and shown to functions already, and what they made of it, is handed over on the connection both belong to.
 
-use crate::connection::Viewer;
 use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::finish;
 use crate::respond;
-use http::HeaderValue;
+use http::{HeaderValue, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
-use std::sync::Arc;
 
 /// What a request leaves to the one that renews its object.
 #[derive(Debug)]
@@ -24,8 +22,9 @@ pub(crate) struct Renewal {
 
 /// Called before a stale object is served. Whoever holds the lock of the object is followed by a request that renews it;
 /// all others serve the stale object only. `false` = it cannot be renewed in the background.
-pub(crate) fn hand_over(session: &Session, exchange: &Exchange) -> bool {
-    let (Some(route), Some(viewer)) = (&exchange.route, &exchange.viewer) else { return false };
+pub(crate) fn hand_over(session: &mut Session, exchange: &Exchange) -> bool {
+    // The connection's own: that of a request of the node's has but the facts of it.
+    let (Some(route), Some(viewer)) = (&exchange.route, respond::viewer(session)) else { return false };
     if session.cache.is_cache_lock_writer() {
         viewer.hand_over(Renewal {
             head: session.req_header().clone(),
@@ -33,8 +32,17 @@ pub(crate) fn hand_over(session: &Session, exchange: &Exchange) -> bool {
             host: exchange.asked.host.clone(),
             cloudfront: exchange.cloudfront.clone(),
         });
+        readable(session);
     }
     true
+}
+
+/// A request of the node's own starts from the head of the viewer's, which pingora writes with its version and cannot read again
+/// where that is 2.
+pub(crate) fn readable(session: &mut Session) {
+    if session.req_header().version == Version::HTTP_2 {
+        session.req_header_mut().set_version(Version::HTTP_11);
+    }
 }
 
 /// Takes the place of admit, route, guard, viewer request and split: all of that has been done. Requests of one h2
@@ -46,8 +54,7 @@ pub(crate) fn steps(session: &mut Session, exchange: &mut Exchange) -> pingora::
         return Err(finish::fail(exchange, failure));
     };
     *session.req_header_mut() = renewal.head;
-    // The facts of the viewer, not the state of its connection, which is at its next request already.
-    exchange.viewer = Some(Arc::new(Viewer::new(viewer.address, viewer.server_ip, viewer.tls.clone())));
+    exchange.viewer = Some(respond::facts_of(&viewer));
     exchange.asked.host = renewal.host;
     exchange.cloudfront = renewal.cloudfront;
     exchange.route = Some(renewal.route);

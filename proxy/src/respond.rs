@@ -1,17 +1,20 @@
 //! The one place that turns a failure into an HTTP answer: status, page, `X-Cache`, result type.
 
 use crate::connection::Viewer;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::page::{self, Redirect, Sentence};
 use crate::request_id::{NodeName, RequestId};
+use crate::response_headers::server_timing::{self, Source, Told};
+use crate::response_headers::{self, Edit};
 use bytes::Bytes;
 use homefront_functions::{FailureKind, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// An answer the node gives instead of an origin.
@@ -206,6 +209,9 @@ pub(crate) async fn send(
         viewer.keep_date(date);
     }
     let mut head = head(answer)?;
+    if session.subrequest_ctx.is_none() {
+        follow_policy(node, session.req_header(), exchange, Source::Node, &mut head)?;
+    }
     sign(&mut head, result, &exchange.request_id, node)?;
     let end = !body_allowed || body.is_empty();
     session.write_response_header(Box::new(head), end).await?;
@@ -243,6 +249,37 @@ fn append(head: &mut ResponseHeader, lines: impl IntoIterator<Item = (String, By
         let value = HeaderValue::from_maybe_shared(value)
             .map_err(|_| Error::explain(ErrorType::InvalidHTTPHeader, "an answer's header value"))?;
         head.append_header(name, value)?;
+    }
+    Ok(())
+}
+
+/// What the behavior's response headers policy wants; and a `Server`, for want of another, also where the policy took it away.
+pub(crate) fn follow_policy(
+    node: &NodeName,
+    request: &RequestHeader,
+    exchange: &Exchange,
+    source: Source,
+    response: &mut ResponseHeader,
+) -> pingora::Result<()> {
+    if let Some(policy) = exchange.route.as_ref().and_then(Route::response_headers_policy) {
+        let asked = response_headers::Asked { method: &request.method, headers: &request.headers };
+        for edit in response_headers::edits(policy, asked, &response.headers) {
+            match edit {
+                Edit::Remove(name) => drop(response.remove_header(name)),
+                Edit::Set(name, value) => response.insert_header(name.to_owned(), value)?,
+                Edit::Append(name, value) => drop(response.append_header(name.to_owned(), value)?),
+            }
+        }
+        if let Some(timing) = policy.server_timing
+            && server_timing::is_wanted(timing, &request.headers, rand::random())
+        {
+            let first_byte = exchange.outcome.first_byte.unwrap_or_default();
+            let told = Told { source, pop: node.pop(), request_id: exchange.request_id.as_str(), first_byte };
+            response.insert_header(server_timing::NAME, server_timing::value(told, &response.headers))?;
+        }
+    }
+    if !response.headers.contains_key(header::SERVER) {
+        response.insert_header(header::SERVER, "CloudFront")?;
     }
     Ok(())
 }
@@ -301,9 +338,19 @@ pub(crate) fn replace_with_page(
 }
 
 /// The connection facts pingora carries for us.
-pub(crate) fn viewer(session: &Session) -> Option<std::sync::Arc<Viewer>> {
+pub(crate) fn viewer(session: &Session) -> Option<Arc<Viewer>> {
     let digest = session.digest()?.proxy_digest.as_ref()?;
-    digest.user_data.as_ref()?.downcast_ref::<std::sync::Arc<Viewer>>().cloned()
+    digest.user_data.as_ref()?.downcast_ref::<Arc<Viewer>>().cloned()
+}
+
+/// The facts of a viewer without the state of its connection, which is another request's.
+pub(crate) fn facts_of(viewer: &Viewer) -> Arc<Viewer> {
+    Arc::new(Viewer::new(viewer.address, viewer.server_ip, viewer.tls.clone()))
+}
+
+/// The status that a failure is answered with.
+pub(crate) fn status_of(failure: &Failure) -> u16 {
+    verdict(failure).0
 }
 
 /// Statuses pingora can be told of.

@@ -1,8 +1,9 @@
-//! A response on its way to the viewer, from the cache or from the origin: ranges, the viewer-response function, and the
-//! headers every response ends with.
+//! A response on its way to the viewer, from the cache or from the origin: ranges, the error page, the response headers policy,
+//! the viewer-response function, and the headers every response ends with.
 
 use crate::body_swap;
 use crate::cache::{range, store, vary};
+use crate::error_page;
 use crate::exchange::Exchange;
 use crate::finish;
 use crate::forward;
@@ -10,10 +11,11 @@ use crate::hooks;
 use crate::node::Node;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::respond;
+use crate::response_headers::server_timing::Source;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version, header};
 use pingora::cache::CachePhase;
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 use pingora::proxy::{MultiRangeInfo, RangeType, Session};
 use pingora::{Error, ErrorType, Result};
 use std::ops::Range;
@@ -24,7 +26,8 @@ const CONTENT_RANGE: &str = "Content-Range";
 
 /// Which part of a stored object a viewer gets. Ranges are read here: pingora misreads some (`bytes=-0`, ranges of empty
 /// objects, suffixes that overflow).
-pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> RangeType {
+pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut ResponseHeader) -> RangeType {
+    let request = session.req_header();
     let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     let Some(length) = length.filter(|_| is_read && response.status == StatusCode::OK) else {
@@ -32,6 +35,11 @@ pub(crate) fn range(request: &RequestHeader, response: &mut ResponseHeader) -> R
     };
     let chosen = match range::decide(&request.headers, &response.headers, length) {
         range::Serve::Whole => return RangeType::None,
+        range::Serve::Unsatisfiable if error_page::is_due(session, exchange, StatusCode::RANGE_NOT_SATISFIABLE) => {
+            // pingora would end the response with its head; the page takes the place of the whole body instead.
+            exchange.out_of_reach = true;
+            unsatisfiable(response, length).map(|_invalid| RangeType::None)
+        }
         range::Serve::Unsatisfiable => unsatisfiable(response, length),
         range::Serve::Single(range) => single(response, &range, length),
         range::Serve::Multi(ranges) => multiple(response, ranges, length),
@@ -78,15 +86,17 @@ pub(crate) async fn response(
     store::superseded(session, exchange)?;
     let result = result_type(session, exchange, response.status);
     exchange.first_byte(result, Instant::now());
+    if session.subrequest_ctx.is_some() {
+        // For a page, or for the cache: the rest is for viewers.
+        return polish(session, exchange, response);
+    }
+    let page = error_page::put(session, exchange, response).await?;
+    let page = page.or_else(|| exchange.out_of_reach.then(Bytes::new));
     polish(session, exchange, response)?;
-    let request = session.req_header();
-    let replaced = match hooks::viewer_response(node, exchange, request, response).await {
-        Ok(replaced) => replaced,
-        Err(failure) => {
-            let page = respond::replace_with_page(response, exchange, &failure)?;
-            exchange.failure = Some(failure);
-            Some(page)
-        }
+    respond::follow_policy(&node.name, session.req_header(), exchange, source(session, exchange), response)?;
+    let replaced = match page {
+        Some(page) => Some(page),
+        None => viewer_response(node, session, exchange, response).await?,
     };
     if let (Some(viewer), Some(date)) = (&exchange.viewer, response.headers.get(header::DATE)) {
         viewer.keep_date(date.as_bytes());
@@ -99,6 +109,24 @@ pub(crate) async fn response(
         Some(body) => swap_body(session, exchange, response, body),
         None => Ok(()),
     }
+}
+
+/// The viewer-response function; where it fails, a page. Gives the body that takes the place of the response's.
+async fn viewer_response(
+    node: &Node,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    response: &mut ResponseHeader,
+) -> Result<Option<Bytes>> {
+    let failure = match hooks::viewer_response(node, exchange, session.req_header(), response).await {
+        Ok(replaced) => return Ok(replaced),
+        Err(failure) => failure,
+    };
+    let own = respond::replace_with_page(response, exchange, &failure)?;
+    exchange.failure = Some(failure);
+    let page = error_page::put(session, exchange, response).await?;
+    respond::follow_policy(&node.name, session.req_header(), exchange, Source::Node, response)?;
+    Ok(Some(page.unwrap_or(own)))
 }
 
 /// How CloudFront calls what happened.
@@ -117,7 +145,16 @@ fn result_type(session: &Session, exchange: &mut Exchange, status: StatusCode) -
     }
 }
 
-/// CloudFront's changes to every response: connection headers, Vary, Server, Age.
+/// Where the response comes from.
+fn source(session: &Session, exchange: &Exchange) -> Source {
+    match session.cache.phase() {
+        CachePhase::Hit | CachePhase::Stale | CachePhase::StaleUpdating => Source::Hit,
+        CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => Source::Refresh(exchange.fetch.upstream),
+        _ => Source::Miss(exchange.fetch.upstream),
+    }
+}
+
+/// CloudFront's changes to every response: connection headers, Vary, Age.
 fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
     for name in &respond::HOP_BY_HOP {
         response.remove_header(name);
@@ -135,9 +172,6 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
         // Chunks are unknown there (RFC 9112 §6.1): the end of the connection is the end of the body.
         response.remove_header(&header::TRANSFER_ENCODING);
         session.set_keepalive(None);
-    }
-    if !response.headers.contains_key(header::SERVER) {
-        response.insert_header(header::SERVER, "CloudFront")?;
     }
     if session.cache.upstream_used() && session.cache.enabled() {
         response.remove_header(&header::AGE);

@@ -16,6 +16,7 @@ use crate::path_pattern::PathPattern;
 use crate::policy::cache::CachePolicy;
 use crate::policy::managed;
 use crate::policy::origin_request::OriginRequestPolicy;
+use crate::policy::response_headers::ResponseHeadersPolicy;
 use crate::raw::distribution as raw;
 use crate::raw::word::Method;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) lambdas: Names<Lambda>,
     pub(crate) cache_policies: Names<CachePolicy>,
     pub(crate) origin_request_policies: Names<OriginRequestPolicy>,
+    pub(crate) response_headers_policies: Names<ResponseHeadersPolicy>,
     pub(crate) jwts: Names<Jwt>,
     pub(crate) experiments: Names<Placed>,
 }
@@ -36,6 +38,7 @@ impl Shared {
         self.lambdas.warn_unused(reading);
         self.cache_policies.warn_unused(reading);
         self.origin_request_policies.warn_unused(reading);
+        self.response_headers_policies.warn_unused(reading);
         self.jwts.warn_unused(reading);
         self.experiments.warn_unused(reading);
     }
@@ -101,6 +104,10 @@ pub(crate) fn behavior(
         let (own, names) = (&shared.origin_request_policies, managed::origin_request_policy_names());
         policy::find(asked, own, managed::origin_request_policy, names, "origin request policy", reading)
     });
+    let response_headers_policy = raw.response_headers_policy.as_ref().map(|asked| {
+        let (own, names) = (&shared.response_headers_policies, managed::response_headers_policy_names());
+        policy::find(asked, own, managed::response_headers_policy, names, "response headers policy", reading)
+    });
     let associations = association::associations(
         association::Asked {
             viewer_request: raw.viewer_request,
@@ -123,6 +130,10 @@ pub(crate) fn behavior(
         cached_methods: cached?,
         cache_policy: cache_policy?,
         origin_request_policy: match origin_request_policy {
+            Some(found) => Some(found?),
+            None => None,
+        },
+        response_headers_policy: match response_headers_policy {
             Some(found) => Some(found?),
             None => None,
         },

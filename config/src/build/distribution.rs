@@ -2,7 +2,7 @@
 
 use super::behavior::{self, Around, Shared};
 use super::node::Reach;
-use super::{origin, origin_group};
+use super::{custom_error_response, origin, origin_group};
 use crate::behavior::{Behavior, TargetOrigin};
 use crate::distribution::Distribution;
 use crate::language::scalar::Text;
@@ -74,6 +74,7 @@ fn distribution(
     let behaviors = behaviors(each(raw.behavior), &around, reading);
     let default_behavior =
         raw.default_behavior.and_then(|at| behavior::behavior(at.value.0, Some(PathPattern::any()), &around, reading));
+    let custom_error_responses = custom_error_response::all(each(raw.custom_error_response), reading);
     let (origin_groups, behaviors, default_behavior) = (origin_groups?, behaviors?, default_behavior?);
     let unused = |at: &usize| !behaviors.iter().map(Arc::as_ref).chain([&default_behavior]).any(|b| asks(b, *at));
     for (at, group) in origin_groups.iter().enumerate().filter(|(at, _)| unused(at)) {
@@ -88,6 +89,7 @@ fn distribution(
         origin_groups,
         behaviors,
         default_behavior: Arc::new(default_behavior),
+        custom_error_responses: custom_error_responses?,
     })
 }
 

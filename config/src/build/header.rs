@@ -99,6 +99,44 @@ pub(crate) fn is_of_the_connection(lower: &str) -> bool {
     NAMES.contains(&lower) || lower.starts_with("x-edge-")
 }
 
+/// Headers that a response headers policy cannot remove: Developer Guide, "Understand response headers policies".
+pub(crate) fn is_of_the_response(lower: &str) -> bool {
+    const NAMES: [&str; 31] = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "warning",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+        "x-amzn-auth",
+        "x-amzn-cf-billing",
+        "x-amzn-cf-id",
+        "x-amzn-cf-xff",
+        "x-amzn-errortype",
+        "x-amzn-fle-profile",
+        "x-amzn-header-count",
+        "x-amzn-header-order",
+        "x-amzn-lambda-integration-tag",
+        "x-amzn-requestid",
+        "x-cache",
+        "x-forwarded-proto",
+        "x-real-ip",
+    ];
+    NAMES.contains(&lower) || lower.starts_with("x-amz-cf-") || lower.starts_with("x-edge-")
+}
+
 /// Request headers that neither an experiment nor a token's claims may set.
 pub(crate) fn is_forbidden_native(lower: &str) -> bool {
     is_forbidden_custom(lower) || lower == "authorization" || lower.starts_with("cloudfront-")

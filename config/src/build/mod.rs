@@ -4,6 +4,7 @@
 mod association;
 mod behavior;
 mod code;
+mod custom_error_response;
 mod distribution;
 mod experiment;
 mod header;
@@ -15,6 +16,7 @@ mod origin;
 mod origin_group;
 mod pem;
 mod policy;
+mod response_headers;
 mod store;
 
 use crate::Config;
@@ -37,9 +39,18 @@ pub(crate) fn build(root: Root, called: &mut Vec<Arc<Function>>, reading: &mut R
     let lambdas = lambda::all(each(root.lambda), reading);
     let cache_policies = policy::cache_policies(each(root.cache_policy), reading);
     let origin_request_policies = policy::origin_request_policies(each(root.origin_request_policy), reading);
+    let response_headers_policies = response_headers::all(each(root.response_headers_policy), reading);
     let jwts = jwt::all(each(root.jwt), reading);
     let experiments = experiment::all(each(root.experiment), reading);
-    let shared = behavior::Shared { functions, lambdas, cache_policies, origin_request_policies, jwts, experiments };
+    let shared = behavior::Shared {
+        functions,
+        lambdas,
+        cache_policies,
+        origin_request_policies,
+        response_headers_policies,
+        jwts,
+        experiments,
+    };
 
     let cache_memory_bytes_max = node::cache_memory(root.cache, reading);
     let log = node::log(root.log, reading);

@@ -138,7 +138,7 @@ fn check_forward(listed: &At<Text>, reading: &mut Reading<'_>) {
     reading.error(listed.span.clone(), message).hint(hint);
 }
 
-fn policy_name(
+pub(super) fn policy_name(
     name: Option<At<Text>>,
     is_managed: impl Fn(&str) -> bool,
     reading: &mut Reading<'_>,

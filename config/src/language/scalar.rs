@@ -68,6 +68,38 @@ impl Value for Port {
     }
 }
 
+/// A percentage with up to four decimals, in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Percent(pub(crate) u32);
+
+impl Value for Percent {
+    fn shape() -> Shape {
+        Shape::Number { min: 0, max: 100 }
+    }
+
+    fn read(node: &Node<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        let text = match node.get_ref() {
+            DeValue::Float(float) => float.as_str(),
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            _ => {
+                reading.wrong_type(node, &Self::shape());
+                return None;
+            }
+        };
+        let millionths = text.parse::<f64>().ok().map(|percent| percent * 10_000.0);
+        let in_range = millionths.filter(|millionths| (0.0..=1_000_000.0).contains(millionths));
+        let Some(millionths) = in_range else {
+            reading.error(node.span(), format!("expected {}, found {text}", Self::shape()));
+            return None;
+        };
+        if (millionths - millionths.round()).abs() > 1e-6 {
+            reading.error(node.span(), format!("{text} has more than four decimals"));
+            return None;
+        }
+        Some(Self(millionths.round() as u32))
+    }
+}
+
 /// Any string, the empty one too.
 impl Value for String {
     fn shape() -> Shape {

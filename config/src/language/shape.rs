@@ -10,6 +10,10 @@ pub(crate) enum Shape {
         min: u64,
         max: u64,
     },
+    Number {
+        min: u64,
+        max: u64,
+    },
     /// A string with a meaning: what it is, and the pattern the schema gives to editors.
     Text {
         what: &'static str,
@@ -71,6 +75,7 @@ impl fmt::Display for Shape {
         match self {
             Self::Boolean => f.write_str("true or false"),
             Self::Integer { min, max } => write!(f, "an integer from {min} to {max}"),
+            Self::Number { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Text { what, .. } => f.write_str(what),
             Self::Choice(texts) => {
                 let (last, others) = texts.split_last().expect("a choice has texts");

@@ -28,7 +28,7 @@ macro_rules! table {
                     name: $header,
                     doc: $crate::language::table::prose(&[$($doc),+]),
                     fields: vec![$( $crate::language::Field {
-                        key: stringify!($key),
+                        key: $crate::language::table::bare(stringify!($key)),
                         doc: $crate::language::table::prose(&[$($key_doc),+]),
                         presence: $crate::language::table::presence!($presence $($default)?),
                         shape: <$value as $crate::language::Value>::shape(),
@@ -43,7 +43,7 @@ macro_rules! table {
                 reading: &mut $crate::language::Reading<'_>,
             ) -> Option<Self> {
                 let rows = $crate::language::table::Rows::open(node, table, reading)?;
-                Some(Self { $( $key: rows.key(stringify!($key), reading), )+ })
+                Some(Self { $( $key: rows.key($crate::language::table::bare(stringify!($key)), reading), )+ })
             }
         }
 
@@ -133,6 +133,11 @@ fn missing_key(table: &super::Table, field: &Field, span: Range<usize>, reading:
     reading
         .error(span, format!("{place} needs the key `{}`", field.key))
         .hint(format!("`{}`: {}", field.key, field.doc));
+}
+
+/// A key that is a word of Rust's is declared as `r#override`.
+pub(crate) fn bare(identifier: &'static str) -> &'static str {
+    identifier.trim_start_matches("r#")
 }
 
 /// Joins the lines of a doc comment.

@@ -2,6 +2,10 @@
 //!
 //! Source: Developer Guide, "Use managed cache policies" and "Use managed origin request policies".
 
+mod response_headers;
+
+pub use response_headers::{response_headers_policy, response_headers_policy_names};
+
 use super::Selection;
 use super::cache::CachePolicy;
 use super::origin_request::{HeaderSelection, OriginRequestPolicy};

@@ -1,8 +1,10 @@
-//! Policies: what is in the cache key, what goes to the origin.
+//! Policies: what is in the cache key, what goes to the origin, what responses to viewers have and lack.
 
+pub mod allowed_origin;
 pub mod cache;
 pub mod managed;
 pub mod origin_request;
+pub mod response_headers;
 
 /// Which names of a kind (cookies, query strings) a policy takes. Names are compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]

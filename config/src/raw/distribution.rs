@@ -8,7 +8,7 @@ use crate::language::table::table;
 use crate::language::{At, Node, Reading, Shape, Table, Value};
 use crate::limits::{
     CONNECTION_ATTEMPTS_MAX, CONNECTION_TIMEOUT_S_MAX, KEEPALIVE_TIMEOUT_S_MAX, READ_TIMEOUT_S_MAX,
-    RESPONSE_COMPLETION_TIMEOUT_S_MAX,
+    RESPONSE_COMPLETION_TIMEOUT_S_MAX, TTL_S_MAX,
 };
 use crate::origin::OriginProtocolPolicy;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ table! {
         default_behavior: DefaultBehavior, required;
         /// What happens to the requests whose path matches; the first match wins.
         behavior: Vec<At<OrderedBehavior>>, optional;
+        /// Pages instead of errors, and how long errors are kept.
+        custom_error_response: Vec<At<CustomErrorResponse>>, optional;
     }
 }
 
@@ -110,6 +112,20 @@ table! {
 }
 
 table! {
+    /// What happens to errors of one status, whether an origin or CloudFront itself answers so.
+    CustomErrorResponse "distribution.custom_error_response" {
+        /// The status: 400, 403, 404, 405, 414, 416, 500, 501, 502, 503 or 504.
+        error_code: StatusCode, required;
+        /// The page to show instead, from the distribution itself: the path of an object. Needs `response_code`.
+        response_page_path: Text, optional;
+        /// The status that viewers get with the page: 200, or one of those above. Needs `response_page_path`.
+        response_code: StatusCode, optional;
+        /// Seconds an error of this status is kept at least before the origin is asked again.
+        error_caching_min_ttl_s: Int<0, TTL_S_MAX>, default "10";
+    }
+}
+
+table! {
     /// What happens to the requests whose path matches.
     Behavior "distribution.behavior" {
         /// `*` is any run of characters, `?` exactly one; without a leading `/` one is implied.
@@ -126,6 +142,8 @@ table! {
         cache_policy: Text, default "\"CachingOptimized\"";
         /// A managed policy by name or id, or an `[[origin_request_policy]]`.
         origin_request_policy: Text, optional;
+        /// A managed policy by name or id, or a `[[response_headers_policy]]`.
+        response_headers_policy: Text, optional;
         /// The CloudFront Function or Lambda@Edge function for requests of viewers.
         viewer_request: ViewerRequest, optional;
         /// The CloudFront Function or Lambda@Edge function for responses to viewers; of the same kind as that for requests.

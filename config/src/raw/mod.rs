@@ -4,6 +4,7 @@ pub(crate) mod code;
 pub(crate) mod distribution;
 pub(crate) mod node;
 pub(crate) mod policy;
+pub(crate) mod response_headers;
 pub(crate) mod word;
 
 use crate::language::table::table;
@@ -12,6 +13,7 @@ use code::{Function, KeyValueStore, Lambda};
 use distribution::Distribution;
 use node::{Cache, Experiment, Jwt, Listen, Log};
 use policy::{CachePolicy, OriginRequestPolicy};
+use response_headers::ResponseHeadersPolicy;
 
 table! {
     /// One file describes a node.
@@ -34,6 +36,8 @@ table! {
         cache_policy: Vec<At<CachePolicy>>, optional;
         /// What goes to the origin beyond the cache key's inputs.
         origin_request_policy: Vec<At<OriginRequestPolicy>>, optional;
+        /// What responses to viewers have and lack.
+        response_headers_policy: Vec<At<ResponseHeadersPolicy>>, optional;
         /// JSON Web Token checks.
         jwt: Vec<At<Jwt>>, optional;
         /// A/B experiments.

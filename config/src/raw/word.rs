@@ -75,3 +75,42 @@ choice! { Method {
     "PATCH" => Method::Patch,
     "DELETE" => Method::Delete,
 } }
+
+/// The value of `X-Frame-Options`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameOption(pub(crate) &'static str);
+
+choice! { FrameOption {
+    "DENY" => FrameOption("DENY"),
+    "SAMEORIGIN" => FrameOption("SAMEORIGIN"),
+} }
+
+/// The value of `Referrer-Policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReferrerPolicy(pub(crate) &'static str);
+
+choice! { ReferrerPolicy {
+    "no-referrer" => ReferrerPolicy("no-referrer"),
+    "no-referrer-when-downgrade" => ReferrerPolicy("no-referrer-when-downgrade"),
+    "origin" => ReferrerPolicy("origin"),
+    "origin-when-cross-origin" => ReferrerPolicy("origin-when-cross-origin"),
+    "same-origin" => ReferrerPolicy("same-origin"),
+    "strict-origin" => ReferrerPolicy("strict-origin"),
+    "strict-origin-when-cross-origin" => ReferrerPolicy("strict-origin-when-cross-origin"),
+    "unsafe-url" => ReferrerPolicy("unsafe-url"),
+} }
+
+impl Method {
+    /// As on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}

@@ -13,9 +13,6 @@ use http::{HeaderMap, StatusCode};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-/// How long an error lives when the distribution says nothing else (`ErrorCachingMinTTL`).
-pub const ERROR_CACHING_MIN_TTL_S: u64 = 10;
-
 /// Seconds of [`Storable::stale_if_error_s`] that mean "as long as the object is there".
 pub const STALE_WITHOUT_END_S: u32 = u32::MAX;
 
@@ -28,7 +25,7 @@ pub struct Response<'a> {
     pub headers: &'a HeaderMap,
     /// When it came.
     pub now: SystemTime,
-    /// Of the custom error response for this status, [`ERROR_CACHING_MIN_TTL_S`] when there is none.
+    /// Of the custom error response for this status, [`limits::ERROR_CACHING_MIN_TTL_S`] when there is none.
     pub error_caching_min_ttl_s: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use super::freshness::{self, Decision};
 use super::validators;
+use crate::error_page;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::fetch;
@@ -10,9 +11,10 @@ use crate::forward;
 use crate::hooks;
 use crate::node::Node;
 use crate::origin::failover::Cause;
-use crate::origin::local;
+use crate::origin::local::{self, LocalOrigin};
+use crate::respond;
 use bytes::Bytes;
-use homefront_config::Behavior;
+use homefront_config::{Behavior, limits};
 use http::{HeaderMap, Method, StatusCode, header};
 use pingora::cache::key::CacheHashKey;
 use pingora::cache::{CachePhase, NoCacheReason, RespCacheable};
@@ -72,6 +74,9 @@ pub(crate) async fn origin_response(
         }
         exchange.fetch.replaced_body = Some(body);
     }
+    if exchange.fetch.no_body && error_page::is_due(session, exchange, response.status) {
+        return Err(enter_unframed(exchange, response));
+    }
     let strip_cookies = exchange.route.as_ref().is_some_and(|route| !forwards_cookies(&route.behavior));
     if strip_cookies {
         response.remove_header(&header::SET_COOKIE);
@@ -119,18 +124,30 @@ fn has_no_body(method: &Method, response: &ResponseHeader) -> bool {
     *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || empty
 }
 
+/// An error without a body enters anew, so that its page can take the place of one: pingora ends such a response with its head.
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
+fn enter_unframed(exchange: &mut Exchange, response: &ResponseHeader) -> Box<Error> {
+    match hooks::origin::as_local_answer(response, Bytes::new()) {
+        Ok(answer) => again(exchange, Arc::new(local::Unframed(answer.map(drop)))),
+        Err(failure) => finish::fail(exchange, failure),
+    }
+}
+
 /// The response with its new body enters anew, as the answer of an origin that has one.
 #[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn enter_again(exchange: &mut Exchange, response: &ResponseHeader, body: Bytes) -> Box<Error> {
     match hooks::origin::as_local_answer(response, body) {
-        Ok(answer) => {
-            exchange.fetch.answer = Some(Arc::new(local::Ready(answer)));
-            let mut error = Error::explain(ErrorType::Custom("ReplacedBody"), "the response has another body now");
-            error.set_retry(true);
-            error
-        }
+        Ok(answer) => again(exchange, Arc::new(local::Ready(answer))),
         Err(failure) => finish::fail(exchange, failure),
     }
+}
+
+#[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
+fn again(exchange: &mut Exchange, answer: Arc<dyn LocalOrigin>) -> Box<Error> {
+    exchange.fetch.answer = Some(answer);
+    let mut error = Error::explain(ErrorType::Custom("ReplacedBody"), "the response has another body now");
+    error.set_retry(true);
+    error
 }
 
 /// The origin's body, or what an origin-response function put in its place.
@@ -166,7 +183,7 @@ pub(crate) fn decide(
         status: stored.status,
         headers: &stored.headers,
         now: node.clock.now(),
-        error_caching_min_ttl_s: freshness::ERROR_CACHING_MIN_TTL_S,
+        error_caching_min_ttl_s: route.error_caching_min_ttl_s(stored.status.as_u16()),
     };
     match freshness::decide(&behavior.cache_policy, forwards_cookies(behavior), &asked) {
         Decision::Store(storable) => Ok(RespCacheable::Cacheable(node.cache.storage.meta(&storable, stored))),
@@ -193,10 +210,19 @@ pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchan
         Some(failure) => failure.is_origins(),
     };
     if origin_failed {
+        let status = match (error.etype(), &exchange.failure) {
+            (ErrorType::HTTPStatus(status), _) => *status,
+            (_, Some(failure)) => respond::status_of(failure),
+            (_, None) => respond::status_of(&respond::origin_failure(&fetch::origin_id(exchange), error)),
+        };
         if let Some(failure) = exchange.failure.take() {
             tracing::warn!(request_id = exchange.request_id.as_str(), reason = %failure, "an expired object is served");
         }
-        let pause = Duration::from_secs(freshness::ERROR_CACHING_MIN_TTL_S);
+        let pause = exchange
+            .route
+            .as_ref()
+            .map_or(limits::ERROR_CACHING_MIN_TTL_S, |route| route.error_caching_min_ttl_s(status));
+        let pause = Duration::from_secs(pause);
         node.cache.storage.hold_stale(session.cache.cache_key().combined_bin(), pause);
     }
     origin_failed

@@ -60,7 +60,6 @@ fn record<'a>(
     exchange: &'a Exchange,
     now: Instant,
 ) -> Record<'a> {
-    let request = session.req_header();
     let response = session.response_written();
     let said = &exchange.asked.said;
     let viewer = exchange.viewer.as_deref();
@@ -88,7 +87,7 @@ fn record<'a>(
         detail: exchange.outcome.detail,
         request_id: exchange.request_id.as_str(),
         protocol: if tls.is_some() { Protocol::Https } else { Protocol::Http },
-        version: request.version,
+        version: exchange.asked.version,
         cs_bytes: (said.head_bytes + session.body_bytes_read()) as u64,
         time_taken: now - exchange.started,
         time_to_first_byte: exchange.outcome.first_byte,

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http_body_util::channel::Channel;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
@@ -50,6 +51,18 @@ pub(crate) struct Ready(pub(crate) http::Response<Bytes>);
 impl LocalOrigin for Ready {
     async fn answer(&self, _request: http::Request<()>) -> http::Response<Body> {
         self.0.clone().map(whole)
+    }
+}
+
+/// An answer without a body, framed as one whose body is still to come: what is sent after its head may be more.
+#[derive(Debug)]
+pub(crate) struct Unframed(pub(crate) http::Response<()>);
+
+#[async_trait]
+impl LocalOrigin for Unframed {
+    async fn answer(&self, _request: http::Request<()>) -> http::Response<Body> {
+        let (_nothing_comes, body) = Channel::<Bytes, io::Error>::new(1);
+        self.0.clone().map(|()| body.boxed())
     }
 }
 

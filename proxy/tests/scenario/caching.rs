@@ -1,6 +1,6 @@
 //! Hit, Miss, RefreshHit: when the origin is asked, and what it is asked.
 
-use crate::harness::{Edge, Reply};
+use crate::harness::{Edge, Http2, PATIENCE, Reply};
 use std::time::Duration;
 
 #[tokio::test]
@@ -130,6 +130,31 @@ async fn a_stale_object_is_served_at_once_while_it_is_fetched_in_the_background(
     while edge.get("/x").await.text() != "version 1" {
         tokio::task::yield_now().await;
     }
+    assert_eq!(edge.asked_times("app"), 2);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_stale_object_that_a_viewer_over_http_2_asks_for_is_fetched_in_the_background_too() {
+    let times = std::sync::atomic::AtomicUsize::new(0);
+    let edge = Edge::before("", move |_| {
+        let time = times.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Reply::ok(format!("version {time}")).with("cache-control", "max-age=10, stale-while-revalidate=60")
+    })
+    .start()
+    .await;
+    let viewer = Http2::open(edge.address).await;
+    let get =
+        async || viewer.send(http::Request::get("http://dtest123456789.cloudfront.net/x").body(()).unwrap(), &[]).await;
+    get().await;
+    edge.clock.advance(Duration::from_secs(11));
+    assert_eq!(get().await.text(), "version 0");
+    let renewed = async {
+        while get().await.text() != "version 1" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, renewed).await.expect("the new version");
     assert_eq!(edge.asked_times("app"), 2);
     edge.stop().await;
 }

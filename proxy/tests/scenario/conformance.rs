@@ -245,26 +245,37 @@ async fn case_19_await_in_an_argument_is_a_syntax_error_and_a_503() {
 #[tokio::test]
 async fn case_20_the_viewer_response_function_does_not_run_after_an_error_of_the_origin() {
     let code = "function handler(event) { event.response.headers['x-ran'] = { value: '1' }; return event.response; }";
-    let edge = Edge::before("viewer_response = { function = \"f\" }", |asked| match asked.target.as_str() {
-        "/404" => Reply::status(404, "no"),
-        _ => Reply::ok("hello"),
-    });
-    let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
-    // The second answer is the cached error.
-    for _ in 0..2 {
-        let answer = edge.get("/404").await;
-        assert_eq!((answer.status, answer.header("x-ran"), answer.text()), (404, None, "no"));
+    let page = "\n[[distribution.custom_error_response]]\nerror_code = 404\nresponse_page_path = \"/index.html\"\nresponse_code = 200\n";
+    for (page, status, text) in [("", 404, "no"), (page, 200, "the page")] {
+        let toml = one_origin("viewer_response = { function = \"f\" }") + page;
+        let edge = Edge::with(toml).origin("app", |asked| match asked.target.as_str() {
+            "/404" => Reply::status(404, "no"),
+            "/index.html" => Reply::ok("the page"),
+            _ => Reply::ok("hello"),
+        });
+        let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
+        // The second answer is the cached error.
+        for _ in 0..2 {
+            let answer = edge.get("/404").await;
+            assert_eq!((answer.status, answer.header("x-ran"), answer.text()), (status, None, text));
+        }
+        for path in ["/200", "/index.html"] {
+            assert_eq!(edge.get(path).await.header("x-ran"), Some("1"));
+        }
+        edge.stop().await;
     }
-    assert_eq!(edge.get("/200").await.header("x-ran"), Some("1"));
-    edge.stop().await;
 }
 
 #[tokio::test]
 async fn case_21_a_status_that_the_function_sets_is_the_viewers() {
     let code = "function handler(event) { event.response.statusCode = 500; event.response.statusDescription = 'Mine'; return event.response; }";
-    let edge = on("viewer_response", code).start().await;
+    let toml = one_origin("viewer_response = { function = \"f\" }")
+        + "\n[[distribution.custom_error_response]]\nerror_code = 500\nresponse_page_path = \"/500.html\"\nresponse_code = 500\n";
+    let edge = Edge::with(toml).origin("app", |asked| Reply::ok(asked.target));
+    let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
     let answer = edge.get("/x").await;
     assert_eq!((answer.status, answer.text()), (500, "/x"), "no page in the place of the body");
+    assert_eq!(edge.asked_times("app"), 1, "nor is one asked for");
     edge.stop().await;
 }
 
@@ -373,6 +384,28 @@ async fn case_25_each_call_starts_anew_time_stands_still_and_a_missing_key_is_ca
     let mut viewer = edge.connect().await;
     for _ in 0..3 {
         assert_eq!(viewer.send(&get_of("/x", &[])).await.text(), "[1,true,true]");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn case_25_a_header_of_the_response_headers_policy_is_seen_and_may_be_changed() {
+    let code = "function handler(event) {
+        var headers = event.response.headers;
+        headers['x-seen'] = { value: headers['x-a'].value + ' ' + headers['x-b'].value };
+        headers['x-a'] = { value: 'function' };
+        delete headers['x-b'];
+        return event.response;
+    }";
+    let toml = one_origin("viewer_response = { function = \"f\" }\nresponse_headers_policy = \"p\"")
+        + "\n[[response_headers_policy]]\nname = \"p\"\ncustom_headers = [\n\
+           { header = \"X-A\", value = \"policy\", override = true },\n{ header = \"X-B\", value = \"also\" },\n]\n";
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello").with("x-a", "origin"));
+    let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
+    for x_cache in ["Miss", "Hit"] {
+        let answer = edge.get("/x").await;
+        assert_eq!((answer.x_cache(), answer.header("x-seen")), (x_cache, Some("policy also")));
+        assert_eq!((answer.all("x-a"), answer.header("x-b")), (vec!["function"], None));
     }
     edge.stop().await;
 }

@@ -26,7 +26,7 @@ fn decided(policy: &CachePolicy, status: u16, lines: &[(&'static str, &str)]) ->
         status: StatusCode::from_u16(status).unwrap(),
         headers: &headers,
         now: noon(),
-        error_caching_min_ttl_s: ERROR_CACHING_MIN_TTL_S,
+        error_caching_min_ttl_s: limits::ERROR_CACHING_MIN_TTL_S,
     };
     decide(policy, false, &response)
 }
