@@ -33,6 +33,7 @@ fn every_case_is_measured_and_answered_without_an_error() {
         .collect();
     let expected = [
         "hit",
+        "hit, security headers",
         "hit, uri function in a worker",
         "hit, uri function inline",
         "pass-through, folder",

@@ -53,6 +53,7 @@ struct Case<'a> {
 }
 
 const HIT: &str = "hit";
+const HEADERS: &str = "hit, security headers";
 const PROCESS: &str = "hit, uri function in a worker";
 const INLINE: &str = "hit, uri function inline";
 const FOLDER: &str = "pass-through, folder";
@@ -61,10 +62,12 @@ const SHIM: &str = "hit, uri function in njs, event built by a shim";
 const BY_HAND: &str = "hit, uri function written for njs by hand";
 
 /// What is compared with what: CPU time of the first over that of the second.
-const RATIOS: [[(&str, &str); 2]; 9] = [
+const RATIOS: [[(&str, &str); 2]; 11] = [
     [("homefront", HIT), ("nginx", HIT)],
     [("homefront", SERVER), ("nginx", SERVER)],
     [("homefront", FOLDER), ("nginx", FOLDER)],
+    [("homefront", HEADERS), ("nginx", HEADERS)],
+    [("homefront", HEADERS), ("homefront", HIT)],
     [("homefront", PROCESS), ("homefront", HIT)],
     [("homefront", INLINE), ("homefront", HIT)],
     [("homefront", PROCESS), ("nginx", SHIM)],
@@ -139,6 +142,7 @@ fn cases<'a>(node: &'a Server, rival: Option<&'a Server>) -> Vec<Case<'a>> {
     let own = |name, path, x_cache| Case { of: node, server: "homefront", name, path, x_cache };
     let mut cases = vec![
         own(HIT, "/hit/docs/index.html", hit),
+        own(HEADERS, "/headers/docs/index.html", hit),
         own(PROCESS, "/process/docs", hit),
         own(INLINE, "/inline/docs", hit),
         own(FOLDER, "/folder/docs/index.html", miss),
@@ -147,6 +151,7 @@ fn cases<'a>(node: &'a Server, rival: Option<&'a Server>) -> Vec<Case<'a>> {
     if let Some(of) = rival {
         let theirs = |name, path, x_cache| Case { of, server: "nginx", name, path, x_cache };
         cases.push(theirs(HIT, "/hit/docs/index.html", Some("HIT")));
+        cases.push(theirs(HEADERS, "/headers/docs/index.html", Some("HIT")));
         cases.push(theirs(FOLDER, "/folder/docs/index.html", None));
         cases.push(theirs(SERVER, "/server/docs/index.html", None));
         if rival::has_njs() {

@@ -108,6 +108,16 @@ http {{
       proxy_pass http://origin;
       add_header X-Cache $upstream_cache_status;
     }}
+    location /headers/ {{
+      proxy_cache bench;
+      proxy_pass http://origin;
+      add_header X-Cache $upstream_cache_status;
+      add_header Referrer-Policy strict-origin-when-cross-origin;
+      add_header Strict-Transport-Security max-age=31536000;
+      add_header X-Content-Type-Options nosniff;
+      add_header X-Frame-Options SAMEORIGIN;
+      add_header X-XSS-Protection "1; mode=block";
+    }}
     location /server/ {{ proxy_pass http://origin; }}
     location /folder/ {{ root {folder}/public; }}
     {njs_locations}

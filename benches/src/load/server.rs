@@ -47,8 +47,9 @@ pub struct Site {
     pub cores: Vec<usize>,
 }
 
-/// The folders of the site: hits without a function, with one in workers, with one inline; pass-through.
-const FOLDERS: [&str; 4] = ["hit", "process", "inline", "folder"];
+/// The folders of the site: hits without a function, with security headers, with a function in workers, with one inline;
+/// pass-through.
+const FOLDERS: [&str; 5] = ["hit", "headers", "process", "inline", "folder"];
 
 pub(super) fn write_site(folder: &Path, body: &[u8]) -> io::Result<()> {
     for name in FOLDERS {
@@ -117,6 +118,11 @@ domain_name = "{host}"
 
   [distribution.default_behavior]
   target_origin = "folder"
+
+  [[distribution.behavior]]
+  path_pattern = "/headers/*"
+  target_origin = "folder"
+  response_headers_policy = "SecurityHeadersPolicy"
 
   [[distribution.behavior]]
   path_pattern = "/process/*"

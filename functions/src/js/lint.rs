@@ -24,6 +24,7 @@ use homefront_config::limits::{FUNCTION_CODE_BYTES_MAX, FUNCTION_FINDING_TEXT_BY
 use rejected::{Weight, instead_of};
 use std::borrow::Cow;
 use std::fmt;
+use tokens::Tokens;
 
 /// Something in a function that CloudFront's engine rejects, or that fails there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +179,14 @@ fn length_with_text(statement: &str) -> Option<usize> {
 fn unparsed(source: &str, error: &str) -> Option<Finding> {
     let Broken { at: (line, column), sentence, what, .. } = explain(source, error)?;
     what.map(|what| Finding::new(Position::new(line, column), what, Some(sentence)))
+}
+
+/// Of a source that was compiled: what is wrong with a name, where it stands first.
+pub(super) fn about(name: &str, source: &str, message: &str) -> LoadError {
+    let tokens = Tokens::guessed(source);
+    let first = tokens.all().iter().find(|token| token.text == name).map(|token| token.at);
+    let (line, column) = (first.map(|at| at.line_number()), first.map(|at| at.column_number()));
+    LoadError { message: message.to_owned(), line, column }
 }
 
 /// Each `catch (name) {` of a source: bytes up to behind the brace, and the name.

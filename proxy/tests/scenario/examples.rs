@@ -40,6 +40,7 @@ examples! {
     ab_routing: "ab-routing",
     header_rewriting: "header-rewriting",
     url_rewriting: "url-rewriting",
+    single_page_app: "single-page-app",
     python_origin_hook: "python-origin-hook",
     node_origin_hook: "node-origin-hook",
     origin_selection: "origin-selection",

@@ -116,7 +116,7 @@ impl Loaded {
         let program = open.compile(&wrapped)?;
         let trial = open.try_out(&program, store.clone());
         if let Some(why) = trial.uncallable {
-            return Err(LoadError::of_source(why));
+            return Err(lint::about("handler", code, why));
         }
         let proof = Proof { modifies_built_ins: trial.modifies_built_ins, throws: trial.throws };
         Self::prepared(name, edition, wrapped, store, proof, shared)

@@ -166,6 +166,10 @@ fn a_function_without_a_handler_is_found_when_it_is_loaded() {
             assert_eq!(error.message, message, "{code}");
         }
     }
+    let Err(error) = Function::load("var a = 1; // no handler\n  var handler = a;", V2, Fidelity::Strict, None) else {
+        panic!("a number is no handler")
+    };
+    assert_eq!((error.line, error.column), (Some(2), Some(7)));
     for code in [
         "var handler = function (event) { return event.request; };",
         "const handler = (event) => event.request;",
