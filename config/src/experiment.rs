@@ -14,6 +14,13 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
 }
 
+impl Experiment {
+    /// The names of all request headers (lower case) that a variant sets: no viewer may set them.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().flat_map(|variant| &variant.headers).map(|(name, _)| name.as_str())
+    }
+}
+
 /// One arm of an experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {

@@ -152,6 +152,8 @@ pub const POLICY_NAMES_CHARS_QUOTA: usize = 1_024;
 pub const ERROR_CACHING_MIN_TTL_S: u64 = 10;
 /// Bytes of an error page; a larger one is not shown. CloudFront publishes none.
 pub const ERROR_PAGE_BYTES_MAX: usize = 1_048_576;
+/// How long an error page may take to come; then the error is shown. CloudFront: as long as an origin may take, 30 s unless told otherwise.
+pub const ERROR_PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Custom headers of a response headers policy. CloudFront's quota: 10.
 pub const RESPONSE_CUSTOM_HEADERS_QUOTA: usize = 10;
 /// Characters of the value of a header that a response headers policy adds. CloudFront: 1,783, the quota of a content security policy.

@@ -13,8 +13,9 @@ use crate::request_id::RequestId;
 use crate::respond::{self, Answer};
 use crate::route;
 use bytes::Bytes;
+use homefront_config::Behavior;
 use homefront_config::custom_error_response::ErrorPage;
-use homefront_config::limits::ERROR_PAGE_BYTES_MAX;
+use homefront_config::limits::{ERROR_PAGE_BYTES_MAX, ERROR_PAGE_TIMEOUT};
 use http::{HeaderName, Method, StatusCode, Uri, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::HttpTask;
@@ -22,6 +23,7 @@ use pingora::protocols::http::subrequest::server::SubrequestHandle;
 use pingora::proxy::Session;
 use pingora::proxy::subrequest;
 use pingora::{Error, ErrorType, Result};
+use std::pin::pin;
 use std::sync::Arc;
 
 /// What a request leaves to the one that fetches its page.
@@ -142,8 +144,26 @@ async fn fetch(
     };
     let context = subrequest::Ctx::builder().user_ctx(Box::new(Some(asked))).build();
     let (request, handle) = spawner.create_subrequest(session.as_ref(), context);
-    let ((), fetched) = tokio::join!(request.run(), gather(handle));
-    fetched
+    let whole = async {
+        let (mut request, mut gathered) = (pin!(request.run()), pin!(gather(handle)));
+        tokio::select! {
+            () = &mut request => gathered.await,
+            fetched = &mut gathered => {
+                // What has failed is not worth waiting for.
+                if fetched.is_ok() {
+                    request.await;
+                }
+                fetched
+            }
+        }
+    };
+    match tokio::time::timeout(ERROR_PAGE_TIMEOUT, whole).await {
+        Ok(fetched) => fetched,
+        Err(_) => {
+            let reason = format!("it did not come within {} s", ERROR_PAGE_TIMEOUT.as_secs());
+            Error::e_explain(ErrorType::ReadTimedout, reason)
+        }
+    }
 }
 
 /// The viewer's request, for the page.
@@ -174,13 +194,14 @@ async fn gather(handle: SubrequestHandle) -> Result<Fetched> {
     let (mut head, mut pieces, mut bytes) = (None, Vec::new(), 0);
     while let Some(task) = rx.recv().await {
         match task {
-            HttpTask::Header(response, _) if !response.status.is_informational() => head = Some(*response),
+            HttpTask::Header(response, _) if !response.status.is_informational() => {
+                let announced = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+                admit(announced.and_then(|bytes| bytes.parse().ok()).unwrap_or(0))?;
+                head = Some(*response);
+            }
             HttpTask::Body(Some(piece), _) => {
                 bytes += piece.len();
-                if bytes > ERROR_PAGE_BYTES_MAX {
-                    let reason = format!("it has more than {ERROR_PAGE_BYTES_MAX} bytes");
-                    return Error::e_explain(ErrorType::InternalError, reason);
-                }
+                admit(bytes)?;
                 pieces.push(piece);
             }
             HttpTask::Failed(error) => return Err(error),
@@ -192,6 +213,13 @@ async fn gather(handle: SubrequestHandle) -> Result<Fetched> {
     }
     let head = head.ok_or_else(|| Error::explain(ErrorType::InternalError, "no response came"))?;
     Ok(Fetched { head, body: whole(pieces) })
+}
+
+fn admit(bytes: usize) -> Result<()> {
+    if bytes <= ERROR_PAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Error::e_explain(ErrorType::InternalError, format!("it has more than {ERROR_PAGE_BYTES_MAX} bytes"))
 }
 
 fn whole(mut pieces: Vec<Bytes>) -> Bytes {
@@ -208,11 +236,24 @@ pub(crate) fn steps(node: &Node, session: &mut Session, exchange: &mut Exchange)
     exchange.asked.host = asked.host;
     exchange.request_id = asked.request_id;
     exchange.viewer = asked.viewer.as_deref().map(respond::facts_of);
-    exchange.route = Some(asked.route);
+    exchange.is_error_page = true;
     let request = session.req_header_mut();
     *request = asked.head;
+    disown(node, &asked.route.behavior, request);
+    exchange.route = Some(asked.route);
     match arrive::tell_of_viewer(node, request, exchange) {
         Ok(()) => Ok(true),
         Err(failure) => Err(crate::finish::fail(exchange, failure)),
+    }
+}
+
+/// Nobody was checked for the page's behavior, and no variant drawn: headers that say so are the viewer's invention.
+fn disown(node: &Node, behavior: &Behavior, request: &mut RequestHeader) {
+    let verifier = behavior.authorize.as_ref().and_then(|jwt| node.verifiers.named(&jwt.name));
+    for name in verifier.map(|verifier| verifier.forged_headers(&request.headers)).unwrap_or_default() {
+        request.remove_header(&name);
+    }
+    for name in behavior.split.iter().flat_map(|split| split.experiment.headers()) {
+        request.remove_header(name);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Exchange {
     pub(crate) included_body: Option<Box<IncludedBody>>,
     /// What goes to the origin, and how often that was tried.
     pub(crate) fetch: Fetch,
+    /// It fetches the error page of another request.
+    pub(crate) is_error_page: bool,
     /// The range it asks for is out of the object's reach, and there is a page that says so.
     pub(crate) out_of_reach: bool,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
@@ -174,6 +176,8 @@ pub(crate) struct Fetch {
     pub(crate) origin_status: Option<u16>,
     /// The origin's response ended with its head.
     pub(crate) no_body: bool,
+    /// It has entered anew as one whose body is still to come.
+    pub(crate) unframed: bool,
     /// The headers of a 304 that renews the stored object.
     pub(crate) not_modified: Option<HeaderMap>,
     /// The body that an origin-response function put in place of the origin's.
@@ -222,6 +226,7 @@ impl Exchange {
             set_cookies: Vec::new(),
             included_body: None,
             fetch: Fetch::default(),
+            is_error_page: false,
             out_of_reach: false,
             late_answer: None,
             log_data: LogData::default(),

@@ -10,6 +10,7 @@ use crate::include_body;
 use crate::node::Node;
 use crate::origin::failover::{self, Cause};
 use crate::origin::{Chosen, Reach, local, peer::Server};
+use crate::respond;
 use crate::response_headers::server_timing::Upstream;
 use homefront_config::limits;
 use http::{HeaderValue, Method, header};
@@ -326,7 +327,7 @@ pub(crate) fn may_fail_over(session: &Session, exchange: &Exchange, cause: Cause
     let method = &session.req_header().method;
     // A body that the first member has taken is there for the second only if it was small enough to be kept.
     failover::is_due(failover.status_codes, method, route.behavior.cached_methods, cause)
-        && session.response_written().is_none()
+        && !respond::has_begun(session)
         && !session.as_ref().retry_buffer_truncated()
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn after_connecting(
     }
     let method = &session.req_header().method;
     // pingora would open the cache for a second object, and panic.
-    let answered = exchange.fetch.origin_status.is_some() || session.response_written().is_some();
+    let answered = exchange.fetch.origin_status.is_some() || respond::has_begun(session);
     let replayable = method.is_idempotent() && !session.as_ref().retry_buffer_truncated();
     if exchange.failure.is_some() || answered || !replayable {
         error.set_retry(false);
@@ -128,7 +128,7 @@ pub(crate) async fn with_page(
     let answer = respond::failed(&failure, exchange.request_id.as_str());
     let error_code = answer.status;
     exchange.failure = Some(failure);
-    if error_code == 0 || session.response_written().is_some() {
+    if error_code == 0 || respond::has_begun(session) {
         return FailToProxy { error_code, can_reuse_downstream: false };
     }
     let answer = error_page::or(session, exchange, answer).await;
@@ -137,11 +137,8 @@ pub(crate) async fn with_page(
 }
 
 async fn late_answer(session: &mut Session, head: pingora::http::ResponseHeader, body: bytes::Bytes) -> FailToProxy {
-    let (error_code, end) = (head.status.as_u16(), body.is_empty());
-    let sent = async {
-        session.write_response_header(Box::new(head), end).await?;
-        if end { Ok(()) } else { session.write_response_body(Some(body), true).await }
-    };
+    let error_code = head.status.as_u16();
+    let sent = respond::write(session, Box::new(head), Some(body).filter(|body| !body.is_empty()));
     let can_reuse_downstream = sent.await.is_ok();
     FailToProxy { error_code, can_reuse_downstream }
 }

@@ -114,7 +114,9 @@ impl ProxyHttp for Edge {
             headers: &request.headers,
             version: request.version,
         };
-        Ok(Memory::cache_key(key::build(&route.behavior.cache_policy, &inputs)))
+        let key = key::build(&route.behavior.cache_policy, &inputs);
+        let apart = exchange.is_error_page && !self.0.cache.storage.is_at_hand(key.hash);
+        Ok(Memory::cache_key(if apart { key.of_error_page() } else { key }))
     }
 
     /// Origin request, forward.

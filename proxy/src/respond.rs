@@ -213,12 +213,25 @@ pub(crate) async fn send(
         follow_policy(node, session.req_header(), exchange, Source::Node, &mut head)?;
     }
     sign(&mut head, result, &exchange.request_id, node)?;
-    let end = !body_allowed || body.is_empty();
-    session.write_response_header(Box::new(head), end).await?;
-    if !end {
-        session.write_response_body(Some(body), true).await?;
+    write(session, Box::new(head), Some(body).filter(|body| body_allowed && !body.is_empty())).await
+}
+
+/// Writes a whole response. Over HTTP/2 pingora leaves a stream open when its exchange has failed and no body has ended it.
+pub(crate) async fn write(
+    session: &mut Session,
+    head: Box<ResponseHeader>,
+    body: Option<Bytes>,
+) -> pingora::Result<()> {
+    session.write_response_header(head, body.is_none()).await?;
+    if body.is_some() || session.as_downstream().is_http2() {
+        session.write_response_body(body, true).await?;
     }
     Ok(())
+}
+
+/// Whether the viewer has got the head of its answer: word to go on is none.
+pub(crate) fn has_begun(session: &Session) -> bool {
+    session.response_written().is_some_and(|head| !head.status.is_informational())
 }
 
 /// The head of an answer, in the order CloudFront writes it, but for what [`sign`] adds.

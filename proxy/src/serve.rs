@@ -85,14 +85,15 @@ pub(crate) async fn response(
     }
     store::superseded(session, exchange)?;
     let result = result_type(session, exchange, response.status);
-    exchange.first_byte(result, Instant::now());
+    polish(session, exchange, response)?;
     if session.subrequest_ctx.is_some() {
         // For a page, or for the cache: the rest is for viewers.
-        return polish(session, exchange, response);
+        exchange.first_byte(result, Instant::now());
+        return Ok(());
     }
     let page = error_page::put(session, exchange, response).await?;
     let page = page.or_else(|| exchange.out_of_reach.then(Bytes::new));
-    polish(session, exchange, response)?;
+    exchange.first_byte(result, Instant::now());
     respond::follow_policy(&node.name, session.req_header(), exchange, source(session, exchange), response)?;
     let replaced = match page {
         Some(page) => Some(page),

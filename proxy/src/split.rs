@@ -61,7 +61,7 @@ impl<'a> Assignment<'a> {
     /// Request headers (lower case) to remove before [`Self::headers`] are set: what any variant of the experiment
     /// sets, so that no viewer can pose as a member of another variant.
     pub fn headers_to_remove(&self) -> impl Iterator<Item = &'a str> {
-        self.experiment.variants.iter().flat_map(|variant| &variant.headers).map(|(name, _)| name.as_str())
+        self.experiment.headers()
     }
 
     /// Request headers (lower case) to set, before the cache key is built.

@@ -10,8 +10,12 @@ use http::uri::PathAndQuery;
 /// The status of a page that takes an error away.
 const OK: u64 = 200;
 
-/// `None` where one is wrong.
-pub(crate) fn all(list: Vec<At<raw::CustomErrorResponse>>, reading: &mut Reading<'_>) -> Option<CustomErrorResponses> {
+/// `None` where one is wrong. The page `/` is the distribution's default root object, as it is to viewers.
+pub(crate) fn all(
+    list: Vec<At<raw::CustomErrorResponse>>,
+    default_root_object: Option<&str>,
+    reading: &mut Reading<'_>,
+) -> Option<CustomErrorResponses> {
     let mut codes: Vec<At<u64>> = Vec::new();
     let mut built = Vec::with_capacity(list.len());
     for each in list {
@@ -25,12 +29,16 @@ pub(crate) fn all(list: Vec<At<raw::CustomErrorResponse>>, reading: &mut Reading
             }
             codes.push(code);
         }
-        built.push(one(each, reading));
+        built.push(one(each, default_root_object, reading));
     }
     Some(CustomErrorResponses::new(built.into_iter().collect::<Option<_>>()?))
 }
 
-fn one(raw: At<raw::CustomErrorResponse>, reading: &mut Reading<'_>) -> Option<CustomErrorResponse> {
+fn one(
+    raw: At<raw::CustomErrorResponse>,
+    default_root_object: Option<&str>,
+    reading: &mut Reading<'_>,
+) -> Option<CustomErrorResponse> {
     let At { value: raw, span } = raw;
     let error_code = raw.error_code.and_then(|code| status(&code, &[], "cannot have a custom error response", reading));
     if raw.response_page_path.is_none() && raw.response_code.is_none() && raw.error_caching_min_ttl_s.is_none() {
@@ -42,7 +50,8 @@ fn one(raw: At<raw::CustomErrorResponse>, reading: &mut Reading<'_>) -> Option<C
         (None, None) => Some(None),
         (Some(path), Some(code)) => {
             let code = status(&code, &[OK], "cannot be the status of an error page", reading);
-            let path = page_path(path, reading);
+            let root = default_root_object.map(|object| format!("/{object}"));
+            let path = page_path(path, reading).map(|path| root.filter(|_| path == "/").unwrap_or(path));
             path.zip(code).map(|(path, response_code)| Some(ErrorPage { path, response_code }))
         }
         (Some(At { span, .. }), None) => {

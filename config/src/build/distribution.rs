@@ -74,7 +74,8 @@ fn distribution(
     let behaviors = behaviors(each(raw.behavior), &around, reading);
     let default_behavior =
         raw.default_behavior.and_then(|at| behavior::behavior(at.value.0, Some(PathPattern::any()), &around, reading));
-    let custom_error_responses = custom_error_response::all(each(raw.custom_error_response), reading);
+    let custom_error_responses =
+        custom_error_response::all(each(raw.custom_error_response), default_root_object.as_deref(), reading);
     let (origin_groups, behaviors, default_behavior) = (origin_groups?, behaviors?, default_behavior?);
     let unused = |at: &usize| !behaviors.iter().map(Arc::as_ref).chain([&default_behavior]).any(|b| asks(b, *at));
     for (at, group) in origin_groups.iter().enumerate().filter(|(at, _)| unused(at)) {

@@ -238,7 +238,9 @@ fn custom_headers(list: Vec<At<raw::CustomHeader>>, headers: &mut Vec<PolicyHead
         let (Some(name), Some(value)) = (raw.header, raw.value) else { continue };
         let name = name.at(name.value.0.clone());
         let lower = name.value.to_ascii_lowercase();
-        if header::check_name(&name, reading) && (header::is_of_the_response(&lower) || lower == "date") {
+        if header::check_name(&name, reading)
+            && (header::is_of_the_response(&lower) || ["date", "te"].contains(&lower.as_str()))
+        {
             reading
                 .error(name.span.clone(), format!("a policy cannot set {:?}", name.value))
                 .hint("this header belongs to the connection, or is CloudFront's own");

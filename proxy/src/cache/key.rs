@@ -76,10 +76,25 @@ pub fn build(policy: &CachePolicy, inputs: &CacheKeyInputs<'_>) -> Key {
         frame.bytes(cookie.name);
         frame.bytes(cookie.value);
     }
-    let primary = frame.0;
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&Sha256::digest(&primary)[..16]);
-    Key { primary, hash }
+    Key::of(frame)
+}
+
+impl Key {
+    fn of(frame: Frame) -> Self {
+        let primary = frame.0;
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&Sha256::digest(&primary)[..16]);
+        Self { primary, hash }
+    }
+
+    /// The key of the same object where it is fetched as an error page. A request that fetches a page holds its own object unfinished
+    /// meanwhile: pages that were shared with such requests could wait for each other in a circle.
+    #[must_use]
+    pub fn of_error_page(self) -> Self {
+        let mut frame = Frame(self.primary);
+        frame.bytes(b"error page");
+        Self::of(frame)
+    }
 }
 
 /// Length-prefixed components. Lengths fit: a request head is bounded by `REQUEST_HEAD_BYTES_MAX`.

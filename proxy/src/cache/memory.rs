@@ -107,6 +107,13 @@ impl Memory {
         })
     }
 
+    /// Whether an object is there whole and fresh, and none newer is on its way: who asks for it waits for nobody.
+    pub fn is_at_hand(&self, hash: HashBinary) -> bool {
+        let hash = u128::from_be_bytes(hash);
+        self.filling.newest(hash).is_none()
+            && self.objects.get(&hash).is_some_and(|object| object.meta.is_fresh(self.clock.now()))
+    }
+
     /// Bytes of complete objects.
     pub fn weighted_bytes(&self) -> u64 {
         self.objects.run_pending_tasks();

@@ -189,7 +189,8 @@ impl Verifier {
             .ok_or_else(|| Reason::Algorithm(shortened(name.to_owned())))
     }
 
-    fn forged_headers(&self, headers: &HeaderMap) -> Vec<HeaderName> {
+    /// Headers of a request that only a token may give.
+    pub(crate) fn forged_headers(&self, headers: &HeaderMap) -> Vec<HeaderName> {
         if self.claims_to_headers.is_empty() {
             return Vec::new();
         }

@@ -58,6 +58,43 @@ async fn a_page_of_an_error_without_a_body_over_both_versions_of_http() {
 }
 
 #[tokio::test]
+async fn head_of_an_error_is_the_head_of_its_page_whether_or_not_the_error_has_a_body() {
+    for cache_policy in ["CachingOptimized", "CachingDisabled"] {
+        let answer = |asked: Asked| match asked.target.as_str() {
+            "/page.html" => Reply::ok("the page"),
+            "/empty" => Reply::status(404, ""),
+            _ => Reply::status(404, "no"),
+        };
+        let edge = Edge::before(&format!("cache_policy = \"{cache_policy}\""), answer);
+        let edge = edge.configured(&page(404, "/page.html", 200)).start().await;
+        let mut viewer = edge.connect().await;
+        for path in ["/empty", "/a", "/empty", "/a"] {
+            let head = viewer.send(&request_of("HEAD", path, &[], "")).await;
+            assert_eq!((head.status, head.header("content-length")), (200, Some("8")), "{cache_policy} {path}");
+        }
+        let whole = viewer.send(&get_of("/empty", &[])).await;
+        assert_eq!((whole.status, whole.text()), (200, "the page"), "{cache_policy}");
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_error_without_a_body_after_a_long_upload_is_shown_as_the_page() {
+    let answer = |asked: Asked| match asked.target.as_str() {
+        "/page.html" => Reply::ok("the page"),
+        _ => Reply::status(404, ""),
+    };
+    let methods = "allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]";
+    let edge = Edge::before(methods, answer).configured(&page(404, "/page.html", 200)).start().await;
+    let mut viewer = edge.connect().await;
+    for _ in 0..2 {
+        let answer = viewer.send(&request_of("POST", "/a", &[], &"x".repeat(500_000))).await;
+        assert_eq!((answer.status, answer.text()), (200, "the page"));
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn a_page_comes_through_the_behavior_of_its_path() {
     let toml = one_origin(
         "cache_policy = \"CachingDisabled\"\nallowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]",
@@ -306,6 +343,27 @@ async fn a_page_that_is_too_large_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_page_that_turns_out_too_large_keeps_nobody_waiting_for_its_end() {
+    let pages = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let kept = pages.clone();
+    let edge = Edge::before("", move |asked| match asked.target.as_str() {
+        "/page.html" => {
+            let (reply, mut pieces) = Reply::streamed();
+            pieces.try_send(hyper::body::Frame::data(vec![b'x'; 1_048_577].into())).unwrap();
+            // It never ends.
+            kept.lock().push(pieces);
+            reply
+        }
+        _ => Reply::status(404, "no"),
+    });
+    let edge = edge.configured(&page(404, "/page.html", 200)).start().await;
+    let answer = edge.get("/a").await;
+    assert_eq!((answer.status, answer.text()), (404, "no"));
+    pages.lock().clear();
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn the_access_log_has_the_status_that_was_shown_and_calls_it_an_error() {
     let toml = "[log]\naccess = \"access.log\"\nfunction = \"functions.log\"\n".to_owned()
         + &one_origin("")
@@ -332,5 +390,63 @@ async fn a_viewer_over_plain_http_and_without_a_token_gets_the_page_all_the_same
     let mut viewer = edge.connect().await;
     let answer = viewer.send(&request_of("GET", "/a", &[], "")).await;
     assert_eq!((answer.status, answer.text()), (200, "the page"));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn two_errors_that_are_each_others_pages_do_not_wait_for_each_other() {
+    // Each origin answers when both were asked for: then each object is on its way, and neither is whole.
+    let both = std::sync::Arc::new(tokio::sync::Barrier::new(2));
+    let times = std::sync::Arc::new(AtomicUsize::new(0));
+    let pages = page(404, "/b", 200) + &page(403, "/a", 200);
+    let edge = Edge::with(one_origin("") + &pages).slow_origin("app", move |asked| {
+        let (both, first) = (both.clone(), times.fetch_add(1, Ordering::SeqCst) < 2);
+        async move {
+            if first {
+                both.wait().await;
+            }
+            let status = if asked.target == "/a" { 404 } else { 403 };
+            Reply::status(status, "x".repeat(400_000)).with("cache-control", "max-age=60")
+        }
+    });
+    let edge = edge.start().await;
+    let (a, b) = tokio::join!(edge.get("/a"), edge.get("/b"));
+    // Pages have no pages: each viewer gets the other's error.
+    assert_eq!((a.status, b.status), (403, 404));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_at_hand_is_shared_with_who_asks_for_it() {
+    let edge = Edge::before("", with_page_or(404)).configured(&page(404, "/page.html", 200)).start().await;
+    assert_eq!(edge.get("/page.html").await.x_cache(), "Miss");
+    assert_eq!(edge.get("/a").await.text(), "the page");
+    let targets: Vec<_> = edge.asked("app").into_iter().map(|asked| asked.target).collect();
+    assert_eq!(targets, ["/page.html", "/a"]);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn who_was_not_checked_for_the_page_cannot_pose_as_somebody() {
+    let toml = one_origin("origin_request_policy = \"AllViewer\"")
+        + "[[distribution.behavior]]\npath_pattern = \"/private/*\"\ntarget_origin = \"app\"\ncache_policy = \"CachingDisabled\"\n\
+           origin_request_policy = \"AllViewer\"\nauthorize = { jwt = \"login\" }\nsplit = { experiment = \"beta\" }\n"
+        + &page(404, "/private/page.html", 200)
+        + "[[jwt]]\nname = \"login\"\nsecret_file = \"secret\"\nalgorithms = [\"HS256\"]\nclaims_to_headers = { sub = \"X-User\" }\n\
+           [[experiment]]\nname = \"beta\"\nvariants = [{ name = \"a\", weight = 1, headers = { X-Beta = \"1\" } }, { name = \"b\", weight = 1 }]\n";
+    let edge = Edge::with(toml)
+        .origin("app", |asked| match asked.target.as_str() {
+            "/private/page.html" => Reply::ok("the page"),
+            _ => Reply::status(404, "no"),
+        })
+        .file("secret", "0123456789abcdef0123456789abcdef");
+    let edge = edge.start().await;
+    let answer =
+        edge.get_with("/a", &[("x-user", "admin"), ("x_user", "admin"), ("x-beta", "1"), ("x-other", "1")]).await;
+    assert_eq!((answer.status, answer.text()), (200, "the page"));
+    let asked = &edge.asked("app")[1];
+    assert_eq!(asked.target, "/private/page.html");
+    let sent = ["x-user", "x_user", "x-beta", "x-other"].map(|name| asked.header(name).is_some());
+    assert_eq!(sent, [false, false, false, true]);
     edge.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Origins that are down, slow, or not HTTP: CloudFront's answers, and nothing else suffers.
 
-use crate::harness::{Binary, Connection, Edge, Origin, Reply, binary, get_of, one_origin};
+use crate::harness::{Binary, Connection, Edge, Http2, Origin, Reply, binary, get_of, one_origin, request_of};
 use std::time::Duration;
 
 #[tokio::test]
@@ -163,4 +163,32 @@ async fn what_is_not_an_http_answer_is_a_502_page() {
         assert_eq!((answer.status, answer.x_cache()), (502, "Error"), "{said:?}");
         edge.stop().await;
     }
+}
+
+#[tokio::test]
+async fn head_over_http_2_to_an_origin_that_is_not_there_is_the_head_of_the_page() {
+    let toml = one_origin("cache_policy = \"CachingDisabled\"")
+        .replace("protocol_policy", "connection_attempts = 1\nprotocol_policy");
+    let edge = Edge::with(toml).served("app", Origin::nobody()).start().await;
+    let viewer = Http2::open(edge.address).await;
+    for _ in 0..2 {
+        let request = http::Request::head("http://dtest123456789.cloudfront.net/x").body(()).unwrap();
+        let answer = viewer.send(request, &[]).await;
+        assert_eq!((answer.status, answer.x_cache(), answer.text()), (502, "Error", ""));
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_waited_for_word_to_go_on_gets_the_page_too() {
+    let behavior = "cache_policy = \"CachingDisabled\"\nallowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]";
+    let toml = one_origin(behavior).replace("protocol_policy", "connection_attempts = 1\nprotocol_policy");
+    let edge = Edge::with(toml).served("app", Origin::nobody()).start().await;
+    let mut viewer = edge.connect().await;
+    viewer.write(request_of("POST", "/x", &[("expect", "100-continue"), ("content-length", "4")], "").as_bytes()).await;
+    assert_eq!(viewer.status_line().await, "HTTP/1.1 100 Continue");
+    viewer.write(b"body").await;
+    let answer = viewer.answer(false).await;
+    assert_eq!((answer.status, answer.x_cache()), (502, "Error"));
+    edge.stop().await;
 }

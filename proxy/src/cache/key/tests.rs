@@ -211,3 +211,11 @@ proptest! {
         prop_assert_eq!(key(&policy, &one), key(&policy, &noisy));
     }
 }
+
+#[test]
+fn an_object_that_is_fetched_as_an_error_page_has_a_key_of_its_own() {
+    let (page, other) = (key(&policy(), &get("/page.html", &[])), key(&policy(), &get("/other.html", &[])));
+    assert_ne!(page.clone().of_error_page(), page);
+    assert_ne!(page.clone().of_error_page(), other.of_error_page());
+    assert_eq!(page.clone().of_error_page(), page.of_error_page());
+}
