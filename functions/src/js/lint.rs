@@ -185,7 +185,7 @@ fn unparsed(source: &str, error: &str) -> Option<Finding> {
 pub(super) fn about(name: &str, source: &str, message: &str) -> LoadError {
     let tokens = Tokens::guessed(source);
     let first = tokens.all().iter().find(|token| token.text == name).map(|token| token.at);
-    let (line, column) = (first.map(|at| at.line_number()), first.map(|at| at.column_number()));
+    let (line, column) = (first.map(Position::line_number), first.map(Position::column_number));
     LoadError { message: message.to_owned(), line, column }
 }
 
