@@ -157,13 +157,10 @@ async fn fetch(
             }
         }
     };
-    match tokio::time::timeout(ERROR_PAGE_TIMEOUT, whole).await {
-        Ok(fetched) => fetched,
-        Err(_) => {
-            let reason = format!("it did not come within {} s", ERROR_PAGE_TIMEOUT.as_secs());
-            Error::e_explain(ErrorType::ReadTimedout, reason)
-        }
-    }
+    tokio::time::timeout(ERROR_PAGE_TIMEOUT, whole).await.unwrap_or_else(|_elapsed| {
+        let reason = format!("it did not come within {} s", ERROR_PAGE_TIMEOUT.as_secs());
+        Error::e_explain(ErrorType::ReadTimedout, reason)
+    })
 }
 
 /// The viewer's request, for the page.

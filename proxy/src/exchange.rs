@@ -176,8 +176,6 @@ pub(crate) struct Fetch {
     pub(crate) origin_status: Option<u16>,
     /// The origin's response ended with its head.
     pub(crate) no_body: bool,
-    /// It has entered anew as one whose body is still to come.
-    pub(crate) unframed: bool,
     /// The headers of a 304 that renews the stored object.
     pub(crate) not_modified: Option<HeaderMap>,
     /// The body that an origin-response function put in place of the origin's.

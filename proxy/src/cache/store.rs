@@ -74,8 +74,9 @@ pub(crate) async fn origin_response(
         }
         exchange.fetch.replaced_body = Some(body);
     }
-    let may_enter = session.req_header().method != Method::HEAD && !exchange.fetch.unframed;
-    if may_enter && exchange.fetch.no_body && error_page::is_due(session, exchange, response.status) {
+    // HEAD wants none, and has none however often it enters.
+    let lacks_body = exchange.fetch.no_body && session.req_header().method != Method::HEAD;
+    if lacks_body && error_page::is_due(session, exchange, response.status) {
         return Err(enter_unframed(exchange, response));
     }
     let strip_cookies = exchange.route.as_ref().is_some_and(|route| !forwards_cookies(&route.behavior));
@@ -129,10 +130,7 @@ fn has_no_body(method: &Method, response: &ResponseHeader) -> bool {
 #[allow(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn enter_unframed(exchange: &mut Exchange, response: &ResponseHeader) -> Box<Error> {
     match hooks::origin::as_local_answer(response, Bytes::new()) {
-        Ok(answer) => {
-            exchange.fetch.unframed = true;
-            again(exchange, Arc::new(local::Unframed(answer.map(drop))))
-        }
+        Ok(answer) => again(exchange, Arc::new(local::Unframed(answer.map(drop)))),
         Err(failure) => finish::fail(exchange, failure),
     }
 }
