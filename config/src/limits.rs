@@ -16,6 +16,8 @@ pub const FUNCTION_LOG_BYTES_MAX: usize = 10_240;
 pub const FUNCTION_LOG_DEPTH_MAX: usize = 32;
 /// Bytes of a body a CloudFront Function may give. CloudFront publishes none; Lambda@Edge's viewer limit is 40 KB, and so is ours.
 pub const FUNCTION_BODY_BYTES_MAX: usize = 40_960;
+/// Bytes of the `statusDescription` that a CloudFront Function gives. CloudFront publishes none.
+pub const STATUS_DESCRIPTION_BYTES_MAX: usize = 1_024;
 /// Bytes of the event object TestFunction takes. CloudFront: 40,960.
 pub const TEST_EVENT_BYTES_MAX: u64 = 40_960;
 /// Bytes of a request's body that a Lambda@Edge function on viewer request is shown, or gives as text. CloudFront: 40 KB.

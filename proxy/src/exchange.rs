@@ -44,6 +44,8 @@ pub(crate) struct Exchange {
     pub(crate) included_body: Option<Box<IncludedBody>>,
     /// What goes to the origin, and how often that was tried.
     pub(crate) fetch: Fetch,
+    /// An origin answered with an error, whatever functions and pages made of it.
+    pub(crate) origin_failed: bool,
     /// It fetches the error page of another request.
     pub(crate) is_error_page: bool,
     /// The range it asks for is out of the object's reach, and there is a page that says so.
@@ -224,6 +226,7 @@ impl Exchange {
             set_cookies: Vec::new(),
             included_body: None,
             fetch: Fetch::default(),
+            origin_failed: false,
             is_error_page: false,
             out_of_reach: false,
             late_answer: None,

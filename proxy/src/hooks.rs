@@ -16,7 +16,7 @@ use homefront_config::association::ViewerCode;
 use homefront_config::limits;
 use homefront_functions::event::lambda_edge::{self, LambdaRequestEdit, ShownBody};
 use homefront_functions::{EventContext, Headers, OriginEdit, Request, ResponseEdit, Verdict};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
@@ -97,6 +97,29 @@ fn choose_origin(exchange: &mut Exchange, edit: OriginEdit) -> Result<(), Failur
     })
 }
 
+/// Kept with an object whose own status does not tell whether its origin failed; between the cache and [`take_origin_failed`] only.
+const ORIGIN_FAILED: HeaderName = HeaderName::from_static("x-homefront-origin-failed");
+
+/// Before the cache stores: keeps whether an origin answered with an error, where a function made a success of an error or an error of
+/// a success, so that hits call the viewer-response function as the miss does. Of what a function generated, no origin failed.
+pub(crate) fn keep_origin_failed(exchange: &Exchange, response: &mut ResponseHeader) -> Result<(), Failure> {
+    response.remove_header(&ORIGIN_FAILED);
+    let failed = !exchange.fetch.generated && exchange.fetch.origin_status.is_some_and(|status| status >= 400);
+    if failed == (response.status.as_u16() >= 400) {
+        return Ok(());
+    }
+    let kept = HeaderValue::from_static(if failed { "1" } else { "0" });
+    response.insert_header(ORIGIN_FAILED, kept).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Whether an origin answered with an error.
+pub(crate) fn take_origin_failed(response: &mut ResponseHeader) -> bool {
+    match response.remove_header(&ORIGIN_FAILED) {
+        Some(kept) => kept == "1",
+        None => response.status.as_u16() >= 400,
+    }
+}
+
 /// The function on viewer response. Not after an origin error; gives the body it put in place.
 pub(crate) async fn viewer_response(
     node: &Node,
@@ -104,9 +127,8 @@ pub(crate) async fn viewer_response(
     request: &RequestHeader,
     response: &mut ResponseHeader,
 ) -> Result<Option<Bytes>, Failure> {
-    let origin_failed = exchange.fetch.origin_status.unwrap_or(response.status.as_u16()) >= 400;
     let Some(code) = &exchange.route()?.behavior.associations.viewer_response else { return Ok(None) };
-    if origin_failed {
+    if exchange.origin_failed {
         return Ok(None);
     }
     let code = code.clone();

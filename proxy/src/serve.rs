@@ -85,6 +85,7 @@ pub(crate) async fn response(
     }
     store::superseded(session, exchange)?;
     let result = result_type(session, exchange, response.status);
+    exchange.origin_failed = hooks::take_origin_failed(response);
     polish(session, exchange, response)?;
     if session.subrequest_ctx.is_some() {
         // For a page, or for the cache: the rest is for viewers.
@@ -106,10 +107,14 @@ pub(crate) async fn response(
         response.append_header(header::SET_COOKIE, cookie)?;
     }
     respond::sign(response, exchange.outcome.response_result, &exchange.request_id, &node.name)?;
-    match replaced {
-        Some(body) => swap_body(session, exchange, response, body),
-        None => Ok(()),
+    if let Some(body) = replaced {
+        return swap_body(session, exchange, response, body);
     }
+    if session.req_header().method == Method::HEAD {
+        // The origin was asked for the whole; where nothing is stored, pingora would pass it on over HTTP/2.
+        body_swap::replace_body(session, Bytes::new());
+    }
+    Ok(())
 }
 
 /// The viewer-response function; where it fails, a page. Gives the body that takes the place of the response's.
@@ -186,11 +191,12 @@ fn swap_body(session: &mut Session, exchange: &mut Exchange, response: &mut Resp
     if let Err(failure) = hooks::set_length(response, body.len()) {
         return Err(finish::fail(exchange, failure));
     }
-    if had_none && session.req_header().method != Method::HEAD {
+    let is_head = session.req_header().method == Method::HEAD;
+    if had_none && !is_head {
         exchange.late_answer = Some((Box::new(response.clone()), body));
         return Err(Error::explain(ErrorType::Custom("ReplacedBody"), "a body where the origin sent none"));
     }
-    body_swap::replace_body(session, body);
+    body_swap::replace_body(session, if is_head { Bytes::new() } else { body });
     Ok(())
 }
 

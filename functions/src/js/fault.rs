@@ -81,6 +81,19 @@ impl Fault {
     }
 }
 
+/// Whether an error is what a write to something frozen gives.
+pub(super) fn is_refused_write(text: &str) -> bool {
+    [
+        "Cannot assign to read-only property",
+        "Cannot redefine property",
+        "Cannot delete",
+        "not extensible",
+        "set prototype",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
+}
+
 /// At most `FUNCTION_ERROR_BYTES_MAX` bytes.
 fn cut(mut text: String) -> String {
     let mut end = text.len().min(FUNCTION_ERROR_BYTES_MAX);

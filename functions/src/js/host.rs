@@ -20,6 +20,8 @@ pub(super) struct Host {
     pub(super) event: RefCell<Option<Rc<CallEvent>>>,
     /// Whether it was asked for when there was none.
     pub(super) missed_event: Cell<bool>,
+    /// Whether the program caught an error of a write to something frozen.
+    pub(super) write_refused: Cell<bool>,
     /// What the last origin helper said: the request's origin, or what is wrong with it.
     pub(super) origin: RefCell<Option<Result<Box<OriginEdit>, String>>>,
     /// What the program gave to the access log.
@@ -64,6 +66,7 @@ impl Host {
             store: RefCell::default(),
             event: RefCell::default(),
             missed_event: Cell::default(),
+            write_refused: Cell::default(),
             origin: RefCell::default(),
             log_data: RefCell::default(),
             joining: RefCell::default(),

@@ -14,7 +14,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use boa_engine::{Context, JsObject, JsString, JsValue, js_string};
 use bytes::Bytes;
 use homefront_config::limits::{
-    FUNCTION_BODY_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, URL_BYTES_MAX,
+    FUNCTION_BODY_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, STATUS_DESCRIPTION_BYTES_MAX,
+    URL_BYTES_MAX,
 };
 use std::collections::HashSet;
 
@@ -261,6 +262,10 @@ impl Reader<'_> {
             return Ok(None);
         }
         match value.as_string().map(|text| utf8(&text)) {
+            Some(text) if text.len() > STATUS_DESCRIPTION_BYTES_MAX => Err(Fault::invalid(format!(
+                "response.statusDescription has {} bytes; at most {STATUS_DESCRIPTION_BYTES_MAX} are taken",
+                text.len()
+            ))),
             Some(text) if rules::header_value_valid(&text) => Ok(Some(text)),
             _ => Err(Fault::invalid("response.statusDescription must be a string without control characters")),
         }

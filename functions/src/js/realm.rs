@@ -3,7 +3,7 @@
 use super::clock::FrozenClock;
 use super::engine::LoadError;
 use super::event::Accessors;
-use super::fault::{Fault, Reword};
+use super::fault::{self, Fault, Reword};
 use super::hooks::Hooks;
 use super::host::{Host, ProgramText};
 use super::jobs::Jobs;
@@ -61,6 +61,8 @@ pub(super) struct Run {
     pub(super) result: Result<Decision, Fault>,
     pub(super) printed: Printed,
     pub(super) afterwards: Afterwards,
+    /// Whether a write was refused, as to what is frozen, by an error that the function caught or did not.
+    pub(super) write_refused: bool,
 }
 
 /// What evaluating a module scope showed.
@@ -191,6 +193,7 @@ impl Realm {
         self.clock.set(call.now_ms);
         self.host.random.set(call.random_seed | 1);
         self.host.store.replace(store);
+        self.host.write_refused.set(false);
         let returned = self.handle(program, call);
         // A limit unwinds the engine as a return does; after an inconsistency of its own nothing is certain.
         let inconsistent = matches!(
@@ -211,7 +214,8 @@ impl Realm {
         };
         let printed = Printed { logs: self.host.log.borrow_mut().take(), log_data: self.host.log_data.take() };
         let afterwards = if inconsistent || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
-        Run { result, printed, afterwards }
+        let uncaught = matches!(&result, Err(Fault::Execution { text, .. }) if fault::is_refused_write(text));
+        Run { result, printed, afterwards, write_refused: uncaught || self.host.write_refused.get() }
     }
 
     /// Runs module scope and handler until it has a value; `Err(None)` = there is no handler.

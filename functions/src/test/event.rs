@@ -35,13 +35,13 @@ pub fn viewer_response(request: &Request, response: &Response) -> Value {
 }
 
 fn event(event_type: &str, request: &Request) -> Value {
-    let (uri, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    // A query string is given as text: grouped by its keys it would lose its order, and what is no pair.
+    let (uri, querystring) = match request.target.split_once('?') {
+        Some((uri, query)) => (uri, json!(query)),
+        None => (request.target.as_str(), json!({})),
+    };
     let (headers, cookies) = apart(always::in_request(&request.headers, &request.host), "cookie");
     let cookies = cookies.iter().flat_map(|line| line.split(';')).map(str::trim).filter(|pair| !pair.is_empty());
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (name.to_owned(), json!({ "value": value }))
-    };
     json!({
         "version": "1.0",
         "context": {
@@ -54,11 +54,21 @@ fn event(event_type: &str, request: &Request) -> Value {
         "request": {
             "method": request.method,
             "uri": uri,
-            "querystring": grouped(query.split('&').filter(|text| !text.is_empty()).map(pair)),
+            "querystring": querystring,
             "headers": grouped(headers.into_iter()),
             "cookies": grouped(cookies.map(pair)),
         },
     })
+}
+
+/// A query string as functions see it.
+pub(super) fn sections_of(query: &str) -> Value {
+    grouped(query.split('&').filter(|text| !text.is_empty()).map(pair)).into()
+}
+
+fn pair(pair: &str) -> (String, Value) {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (name.to_owned(), json!({ "value": value }))
 }
 
 /// The lines of `separate`, and the others as entries, without those that functions never see.

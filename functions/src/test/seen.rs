@@ -1,5 +1,6 @@
 //! A message as a case sees it, whoever made it: a function's result in either product's JSON, or HTTP.
 
+use super::event;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -36,8 +37,11 @@ impl Seen {
                 headers.push(("cookie".to_owned(), pairs.join("; ")));
             }
             seen.uri = text(message, "uri");
-            seen.querystring = Some(match message.get("querystring") {
-                Some(Value::String(text)) => text.clone(),
+            seen.querystring = Some(match (message.get("querystring"), given.get("querystring")) {
+                (Some(Value::String(text)), _) => text.clone(),
+                // What the function did not change goes on as it came.
+                (Some(same), Some(Value::String(text))) if *same == event::sections_of(text) => text.clone(),
+                (other, Some(Value::String(text))) => joined(&self::entries(other, Some(&event::sections_of(text)))),
                 _ => joined(&entries("querystring")),
             });
         } else {

@@ -291,22 +291,7 @@ fn an_event_is_made_of_messages_as_cloudfront_makes_it() {
       "request": {
         "method": "GET",
         "uri": "/a",
-        "querystring": {
-          "b": {
-            "value": "1",
-            "multiValue": [
-              {
-                "value": "1"
-              },
-              {
-                "value": "2"
-              }
-            ]
-          },
-          "c": {
-            "value": ""
-          }
-        },
+        "querystring": "b=1&c&b=2",
         "headers": {
           "host": {
             "value": "www.example.com"
@@ -394,4 +379,31 @@ fn what_every_event_of_a_node_has_is_there_when_a_case_says_nothing_of_it() {
     let event = viewer_response(&Request { headers: vec![("HOST".to_owned(), "b.test".to_owned())], ..request }, &own);
     assert_eq!(event["request"]["headers"], json!({"host": {"value": "b.test"}}));
     assert_eq!(event["response"]["headers"]["via"], json!({"value": "1.1 a"}));
+}
+
+#[test]
+fn the_event_of_a_request_has_its_query_string_as_it_came() {
+    for query in ["", "b", "a=1&&b=2", "b=1&a=2&b=3"] {
+        let text = format!(
+            "[[case]]\nname = \"a\"\nfunction = \"f\"\nrequest = {{ path = \"/x?{query}\" }}\nexpect = {{ uri = \"/x\" }}\n"
+        );
+        let Trial::Function { event: Event::Of { request, response: None }, .. } = trial(&text) else {
+            panic!("{text}")
+        };
+        let event = viewer_request(&request);
+        let code = "function handler(event) { console.log(event.request.rawQueryString()); return event.request; }";
+        let source = crate::js::FunctionSource {
+            name: "f".to_owned(),
+            runtime: homefront_config::function::FunctionRuntime::CloudfrontJs2_0,
+            fidelity: homefront_config::function::Fidelity::Strict,
+            code: code.to_owned(),
+            store: None,
+        };
+        let called = crate::test_function::test_function(source, event.to_string().as_bytes(), 0).unwrap();
+        assert_eq!(called.logs, [query]);
+        // A function that returns the request as it is shows it by its keys; what goes on is what came.
+        let output = json!({"request": {"uri": "/x", "querystring": event::sections_of(query)}});
+        let seen = Seen::function_output(&output, &event).unwrap();
+        assert_eq!(seen.querystring.as_deref(), Some(query));
+    }
 }

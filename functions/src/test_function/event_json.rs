@@ -65,8 +65,13 @@ fn request(node: &Node<'_>) -> Result<Request, EventError> {
     if !rules::uri_valid(uri) {
         return Err(node.wrong("uri", "must begin with \"/\" and have no query, space or control character"));
     }
-    let pairs = pairs(node, "querystring")?;
-    let querystring = (!pairs.is_empty()).then(|| pairs.join("&"));
+    let querystring = if let Some(Value::String(text)) = node.members.get("querystring") {
+        // As it stands on the wire.
+        Some(text.clone())
+    } else {
+        let pairs = pairs(node, "querystring")?;
+        (!pairs.is_empty()).then(|| pairs.join("&"))
+    };
     if querystring.as_ref().is_some_and(|querystring| !rules::querystring_valid(querystring)) {
         return Err(node.wrong("querystring", "must have no space, control character or \"#\"; percent-encode them"));
     }

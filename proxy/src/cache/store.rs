@@ -79,6 +79,7 @@ pub(crate) async fn origin_response(
     if lacks_body && error_page::is_due(session, exchange, response.status) {
         return Err(enter_unframed(exchange, response));
     }
+    hooks::keep_origin_failed(exchange, response).map_err(|failure| finish::fail(exchange, failure))?;
     let strip_cookies = exchange.route.as_ref().is_some_and(|route| !forwards_cookies(&route.behavior));
     if strip_cookies {
         response.remove_header(&header::SET_COOKIE);

@@ -158,3 +158,20 @@ async fn a_stale_object_that_a_viewer_over_http_2_asks_for_is_fetched_in_the_bac
     assert_eq!(edge.asked_times("app"), 2);
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn head_over_http_2_has_no_body_where_nothing_is_stored() {
+    let edge = Edge::before("cache_policy = \"UseOriginCacheControlHeaders\"", |asked| {
+        let status = if asked.target == "/403" { 403 } else { 200 };
+        Reply::status(status, "a body that nobody asked for").with("cache-control", "no-store")
+    });
+    let edge = edge.start().await;
+    let viewer = Http2::open(edge.address).await;
+    for path in ["/403", "/200", "/403", "/200"] {
+        let request = http::Request::head(format!("http://dtest123456789.cloudfront.net{path}")).body(()).unwrap();
+        let answer = viewer.send(request, &[]).await;
+        assert_eq!((answer.status.to_string().as_str(), answer.text()), (&path[1..], ""));
+        assert_eq!(answer.header("content-length"), Some("28"));
+    }
+    edge.stop().await;
+}

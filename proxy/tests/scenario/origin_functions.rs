@@ -13,6 +13,8 @@ in_every_language! {
     what_the_origin_response_function_changes_is_what_is_stored,
     the_origin_response_function_runs_on_errors_of_the_origin_too,
     the_viewer_response_function_runs_after_a_generated_answer,
+    the_viewer_response_function_runs_by_the_origins_status_on_misses_and_hits_alike,
+    error_pages_go_past_origin_functions_and_stand_for_what_these_answer,
     a_folder_origin_has_origin_functions_too,
 }
 
@@ -269,5 +271,87 @@ async fn a_folder_origin_has_origin_functions_too(language: Language) {
         .await;
     let answer = edge.get("/page").await;
     assert_eq!((answer.status, answer.text()), (200, "a page"));
+    edge.stop().await;
+}
+
+async fn the_viewer_response_function_runs_by_the_origins_status_on_misses_and_hits_alike(language: Language) {
+    let code = Code::around(
+        r#"if "response" not in cf:
+        if request["uri"] == "/generated": return {"status": "403", "headers": {"cache-control": header("max-age=100", "Cache-Control")}, "body": "x"}
+        return request
+    response = cf["response"]
+    response["status"] = {"/mended": "200", "/broken": "404"}.get(request["uri"], response["status"])
+    return response"#,
+        r#"if (!cf.response) {
+        if (request.uri === "/generated") return { status: "403", headers: { "cache-control": header("max-age=100", "Cache-Control") }, body: "x" };
+        return request;
+    }
+    cf.response.status = { "/mended": "200", "/broken": "404" }[request.uri] || cf.response.status;
+    return cf.response;"#,
+    );
+    let behavior = "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"l\" }\nviewer_response = { function = \"f\" }";
+    let mark = "function handler(event) { event.response.headers['x-ran'] = { value: '1' }; return event.response; }";
+    let edge = Edge::before(behavior, |asked| {
+        let reply = Reply::status(if asked.target == "/mended" { 404 } else { 200 }, "hello");
+        reply.with("cache-control", "max-age=100").with("x-homefront-origin-failed", "1")
+    });
+    let edge = edge.lambda(language, "l", &code, "timeout_s = 20").function_with("f", mark, "budget_ms = 5000");
+    let edge = edge.start().await;
+    for (path, status, ran) in [
+        ("/mended", 200, None),
+        ("/broken", 404, Some("1")),
+        ("/generated", 403, Some("1")),
+        ("/plain", 200, Some("1")),
+    ] {
+        for _ in ["miss", "hit"] {
+            let answer = edge.get(path).await;
+            assert_eq!((answer.status, answer.header("x-ran")), (status, ran), "{path} {}", answer.x_cache());
+            assert_eq!(answer.header("x-homefront-origin-failed"), None, "what the node tells itself stays inside");
+        }
+    }
+    edge.stop().await;
+}
+
+async fn error_pages_go_past_origin_functions_and_stand_for_what_these_answer(language: Language) {
+    let code = Code::around(
+        r#"if "response" not in cf:
+        if request["uri"] == "/fails": raise ValueError("boom")
+        if request["uri"] == "/generated": return {"status": "404", "body": "mine"}
+        request["headers"]["x-seen"] = header(request["uri"], "X-Seen")
+        return request
+    response = cf["response"]
+    if request["uri"] == "/mended": response["status"] = "200"
+    response["headers"]["x-after"] = header(response["status"], "X-After")
+    return response"#,
+        r#"if (!cf.response) {
+        if (request.uri === "/fails") throw new Error("boom");
+        if (request.uri === "/generated") return { status: "404", body: "mine" };
+        request.headers["x-seen"] = header(request.uri, "X-Seen");
+        return request;
+    }
+    if (request.uri === "/mended") cf.response.status = "200";
+    cf.response.headers["x-after"] = header(cf.response.status, "X-After");
+    return cf.response;"#,
+    );
+    let toml = crate::harness::one_origin(
+        "origin_request = { lambda = \"l\" }\norigin_response = { lambda = \"l\" }\ncache_policy = \"CachingDisabled\"",
+    ) + "\n[[distribution.custom_error_response]]\nerror_code = 404\nresponse_page_path = \"/page.html\"\nresponse_code = 200\n\
+           [[distribution.custom_error_response]]\nerror_code = 503\nresponse_page_path = \"/page.html\"\nresponse_code = 503\n";
+    let edge = Edge::with(toml).origin("app", |asked| match asked.target.as_str() {
+        "/page.html" => Reply::ok(format!("page for {}", asked.header("x-seen").unwrap_or("nobody"))),
+        _ => Reply::status(404, "no"),
+    });
+    let edge = edge.lambda(language, "l", &code, "timeout_s = 20").start().await;
+    let (page, after) = ("page for /page.html", Some("200"));
+    for (path, status, text, x_cache) in [
+        ("/missing", 200, page, "Error"),
+        ("/generated", 200, page, "LambdaGeneratedResponse"),
+        ("/fails", 503, page, "LambdaExecutionError"),
+        ("/mended", 200, "no", "Miss"),
+    ] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.status, answer.text(), answer.x_cache()), (status, text, x_cache), "{path}");
+        assert_eq!(answer.header("x-after"), after, "{path}: of the page's own origin response, or the mended one's");
+    }
     edge.stop().await;
 }

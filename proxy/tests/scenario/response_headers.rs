@@ -159,3 +159,14 @@ async fn server_timing_that_is_not_sampled_is_there_for_who_asks_for_it() {
     assert!(asked.header("server-timing").is_some_and(|told| told.starts_with("cdn-cache-hit,")), "{asked:?}");
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn an_answer_that_a_function_generates_has_the_policys_headers() {
+    let toml = one_origin(&format!("viewer_request = {{ function = \"f\" }}\n{SECURITY}"));
+    let code = "function handler(event) { return { statusCode: 302, headers: { location: { value: '/b' }, 'x-frame-options': { value: 'DENY' } } }; }";
+    let edge = Edge::with(toml).origin("app", framed).function_with("f", code, "budget_ms = 5000").start().await;
+    let answer = edge.get("/a").await;
+    assert_eq!((answer.status, answer.all("x-frame-options")), (302, vec!["DENY"]));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    edge.stop().await;
+}

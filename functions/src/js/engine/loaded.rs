@@ -5,7 +5,7 @@ use crate::js::fault::Fault;
 use crate::js::kvs::Snapshot;
 use crate::js::lint;
 use crate::js::outcome::Decision;
-use crate::js::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm};
+use crate::js::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm, Run};
 use crate::js::source::{self, Wrapped};
 use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
 use std::sync::Arc;
@@ -33,8 +33,6 @@ pub(super) struct Loaded {
     pub(super) shared: usize,
     /// How many shared contexts it has used up.
     spent: u8,
-    /// How often a frozen built-in seemed to be in the way and was not.
-    vain_retries: u8,
     /// [`Proof::throws`]
     pub(super) throws: Option<LoadError>,
 }
@@ -85,9 +83,6 @@ const SPENT_MAX: u8 = 3;
 
 /// Contexts kept ready for a function that changes built-ins.
 pub(super) const OPEN_CONTEXTS_READY: usize = 4;
-
-/// After so many retries in vain a refused write is taken for the function's own mistake.
-const VAIN_RETRIES_MAX: u8 = 3;
 
 /// The shared context of an edition, or the one that a function has for itself.
 fn shared_of(edition: Edition, only_for: Option<FunctionId>, shared: &mut Vec<Shared>) -> usize {
@@ -141,7 +136,7 @@ impl Loaded {
     ) -> Result<Self, LoadError> {
         let (contexts, shared) = (Contexts::of(&proof), shared_of(edition, None, all));
         let throws = proof.throws;
-        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, vain_retries: 0, throws };
+        let mut loaded = Self { name, edition, wrapped, store, contexts, shared, spent: 0, throws };
         if let Contexts::Frozen(_) = loaded.contexts {
             loaded.compile(&mut all[shared])?;
         }
@@ -205,7 +200,8 @@ impl Loaded {
         mut inspect: Option<Inspect<'_>>,
     ) -> (Result<Decision, Fault>, Printed) {
         if let Contexts::Open(_) = self.contexts {
-            return self.call_open(call, inspect);
+            let run = self.run_open(call, inspect);
+            return (run.result, run.printed);
         }
         let shared = &mut all[self.shared];
         self.prepare(shared, OPEN_CONTEXTS_READY);
@@ -219,35 +215,25 @@ impl Loaded {
             self.contexts = Contexts::Frozen(None);
             shared.spend();
         }
-        let refused = matches!(&run.result, Err(Fault::Execution { text, .. }) if is_refused_write(text));
-        if !refused || self.vain_retries >= VAIN_RETRIES_MAX {
+        if !run.write_refused {
             return (run.result, run.printed);
         }
-        // Perhaps it wrote to a built-in, which it may on CloudFront. A call has no effects but its result, so it is done
-        // again where that is possible.
-        let (result, printed) = self.call_open(call, inspect);
-        if result == run.result {
-            self.vain_retries += 1;
-        } else {
+        // Perhaps it wrote to a built-in, which it may on CloudFront. A call has no effects but its result, so it is done again where
+        // that is possible, each time: what a call gives must not depend on those before it. Where it was its own object that refused,
+        // the next call need not begin there.
+        let again = self.run_open(call, inspect);
+        if !again.write_refused || again.result != run.result {
             self.contexts = Contexts::Open(Vec::new());
         }
-        (result, printed)
+        (again.result, again.printed)
     }
 
-    fn call_open(&mut self, call: &Call<'_>, inspect: Option<Inspect<'_>>) -> (Result<Decision, Fault>, Printed) {
+    fn run_open(&mut self, call: &Call<'_>, inspect: Option<Inspect<'_>>) -> Run {
         let ready = match &mut self.contexts {
             Contexts::Open(ready) => ready.pop(),
             Contexts::Frozen(_) => None,
         };
         let (mut realm, program) = ready.unwrap_or_else(|| self.open());
-        let run = realm.run(&program, call, self.store.clone(), inspect);
-        (run.result, run.printed)
+        realm.run(&program, call, self.store.clone(), inspect)
     }
-}
-
-/// Whether an error is what a write to something frozen gives.
-fn is_refused_write(text: &str) -> bool {
-    ["Cannot assign to read-only property", "Cannot redefine property", "Cannot delete", "not extensible"]
-        .iter()
-        .any(|part| text.contains(part))
 }

@@ -4,7 +4,7 @@
 
 use super::place::Place;
 use super::words::translate;
-use super::{Host, blame};
+use super::{Host, blame, is_refused_write};
 use crate::js::text::utf8;
 use boa_engine::builtins::error::Error;
 use boa_engine::object::FunctionObjectBuilder;
@@ -44,6 +44,9 @@ fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> 
         None => by_place(&message, error, stack, context)?.map(Cow::Owned),
         known => known,
     };
+    if is_refused_write(known.as_deref().unwrap_or(&message)) {
+        Host::of(context).write_refused.set(true);
+    }
     if let Some(text) = known {
         let property = PropertyDescriptor::builder().value(JsString::from(text.as_ref())).writable(true);
         error.insert_property(key, property.enumerable(false).configurable(true));

@@ -56,7 +56,7 @@ fn prototypes_start_anew() {
          [Object, Array, String, Number, Boolean, RegExp, Function, Error, Promise, Date, Uint8Array, Buffer].forEach(function (made) {
              try { made.prototype.x = 'leak'; } catch (error) {} try { made.x = 'leak'; } catch (error) {} });
          console.log('[' + seen + ']' + typeof Object.x); return event.request; }",
-        "[]undefined",
+        "[]string",
     );
 }
 
@@ -66,9 +66,10 @@ fn module_objects_start_anew() {
         "import crypto from 'crypto'; import querystring from 'querystring'; import buffer from 'buffer'; import cf from 'cloudfront';
          function handler(event) { var seen = [crypto, querystring, buffer, cf, require('crypto')].map(function (made) {
              var before = String(made.x); try { made.x = 'leak'; } catch (error) {} return before; });
+         seen.push(typeof crypto.createHash('md5') + typeof querystring.parse('a=b'));
          try { crypto.createHash = null; } catch (error) {} try { querystring.parse = null; } catch (error) {}
-         console.log(seen.join() + typeof crypto.createHash('md5') + typeof querystring.parse('a=b')); return event.request; }",
-        "undefined,undefined,undefined,undefined,undefinedobjectobject",
+         console.log(seen.join()); return event.request; }",
+        "undefined,undefined,undefined,undefined,leak,objectobject",
     );
 }
 
@@ -132,7 +133,7 @@ fn the_event_is_the_calls_own() {
          event.x = event.request.x = event.viewer.x = event.context.x = 'leak'; event.request.querystring.a.x = 'leak';
          event.viewer.ip = 'leak'; try { event.request.rawQueryString.x = 'leak'; } catch (error) {}
          console.log(seen.join() + event.request.rawQueryString.x); return event.request; }",
-        ",,,,,b,xundefined",
+        ",,,,,b,xleak",
     );
 }
 
@@ -246,5 +247,52 @@ proptest! {
                 function.engine.collect_garbage();
             }
         }
+    }
+}
+
+#[test]
+fn a_refused_write_of_one_call_takes_nothing_from_another() {
+    let mut function = Function::new(
+        "function handler(event) {
+            if (event.request.uri === '/v') { var o = Object.freeze({a: 1}); o.a = 2; }
+            String.prototype.rev = function () { return 'rev'; };
+            console.log(''.rev()); return event.request; }",
+    );
+    for _ in 0..10 {
+        let refused = function.call(&request("/v", &[("Host", "x")]), None);
+        assert!(matches!(refused.outcome, Outcome::Request(Verdict::Fail(_))), "{refused:?}");
+    }
+    assert_eq!(function.call(&request("/a", &[("Host", "x")]), None).logs, ["rev"]);
+}
+
+#[test]
+fn built_ins_are_extended_within_try_and_catch_whatever_earlier_calls_did() {
+    for extend in [
+        "Number.isEven = function (n) { return n % 2 === 0; };",
+        "(function () { Number.isEven = function (n) { return n % 2 === 0; }; })();",
+        "Object.defineProperty(Number, 'isEven', {value: function (n) { return n % 2 === 0; }});",
+        "Object.setPrototypeOf(Array.prototype, {isEven: 1}); Number.isEven = function () { return [].isEven === 1; };",
+    ] {
+        always(
+            &format!(
+                "function handler(event) {{ try {{ {extend} console.log(Number.isEven(2)); }} catch (error) {{ console.log(String(error)); }}
+                 return event.request; }}"
+            ),
+            "true",
+        );
+    }
+    always(
+        "async function handler(event) { try { await null; Number.isEven = function () { return true; }; console.log(Number.isEven(2)); }
+         catch (error) { console.log(String(error)); } return event.request; }",
+        "true",
+    );
+    let mut function = Function::new(
+        "function handler(event) {
+            if (event.request.uri === '/a') String.prototype.rev = function () {};
+            var r; try { Number.isEven = 1; r = 'extended'; } catch (error) { r = 'caught'; }
+            console.log(r); return event.request; }",
+    );
+    for uri in ["/b", "/a", "/b"] {
+        assert_eq!(function.call(&request(uri, &[("Host", "x")]), None).logs, ["extended"], "{uri}");
     }
 }

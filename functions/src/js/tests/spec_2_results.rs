@@ -312,3 +312,20 @@ fn an_object_is_written_in_its_order_with_the_values_of_a_key_together() {
     let Verdict::Continue(edit) = Function::new(code).on_request(&request("/?b=1&a=2&b=3", &[])) else { panic!() };
     assert_eq!(edit.querystring, None);
 }
+
+#[test]
+fn a_status_description_has_a_bound() {
+    let made = |length: usize| {
+        let code = format!(
+            "function handler(event) {{ return {{ statusCode: 200, statusDescription: 'x'.repeat({length}) }}; }}"
+        );
+        Function::new(&code).on_request(&request("/", &[]))
+    };
+    assert!(matches!(made(1_024), Verdict::Respond(_)));
+    let Verdict::Fail(failure) = made(1_025) else { panic!("one byte too many") };
+    assert!(
+        failure.detail.contains("response.statusDescription has 1025 bytes; at most 1024 are taken"),
+        "{}",
+        failure.detail
+    );
+}
