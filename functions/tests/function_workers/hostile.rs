@@ -177,7 +177,7 @@ pub(crate) async fn what_exhausts_the_engine_costs_one_request() {
 }
 
 pub(crate) async fn what_uses_up_the_memory_of_its_worker_is_told_so() {
-    let buffers = "var all = []; for (var i = 0; i < 2000; i++) { all.push(Buffer.alloc(1048576, 1)) }";
+    let buffers = "var all = []; for (var i = 0; i < 2000; i++) { all.push(Buffer.alloc(1048576)) }";
     let site = Site::start(&[
         hostile("doubling", "var s = 'x'; for (var i = 0; i < 40; i++) { s += s } event.request.uri = '/' + s.length")
             .with("budget_ms = 10000"),
