@@ -6,6 +6,7 @@
 
 use crate::arrive;
 use crate::exchange::{Exchange, Route, members};
+use crate::fetch;
 use crate::node::Node;
 use crate::observe::access_log::ResultType;
 use crate::renew;
@@ -105,10 +106,13 @@ pub(crate) fn is_due(session: &Session, exchange: &Exchange, status: StatusCode)
 /// What is to be shown instead of an error of this status, and with which status where the page could be had.
 async fn instead_of(session: &mut Session, exchange: &Exchange, error_code: u16) -> Option<(Fetched, Option<u16>)> {
     let (route, page) = page_of(session, exchange, error_code)?;
-    let asked = session.req_header().clone();
+    let (head, version) = (head(session.req_header(), &page.path), session.req_header().version);
     renew::readable(session);
-    let fetched = fetch(session, &asked, exchange, route, page).await;
-    *session.req_header_mut() = asked;
+    let fetched = match head {
+        Ok(head) => ask(session, head, exchange, route, page).await,
+        Err(error) => Err(error),
+    };
+    session.req_header_mut().set_version(version);
     match fetched {
         Ok(fetched) => {
             let shown = fetched.head.status.is_success().then_some(page.response_code);
@@ -122,9 +126,9 @@ async fn instead_of(session: &mut Session, exchange: &Exchange, error_code: u16)
     }
 }
 
-async fn fetch(
+async fn ask(
     session: &Session,
-    viewers: &RequestHeader,
+    head: RequestHeader,
     exchange: &Exchange,
     route: &Route,
     page: &ErrorPage,
@@ -136,7 +140,7 @@ async fn fetch(
     let behavior = route::behavior(config, &page.path).clone();
     let (origin, failover) = members(&route.distribution, behavior.target_origin);
     let asked = PageRequest {
-        head: head(viewers, &page.path)?,
+        head,
         route: Route { distribution: route.distribution.clone(), verifier: None, behavior, origin, failover },
         host: exchange.asked.host.clone(),
         viewer: exchange.viewer.clone(),
@@ -169,19 +173,10 @@ fn head(asked: &RequestHeader, path: &str) -> Result<RequestHeader> {
     head.set_method(Method::GET);
     let uri = path.parse::<Uri>().map_err(|error| Error::because(ErrorType::InvalidHTTPHeader, "its path", error))?;
     head.set_uri(uri);
-    for name in [
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::EXPECT,
-        header::RANGE,
-        header::IF_RANGE,
-        header::IF_MATCH,
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_UNMODIFIED_SINCE,
-    ] {
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
         head.remove_header(&name);
     }
+    fetch::ask_for_all(&mut head);
     Ok(head)
 }
 

@@ -223,7 +223,7 @@ pub(crate) fn write_head(upstream: &mut RequestHeader, exchange: &Exchange, cach
 
 /// An object that many will get must not depend on what the first of them asked for: the whole of it is asked for, with GET
 /// and without conditions. So functions see it, too.
-fn ask_for_all(head: &mut RequestHeader) {
+pub(crate) fn ask_for_all(head: &mut RequestHeader) {
     if head.method == Method::HEAD {
         head.set_method(Method::GET);
     }
