@@ -5,6 +5,7 @@
 mod absent;
 mod mentions;
 mod modules;
+mod perl;
 mod rejected;
 mod tokens;
 mod unparsed;
@@ -85,9 +86,13 @@ impl fmt::Display for Finding {
             Rejected::AbsentGlobal | Rejected::AbsentMember | Rejected::UnknownRequire | Rejected::UnknownAlgorithm => {
                 write!(f, "has no {name}")?;
             }
+            Rejected::PerlRegExp => write!(f, "reads {name} as Perl does, and this node does not")?,
             _ => write!(f, "does not know {name}: it answers 503 to every request")?,
         }
         match sentence {
+            Some(part) if *what == Rejected::PerlRegExp => {
+                return write!(f, " ({part})\n  hint: {}", perl::instead_of(part));
+            }
             Some(error) if error.contains("Error: ") => write!(f, " ({error})")?,
             Some(sentence) => write!(f, " (SyntaxError: {sentence} in {line})")?,
             None => {}

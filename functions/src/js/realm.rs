@@ -160,6 +160,7 @@ impl Realm {
         roots.extend(freeze::hidden(context)?);
         let reword = Rc::new(Reword::new(context));
         roots.push(reword.0.clone());
+        reword.install_in_promises(context)?;
         context.insert_data(reword);
         if fidelity == Fidelity::Strict {
             if runtime == FunctionRuntime::CloudfrontJs1_0 {

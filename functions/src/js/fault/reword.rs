@@ -1,13 +1,16 @@
 //! Errors that a program catches, in the words of CloudFront's engine too.
 //!
-//! boa makes an error's message when it throws. A wrapped source therefore hands what it catches to this function first.
+//! boa makes an error's message when it throws. A wrapped source therefore hands what it catches to this function first, and
+//! `then` does so for what a promise is rejected with.
 
 use super::place::Place;
 use super::words::translate;
 use super::{Host, blame, is_refused_write};
+use crate::js::globals::define;
 use crate::js::text::utf8;
 use boa_engine::builtins::error::Error;
 use boa_engine::object::FunctionObjectBuilder;
+use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsArgs, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string};
 use std::borrow::Cow;
@@ -33,6 +36,36 @@ impl Reword {
         let function = FunctionObjectBuilder::new(context.realm(), function).length(1).build();
         Self(function.into())
     }
+
+    /// Has `then`, and so `catch`, `finally` and the combinators, hand it what they get. `await` has a `catch` clause around it.
+    pub(in crate::js) fn install_in_promises(&self, context: &mut Context) -> JsResult<()> {
+        let prototype = context.intrinsics().constructors().promise().prototype();
+        let Some(original) = prototype.get(js_string!("then"), context)?.as_object() else { return Ok(()) };
+        let function = NativeFunction::from_copy_closure_with_captures(
+            |this, arguments, (original, reword): &(JsObject, JsObject), context| {
+                let rejected = match arguments.get_or_undefined(1).as_callable() {
+                    Some(rejected) => reworded_first(rejected, reword, context).into(),
+                    None => JsValue::undefined(),
+                };
+                original.call(this, &[arguments.get_or_undefined(0).clone(), rejected], context)
+            },
+            (original, self.0.clone()),
+        );
+        let function = FunctionObjectBuilder::new(context.realm(), function).name(js_string!("then")).length(2).build();
+        define(&prototype, "then", function, context)
+    }
+}
+
+/// Calls `function` with an error after that has its words.
+fn reworded_first(function: JsObject, reword: &JsObject, context: &Context) -> JsFunction {
+    let both = NativeFunction::from_copy_closure_with_captures(
+        |_, arguments, (function, reword): &(JsObject, JsObject), context| {
+            reword.call(&JsValue::undefined(), arguments, context)?;
+            function.call(&JsValue::undefined(), arguments, context)
+        },
+        (function, reword.clone()),
+    );
+    FunctionObjectBuilder::new(context.realm(), both).length(1).build()
 }
 
 fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> JsResult<()> {

@@ -7,7 +7,7 @@
 use super::mentions::{Mentions, Receiver};
 use super::modules::Modules;
 use super::tokens::Tokens;
-use super::{Finding, Rejected};
+use super::{Finding, Rejected, perl};
 use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
 use boa_engine::ast::expression::access::{PropertyAccess, PropertyAccessField};
@@ -253,6 +253,14 @@ impl Walk<'_> {
 
     /// `RegExp('a', 'u')`, `new RegExp('a', 'u')`
     fn regular_expression(&mut self, function: &Identifier, arguments: &[Expression]) {
+        if let Some(Expression::Literal(pattern)) = arguments.first()
+            && self.free(function).as_deref() == Some("RegExp")
+            && let Some(written) = pattern.as_string().map(|pattern| text(pattern, self.interner))
+            && let Some(part) = perl::part(&written)
+        {
+            let sentence = Some(part.to_owned());
+            self.findings.push(Finding::new(pattern.span().start(), Rejected::PerlRegExp, sentence));
+        }
         let Some(Expression::Literal(literal)) = arguments.get(1) else { return };
         let Some(flags) = literal.as_string().map(|flags| text(flags, self.interner)) else { return };
         let known = if self.runtime == FunctionRuntime::CloudfrontJs1_0 { "gim" } else { "gimy" };

@@ -120,6 +120,10 @@ rejected! {
     UnknownAlgorithm: Warns, "such algorithm", "there are md5, sha1 and sha256";
     /// `new RegExp('a', 'u')`
     MadeRegExpFlag: Warns, "such flags of a regular expression, which throws", "leave the flag out; there are g, i, m and, with runtime = \"cloudfront-js-2.0\", y";
+    /// `/[[:alpha:]]/`, `new RegExp('(?i)a')`
+    PerlRegExp: Warns, "this part of a regular expression", "write what ECMAScript and Perl read alike";
+    /// `<!--`, and `-->` that begins a line
+    HtmlComment: Rejects, "comments of HTML", "write // in front of a comment; where it is meant, put a space: a < !--b";
     /// `eval('…')`, `new Function('…')`
     CodeFromText: Warns, "code made of text (eval, the Function constructor), which throws",
         "write the code out, or choose among functions that are written out";

@@ -466,6 +466,7 @@ fn every_finding_says_what_and_the_way_out() {
                 Rejected::AbsentGlobal => Some("ReferenceError: \"Map\" is not defined".to_owned()),
                 Rejected::UnknownAlgorithm => Some("TypeError: not supported algorithm: \"sha512\"".to_owned()),
                 Rejected::MadeRegExpFlag => Some("SyntaxError: Invalid RegExp flags \"u\"".to_owned()),
+                Rejected::PerlRegExp => Some("[:alpha:]".to_owned()),
                 Rejected::CodeFromText => Some("TypeError: code generation from strings is not allowed".to_owned()),
                 Rejected::AbsentMember => {
                     Some("TypeError: (intermediate value)[\"error\"] is not a function".to_owned())
@@ -499,6 +500,30 @@ proptest! {
             let _ = (lint(&words.join(glue), V1), lint(&words.join(glue), V2));
         }
     }
+}
+
+#[test]
+fn parts_of_regular_expressions_that_perl_reads_otherwise_are_told_about() {
+    for (code, part) in [
+        ("var a = ¦/^[[:alpha:]]+$/.test(b);", "[:alpha:]"),
+        ("var a = 1 / 2, b = ¦/\\Aa\\z/g;", "\\A"),
+        ("var a = new RegExp(¦'(?i)a' );", "(?i)"),
+        ("var a = RegExp(¦'a\\\\z', 'g');", "\\z"),
+    ] {
+        assert_found(code, V1, Rejected::PerlRegExp, Some(part));
+        assert_found(code, V2, Rejected::PerlRegExp, Some(part));
+    }
+    assert_nothing("var a = /[a-z]+(?:b)(?<c>d)/.test('[[:alpha:]]'), b = new RegExp('a+', 'i');", V2);
+}
+
+#[test]
+fn comments_of_html_are_told_about_because_our_parser_skips_them() {
+    for code in ["¦<!-- a\nvar b;", "var b;\n  ¦--> a", "var a = b¦<!--c\n;"] {
+        let sentence = if code.contains("-->") { "Unexpected token \"-\"" } else { "Unexpected token \"<\"" };
+        assert_found(code, V1, Rejected::HtmlComment, Some(sentence));
+        assert_found(code, V2, Rejected::HtmlComment, Some(sentence));
+    }
+    assert_nothing("while (a --> b) {} var c = d < !--e, f = '<!--', g = /<!--/; // <!--", V2);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Where a source stops being a program, and what CloudFront's engine says of it, for errors that the parser gives no place or
 //! another text.
 
-use super::Rejected;
 use super::tokens::{Token, Tokens};
+use super::{Rejected, perl};
 use boa_engine::ast::Position;
 
 /// What ends a source as a program.
@@ -53,6 +53,14 @@ pub(in crate::js) fn explain(source: &str, error: &str) -> Option<Broken> {
         let end = super::position(source);
         let sentence = "Unexpected end of input".to_owned();
         Broken { at: place(super::position(source.trim_end())), sentence, line: end.line_number(), what: None }
+    } else if error.contains("Invalid regular expression literal") {
+        let expressions = tokens.all().iter().filter(|token| token.text.starts_with('/') && token.text.len() > 1);
+        let (token, part) = expressions.filter_map(|token| Some((token, perl::part(token.text)?))).next()?;
+        let sentence = format!(
+            "Invalid regular expression: \"{part}\" is Perl's, which CloudFront reads and this node does not: {}",
+            perl::instead_of(part)
+        );
+        unterminated(token, sentence, token.at.line_number())
     } else if error.contains("invalid private identifier") {
         let token = tokens.all().iter().find(|token| token.text.starts_with('#'))?;
         rejected(token, "Unexpected token \"#\"", Rejected::PrivateName)

@@ -1,7 +1,7 @@
 //! The walk through the syntax tree that finds what CloudFront's engine rejects.
 
-use super::tokens::{Tokens, is_word};
-use super::{Finding, Rejected};
+use super::tokens::{Token, Tokens, is_word};
+use super::{Finding, Rejected, perl};
 use boa_engine::ast::declaration::{Binding, LexicalDeclaration, Variable};
 use boa_engine::ast::expression::access::SuperPropertyAccess;
 use boa_engine::ast::expression::literal::{Literal, LiteralKind, ObjectMethodDefinition, PropertyDefinition};
@@ -56,6 +56,10 @@ pub(super) fn findings(
     for brace in tokens.pairs("catch", "{") {
         walk.note(brace.at, Rejected::CatchWithoutBinding, Some(unsupported("{")));
     }
+    // To the parser they are not there.
+    for sign in html_comments(tokens.all()) {
+        walk.note(sign.at, Rejected::HtmlComment, Some(unexpected(&sign.text[..1])));
+    }
     // The tree has names as they are meant.
     for word in tokens.all() {
         if word.text.starts_with(|first| is_word(first) && first != '#') && word.text.contains('\\') {
@@ -68,6 +72,22 @@ pub(super) fn findings(
         }
     }
     walk.findings
+}
+
+/// The first sign of each `<!--`, and of each `-->` that begins a line.
+fn html_comments<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = Token<'a>> + 't {
+    let spells = |tokens: &[Token<'_>], sign: &str| {
+        let texts = tokens.iter().map(|token| token.text);
+        let joined = tokens.windows(2).all(|pair| pair[0].text.as_bytes().as_ptr_range().end == pair[1].text.as_ptr());
+        joined && texts.eq(sign.split_inclusive(|_: char| true))
+    };
+    (0..tokens.len()).filter_map(move |index| {
+        let (before, rest) = (tokens[..index].last(), &tokens[index..]);
+        let begins_a_line = before.is_none_or(|before| before.at.line_number() < rest[0].at.line_number());
+        let opens = rest.first_chunk::<4>().is_some_and(|signs| spells(signs, "<!--"));
+        let closes = begins_a_line && rest.first_chunk::<3>().is_some_and(|signs| spells(signs, "-->"));
+        (opens || closes).then(|| rest[0])
+    })
 }
 
 struct RegularExpressions(HashSet<Position>);
@@ -383,6 +403,10 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
     }
 
     fn visit_reg_exp_literal(&mut self, node: &'ast RegExpLiteral) -> Flow {
+        let pattern = self.interner.resolve_expect(node.pattern()).to_string();
+        if let Some(part) = perl::part(&pattern) {
+            self.note(node.span().start(), Rejected::PerlRegExp, Some(part.to_owned()));
+        }
         let flags = self.interner.resolve_expect(node.flags()).to_string();
         let what = match () {
             () if flags.contains(['u', 's', 'd', 'v']) => Rejected::RegExpFlag,

@@ -286,6 +286,21 @@ fn built_ins_are_extended_within_try_and_catch_whatever_earlier_calls_did() {
          catch (error) { console.log(String(error)); } return event.request; }",
         "true",
     );
+    for promise in [
+        "Promise.resolve().then(function () { EXTEND }).catch(function (error) { console.log(String(error)); })",
+        "new Promise(function () { EXTEND }).then(null, function (error) { console.log(String(error)); })",
+        "Promise.allSettled([extend()]).then(function (all) { all.forEach(function (one) { if (one.reason) console.log(String(one.reason)); }); })",
+    ] {
+        let extend = "Number.isEven = function () { return true; }; console.log(Number.isEven(2));";
+        let promise = promise.replace("EXTEND", extend);
+        always(
+            &format!(
+                "async function extend() {{ {extend} }}
+                 async function handler(event) {{ await Promise.race([{promise}, Promise.resolve()]); await null; return event.request; }}"
+            ),
+            "true",
+        );
+    }
     let mut function = Function::new(
         "function handler(event) {
             if (event.request.uri === '/a') String.prototype.rev = function () {};

@@ -151,6 +151,18 @@ fn the_log_says_what_cloudfronts_engine_says() {
 }
 
 #[test]
+fn a_program_that_a_promise_hands_an_error_sees_the_same_text() {
+    for promise in ["Promise.resolve().then(f).catch(tell)", "f2().then(null, tell)", "f2().finally(f3).catch(tell)"] {
+        let code = format!(
+            "function f() {{ undeclared(); }} async function f2() {{ f(); }} function f3() {{}} function tell(error) {{ console.log(error.message); }}
+             async function handler(event) {{ await {promise}; return event.request; }}"
+        );
+        let logs = Function::new(&code).call(&request("/", &[]), None).logs;
+        assert_eq!(logs, ["\"undeclared\" is not defined"], "{promise}");
+    }
+}
+
+#[test]
 fn a_program_that_catches_an_error_sees_the_same_text() {
     for (statement, error) in TEXTS {
         // The engine cannot let a program catch this one.
