@@ -28,7 +28,15 @@ fn right(file: &Path, config: &Config, warnings: &[Warning]) -> ExitCode {
     for warning in warnings {
         complain(&warning.to_string());
     }
-    match Told::of(config) {
+    let told = Told::of(config).and_then(|mut told| {
+        // The node starts and serves without them, so what is wrong with them is no error.
+        if let Some(unused) = calling(&unused(config)) {
+            let of_unused = Told::of(&unused)?;
+            told.findings.extend(of_unused.faults.into_iter().chain(of_unused.findings));
+        }
+        Ok(told)
+    });
+    match told {
         Ok(told) => {
             told.complain();
             if told.faults.is_empty() {
@@ -55,6 +63,16 @@ fn wrong(report: &Report) {
         }
         Err(error) => complain(&format!("error: {error}")),
     }
+}
+
+/// The functions that no behavior runs.
+fn unused(config: &Config) -> Vec<Arc<Function>> {
+    let behaviors = config
+        .distributions
+        .iter()
+        .flat_map(|distribution| distribution.behaviors.iter().chain(std::iter::once(&distribution.default_behavior)));
+    let used: Vec<_> = behaviors.flat_map(|behavior| behavior.associations.functions()).collect();
+    config.functions.iter().filter(|function| !used.iter().any(|used| Arc::ptr_eq(used, function))).cloned().collect()
 }
 
 /// A configuration that runs these functions and nothing else.

@@ -204,6 +204,26 @@ async fn check_refuses_a_function_without_a_handler() {
 }
 
 #[tokio::test]
+async fn check_warns_of_what_is_wrong_with_a_function_that_no_behavior_runs() {
+    let toml = one_origin("viewer_request = { function = \"f\" }")
+        + "\n[[function]]\nname = \"f\"\ncode = \"f.js\"\n"
+        + "\n[[function]]\nname = \"unused\"\ncode = \"unused.js\"\n";
+    let edge = Edge::with(toml).origin("app", |_| Reply::ok("hello"));
+    let edge = edge.file("f.js", "function handler(event) {\n  return event.request;\n}\n");
+    let (folder, _origins) =
+        edge.file("unused.js", "function handler(event) {\n  return event?.request;\n}\n").written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "homefront.toml: ok\n"));
+    let said = settled(&ended.stderr, folder.path());
+    let (of_configuration, of_functions) = said.split_once("warning: ").expect(&said);
+    assert!(of_configuration.contains("the function \"unused\" is not used"), "{said}");
+    insta::assert_snapshot!(of_functions, @r#"
+    function "unused": [folder]/unused.js:2:15: CloudFront's engine does not know optional chaining (?.): it answers 503 to every request
+      hint: test for undefined first: a && a.b
+    "#);
+}
+
+#[tokio::test]
 async fn an_error_of_the_configuration_hides_none_of_its_functions() {
     let toml = one_origin(
         "viewer_request = { function = \"f\" }\nviewer_response = { function = \"large\" }\nprice_class = 1",
