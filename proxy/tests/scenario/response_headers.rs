@@ -1,6 +1,10 @@
 //! What a response headers policy takes from and adds to every response to a viewer.
 
-use crate::harness::{Asked, Edge, Reply, Running, one_origin};
+use crate::harness::{Asked, Code, Edge, Http2, Language, Reply, Running, in_every_language, one_origin};
+
+in_every_language! {
+    a_policys_headers_are_on_what_lambdas_answer_and_head_has_no_body_over_both_versions_of_http,
+}
 
 const SECURITY: &str = "response_headers_policy = \"SecurityHeadersPolicy\"";
 
@@ -168,5 +172,50 @@ async fn an_answer_that_a_function_generates_has_the_policys_headers() {
     let answer = edge.get("/a").await;
     assert_eq!((answer.status, answer.all("x-frame-options")), (302, vec!["DENY"]));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    edge.stop().await;
+}
+
+async fn a_policys_headers_are_on_what_lambdas_answer_and_head_has_no_body_over_both_versions_of_http(
+    language: Language,
+) {
+    let events = ["viewer_request", "viewer_response", "origin_request", "origin_response"];
+    let events = events.map(|event| format!("{event} = {{ lambda = \"l\" }}\n")).concat();
+    let code = Code::around(
+        r#"event_type = cf["config"]["eventType"]
+    if event_type == "viewer-request" and request["uri"] == "/viewer" or event_type == "origin-request" and request["uri"] == "/edge":
+        return {"status": "200", "body": "generated"}
+    if event_type == "origin-response":
+        cf["response"]["body"] = "replaced!"
+    if event_type == "viewer-response":
+        cf["response"]["headers"]["x-seen"] = header(cf["response"]["headers"]["x-frame-options"][0]["value"], "X-Seen")
+    return cf["response"] if event_type.endswith("response") else request"#,
+        r#"const { eventType } = cf.config;
+    if ((eventType === "viewer-request" && request.uri === "/viewer") || (eventType === "origin-request" && request.uri === "/edge"))
+        return { status: "200", body: "generated" };
+    if (eventType === "origin-response") cf.response.body = "replaced!";
+    if (eventType === "viewer-response")
+        cf.response.headers["x-seen"] = header(cf.response.headers["x-frame-options"][0].value, "X-Seen");
+    return eventType.endsWith("response") ? cf.response : request;"#,
+    );
+    let edge = Edge::before(&format!("{SECURITY}\n{events}"), |_| Reply::ok("hello"));
+    let edge = edge.lambda(language, "l", &code, "timeout_s = 20").start().await;
+    let viewer = Http2::open(edge.address).await;
+    for (path, body, seen) in [
+        ("/viewer", "generated", None),
+        ("/edge", "generated", Some("SAMEORIGIN")),
+        ("/app", "replaced!", Some("SAMEORIGIN")),
+    ] {
+        for method in ["GET", "HEAD", "GET", "HEAD"] {
+            let uri = format!("http://dtest123456789.cloudfront.net{path}");
+            let request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
+            let body = if method == "GET" { body } else { "" };
+            for answer in [edge.ask(method, path, &[], "").await, viewer.send(request, &[]).await] {
+                assert_eq!((answer.status, answer.text()), (200, body), "{method} {path}");
+                assert_eq!(answer.header("content-length"), Some("9"), "{method} {path}");
+                assert_eq!(answer.header("x-frame-options"), Some("SAMEORIGIN"), "{method} {path}");
+                assert_eq!(answer.header("x-seen"), seen, "{method} {path}");
+            }
+        }
+    }
     edge.stop().await;
 }
