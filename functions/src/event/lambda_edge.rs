@@ -7,6 +7,7 @@ mod body;
 pub mod given;
 mod headers;
 mod origin;
+mod refusal;
 pub mod result;
 mod returned;
 

@@ -26,6 +26,7 @@ mod json;
 pub mod kvs;
 mod last_lines;
 pub mod lint;
+mod load_error;
 mod modules;
 mod outcome;
 pub mod polling;
@@ -43,8 +44,9 @@ mod text_coding;
 pub mod worker;
 
 pub(crate) use engine::Examination;
-pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, LoadError, Outcome, Proof};
+pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, Outcome, Proof};
 pub(crate) use fault::Fault;
+pub use load_error::LoadError;
 
 #[cfg(test)]
 mod tests;

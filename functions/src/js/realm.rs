@@ -1,13 +1,13 @@
 //! A prepared context: built-ins in place and protected, functions compiled in it, ready to be called again and again.
 
 use super::clock::FrozenClock;
-use super::engine::LoadError;
 use super::event::Accessors;
 use super::fault::{self, Fault, Reword};
 use super::hooks::Hooks;
 use super::host::{Host, ProgramText};
 use super::jobs::Jobs;
 use super::kvs::Snapshot;
+use super::load_error::{LoadError, NO_HANDLER};
 use super::outcome::{Decision, Reader};
 use super::source::{self, Wrapped};
 use super::{Call, allowed, conversion, freeze, globals, modules, regexp};
@@ -75,10 +75,7 @@ pub(super) struct Trial {
     pub(super) throws: Option<LoadError>,
 }
 
-/// What is said of a source without one.
-pub(super) const NO_HANDLER: &str = "ReferenceError: \"handler\" is not defined";
-
-/// What is said of one whose handler is something else.
+/// What is said of a source whose handler is something else.
 const NO_FUNCTION: &str = "\"handler\" is not a function: write `function handler(event) { … }`";
 
 /// Looks at what a handler returned before it is judged.

@@ -2,7 +2,7 @@
 //!
 //! Each call evaluates the arrow function, so every module variable starts anew. Lines keep their numbers.
 
-use super::engine::LoadError;
+use super::LoadError;
 use super::lint::{self, Rejected};
 use boa_engine::{Context, JsError, Script, Source};
 use homefront_config::function::FunctionRuntime;

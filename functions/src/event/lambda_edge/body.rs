@@ -1,6 +1,6 @@
 //! `request.body`: what a function with `include_body` is shown of a request's body, and what it puts in its place.
 
-use super::result::{invalid, refused, shortened};
+use super::refusal::{invalid, refused, shortened};
 use super::returned::{self, Object, Returned};
 use crate::Failure;
 use crate::rules::Event as Trigger;

@@ -1,6 +1,6 @@
 //! Header lines as Lambda@Edge's map of arrays, and back.
 
-use super::result::{invalid, shortened};
+use super::refusal::{invalid, shortened};
 use super::{string, text};
 use crate::rules::{self, Event};
 use crate::{Failure, HeaderEdit, Headers};

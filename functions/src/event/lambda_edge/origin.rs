@@ -3,7 +3,7 @@
 //! Developer Guide, "Lambda@Edge event structure". A block that was not changed is not looked at; one that was is checked whole.
 
 use super::headers;
-use super::result::{refused, shortened};
+use super::refusal::{refused, shortened};
 use super::{number, string};
 use crate::origin_edit::{CustomHeaders, DomainName, OriginPath};
 use crate::rules::wire_name;

@@ -3,10 +3,11 @@
 //! Only what differs from the event becomes part of an edit. Each refusal carries CloudFront's own sentence where one is
 //! known, and a detail in the form of CloudFront's validation log.
 
+use super::refusal::{invalid, refused, shortened};
 use super::returned::{self, Object, Returned, unshared};
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
-use crate::{Failure, FailureKind, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
+use crate::{Failure, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
 use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
 use serde_json::{Map, Value};
@@ -20,19 +21,6 @@ const SENTENCE_BODY: &str = "The Lambda function result failed validation: The b
 
 const STATUSES: RangeInclusive<u16> = 200..=599;
 const NO_CONTENT: u16 = 204;
-
-/// A refusal. `detail` is what CloudFront writes to its validation log.
-pub(super) fn invalid(sentence: Option<&'static str>, detail: impl std::fmt::Display) -> Failure {
-    Failure {
-        kind: FailureKind::LambdaValidation,
-        sentence: sentence.map(Into::into),
-        detail: format!("Validation error: {detail}"),
-    }
-}
-
-pub(super) fn refused(what: impl std::fmt::Display) -> Failure {
-    invalid(None, format!("Lambda function result failed validation, {what}."))
-}
 
 /// Judges what a function returned for a request event: a request, or a response of its own.
 pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<LambdaRequestEdit> {
@@ -342,14 +330,4 @@ fn not_the_subject(returned: &Map<String, Value>, subject: &str, what: &str) -> 
         String::new()
     };
     refused(format_args!("the function returned {what}{hint}"))
-}
-
-/// A value for a message: whatever a function returned, the line stays short.
-pub(super) fn shortened(value: &Value) -> String {
-    const CHARACTERS_MAX: usize = 80;
-    let text = value.to_string();
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }

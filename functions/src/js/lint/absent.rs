@@ -4,10 +4,11 @@
 //! Scopes are taken by function, not by block, and a name that is tested for (`typeof Map`, `if (Array.from)`) is let pass:
 //! no right program is named here, and some wrong ones are not.
 
-use super::mentions::{Mentions, Receiver};
+use super::mentions::{Mentions, Receiver, text};
 use super::modules::Modules;
 use super::tokens::Tokens;
 use super::{Finding, Rejected, perl};
+use crate::js::load_error::NO_HANDLER;
 use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
 use boa_engine::ast::expression::access::{PropertyAccess, PropertyAccessField};
@@ -88,7 +89,7 @@ pub(super) fn findings(
 /// Where it is assigned to the global object, only a run tells.
 pub(super) fn missing_handler(script: &Script, tokens: &Tokens<'_>, interner: &Interner) -> Option<Finding> {
     let perhaps = declares_handler(script, interner) || tokens.all().iter().any(|token| token.text == "globalThis");
-    let sentence = crate::js::realm::NO_HANDLER.to_owned();
+    let sentence = NO_HANDLER.to_owned();
     (!perhaps).then(|| Finding::new(Position::new(1, 1), Rejected::NoHandler, Some(sentence)))
 }
 
@@ -113,10 +114,6 @@ fn declares_handler(script: &Script, interner: &Interner) -> bool {
             _ => false,
         },
     })
-}
-
-pub(super) fn text(name: Sym, interner: &Interner) -> String {
-    interner.resolve_expect(name).to_string()
 }
 
 /// `object.name`, both given as names.

@@ -4,7 +4,6 @@
 //! changes built-ins in a way that is not read here, such as `names.forEach(name => Array.prototype[name] = …)`, has each of
 //! its texts and keys counted.
 
-use super::absent::text;
 use crate::js::allowed;
 use boa_engine::ast::Script;
 use boa_engine::ast::expression::access::{PropertyAccess, PropertyAccessField, SimplePropertyAccess};
@@ -21,6 +20,10 @@ use homefront_config::function::FunctionRuntime;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
+
+pub(super) fn text(name: Sym, interner: &Interner) -> String {
+    interner.resolve_expect(name).to_string()
+}
 
 type Flow = ControlFlow<Infallible>;
 const ON: Flow = ControlFlow::Continue(());

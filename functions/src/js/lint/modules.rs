@@ -1,6 +1,6 @@
 //! Which names of a source are a module, or what a module gives, for certain: bound once, at one place, and never assigned to.
 
-use super::absent::text;
+use super::mentions::text;
 use crate::js::allowed::modules;
 use boa_engine::ast::Script;
 use boa_engine::ast::declaration::{Binding, Variable};
