@@ -61,7 +61,7 @@ fn repository(path: &str) -> std::path::PathBuf {
 
 fn load(engine: &mut Engine, case: &Case) -> FunctionId {
     let store = case.store.map(|path| {
-        let store = KeyValueStore { name: case.name.to_owned(), source: repository(path) };
+        let store = KeyValueStore { name: case.name.to_owned(), id: None, source: repository(path) };
         Arc::new(kvs::load(&store).expect("the example's store is valid"))
     });
     let code = std::fs::read_to_string(repository(case.code)).expect("the function is in the repository");

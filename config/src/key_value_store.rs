@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct KeyValueStore {
     /// `[a-zA-Z0-9-_]{1,64}`
     pub name: String,
+    /// The UUID that `cf.kvs(id)` takes; `None` = one that is made from the name.
+    pub id: Option<String>,
     /// CloudFront's import file, `{"data":[{"key","value"}]}`, absolute; it exists and is within CloudFront's limits.
     pub source: PathBuf,
 }

@@ -12,6 +12,8 @@ pub const RESPONSE_HEAD_BYTES_MAX: usize = 32_768;
 pub const FUNCTION_CODE_BYTES_MAX: u64 = 10_240;
 /// Bytes of log text one call may print. CloudFront: 10 KB, the rest is cut.
 pub const FUNCTION_LOG_BYTES_MAX: usize = 10_240;
+/// Lines of the function log that they may be: each has the request's id in front. CloudFront publishes none.
+pub const FUNCTION_LOG_LINES_MAX: usize = 1_024;
 /// Objects inside one another that `console.log` prints. njs: 32, deeper ones throw.
 pub const FUNCTION_LOG_DEPTH_MAX: usize = 32;
 /// Bytes of a body a CloudFront Function may give. CloudFront publishes none; Lambda@Edge's viewer limit is 40 KB, and so is ours.
@@ -307,6 +309,8 @@ pub const LAMBDA_FREEZE_AFTER_MS: u64 = 100;
 pub const LAMBDA_CHANNEL_HEAD_BYTES_MAX: usize = 4_096;
 /// Bytes of a result over the Runtime API. Lambda: 6 MiB and 100 bytes.
 pub const LAMBDA_PAYLOAD_BYTES_MAX: usize = 6 * 1_048_576 + 100;
+/// Bytes of a request to the Runtime API that are received though nobody wants them, so that the connection can be kept.
+pub const LAMBDA_DISCARDED_BYTES_MAX: usize = 64 * 1_048_576;
 /// Connections one environment may have open to its Runtime API. Lambda publishes none; a runtime needs one or two.
 pub const LAMBDA_API_CONNECTIONS_MAX: usize = 16;
 /// Bytes of the head of a request to the Runtime API, and of a body that are read at once. `awslambdaric` tells the cause of an error in a

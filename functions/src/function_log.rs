@@ -1,6 +1,6 @@
 //! What functions print, and the platform lines around it.
 
-use homefront_config::limits::FUNCTION_LOG_BYTES_MAX;
+use homefront_config::limits::{FUNCTION_LOG_BYTES_MAX, FUNCTION_LOG_LINES_MAX};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -81,22 +81,23 @@ impl FunctionLog {
 
     /// Writes what one call of a CloudFront Function printed, as the Developer Guide has it: a START line, each text, an END
     /// line, all with the request's id in front, and before that `function/NAME` and a tab. Nothing when the call printed nothing.
-    /// Texts beyond [`FUNCTION_LOG_BYTES_MAX`] are cut.
+    /// Texts beyond [`FUNCTION_LOG_BYTES_MAX`] and [`FUNCTION_LOG_LINES_MAX`] are cut.
     pub fn call(&self, name: &str, request_id: &str, distribution_id: &str, texts: &[String]) {
         if texts.is_empty() {
             return;
         }
         let start = format!("function/{name}\t{request_id}");
         self.line(&format!("{start} START DistributionID: {distribution_id}"));
-        let mut bytes_left = FUNCTION_LOG_BYTES_MAX;
+        let (mut bytes_left, mut lines_left) = (FUNCTION_LOG_BYTES_MAX, FUNCTION_LOG_LINES_MAX);
         for text in texts {
             let text = prefix(text, bytes_left);
             bytes_left -= text.len();
             // A text of several lines is several lines with the id, so that none can pass for another request's.
-            for line in text.split(['\n', '\r']) {
+            for line in text.split(['\n', '\r']).take(lines_left) {
                 self.line(&format!("{start} {}", Printable(line)));
+                lines_left -= 1;
             }
-            if bytes_left == 0 {
+            if bytes_left == 0 || lines_left == 0 {
                 break;
             }
         }
@@ -171,6 +172,9 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_10_kb_between_characters() {
+        for empty in [called(&[""; 20_000]), called(&[&"\n".repeat(FUNCTION_LOG_BYTES_MAX)])] {
+            assert_eq!(empty.lines().count(), FUNCTION_LOG_LINES_MAX + 2, "each has the request's id");
+        }
         let written = called(&[&"\u{e9}".repeat(FUNCTION_LOG_BYTES_MAX), "more"]);
         let texts: Vec<_> = written.lines().collect();
         assert_eq!(texts.len(), 3);

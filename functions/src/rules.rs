@@ -128,6 +128,14 @@ pub fn header_value_valid(value: impl AsRef<[u8]>) -> bool {
     value.as_ref().iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
 }
 
+/// A header's value without white space at its ends, which is none of the value (RFC 9110 §5.5), and which HTTP/2 forbids.
+pub fn without_space_around(value: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+    &value[start..end]
+}
+
 /// Whether a hook may send this as `Host`: a name or an address, and a port if there is one (RFC 9110 §7.2).
 pub fn host_valid(host: impl AsRef<[u8]>) -> bool {
     let host = host.as_ref();
@@ -200,6 +208,13 @@ mod tests {
         assert!(header_value_valid("\u{e9}"));
         for value in ["a\r\nSet-Cookie: b=c", "a\n", "\0", "\x7f"] {
             assert!(!header_value_valid(value), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_at_the_ends_is_none_of_a_value() {
+        for (value, rest) in [(" a\t b\t ", "a\t b"), ("a", "a"), (" \t", ""), ("", "")] {
+            assert_eq!(without_space_around(value.as_bytes()), rest.as_bytes());
         }
     }
 

@@ -165,7 +165,8 @@ fn as_sent(headers: &Headers, viewers_own: &Headers) -> Headers {
 
 /// Applies an edit. Framing stays the node's: a function that lies about lengths must not desynchronise a connection.
 fn apply(response: &mut ResponseHeader, mut edit: ResponseEdit) -> Result<Option<Bytes>, Failure> {
-    let framing = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    // `TE` is about requests; HTTP/2 has no response with it.
+    let framing = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::TE];
     edit.headers.retain(|line| framing.iter().all(|name| !line.name.eq_ignore_ascii_case(name.as_str())));
     let had_no_body = without_body(response.status.as_u16());
     head::edit_response(response, &edit)?;

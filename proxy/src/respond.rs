@@ -138,7 +138,7 @@ pub(crate) fn redirect_to_https(host: &str, target: &str, method: &Method) -> An
 /// What a viewer-request function answered. Framing is the node's business, whatever the function said of it.
 pub(crate) fn generated(response: Response, result: ResultType) -> Answer {
     let framing = |name: &[u8]| {
-        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION]
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE]
             .iter()
             .any(|framing| name.eq_ignore_ascii_case(framing.as_str().as_bytes()))
     };

@@ -179,7 +179,7 @@ fn load(engine: &mut Engine, case: &Case, code: &str) -> io::Result<FunctionId> 
     let store = match case.store {
         None => None,
         Some(path) => {
-            let store = KeyValueStore { name: case.name.to_owned(), source: repository(path) };
+            let store = KeyValueStore { name: case.name.to_owned(), id: None, source: repository(path) };
             Some(Arc::new(kvs::load(&store).map_err(|error| io::Error::other(error.to_string()))?))
         }
     };

@@ -171,6 +171,9 @@ fn bootstrap(package: &Package, reading: &mut Reading<'_>) -> Option<()> {
     let file = package.file(BOOTSTRAP);
     let hint = match package.mode(BOOTSTRAP) {
         Some(mode) if mode & 0o111 != 0 => return Some(()),
+        Some(_) if package.archive.is_some() => {
+            "it is there and not executable: chmod +x it, and pack the .zip file anew".to_owned()
+        }
         Some(_) => format!("it is there and not executable: chmod +x {file}"),
         None => format!("it is looked for as {file}"),
     };

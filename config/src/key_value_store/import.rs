@@ -62,7 +62,7 @@ impl ImportProblem {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the list \"data\"")]
 struct Import<'a> {
     #[serde(borrow)]
     data: Vec<&'a RawValue>,

@@ -63,6 +63,8 @@ table! {
     KeyValueStore "key_value_store" {
         /// What functions call it: 1 to 64 of `A-Z a-z 0-9 - _`.
         name: Name, required;
+        /// Its id on CloudFront, a UUID, for functions that name it: `cf.kvs("5d7a…")`. Absent: one that is made from the name.
+        id: Text, optional;
         /// CloudFront's import file: `{"data":[{"key":"…","value":"…"}]}`, at most 5 MB.
         source: PathBuf, required;
     }

@@ -141,6 +141,8 @@ class _LoadedBefore:
 def load(handler):
     """Imports the module of `module.function` and gives the function."""
     task_root = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()
+    # On Lambda nothing can be written beside the code. Here it would be taken for the code of a file that is saved again within a second.
+    sys.dont_write_bytecode = True
     if "logging" in sys.modules:
         _set_up_logging(sys.modules["logging"])
     sys.meta_path.insert(0, _LoadedBefore([entry for entry in sys.path if entry not in ("", task_root)]))

@@ -99,7 +99,11 @@ pub(super) fn has_global(runtime: FunctionRuntime, name: &str) -> bool {
 
 /// Whether the object at `path` has a member of that name; nothing if there is no such object.
 pub(super) fn has_member(runtime: FunctionRuntime, path: &str, name: &str) -> Option<bool> {
-    objects(runtime).find(|object| object.path == path).map(|found| found.has(name))
+    let has = |path: &str| objects(runtime).find(|object| object.path == path).map(|found| found.has(name));
+    let own = has(path)?;
+    // Those inherit from `TypedArray`, which has no name.
+    let is_typed_array = path.ends_with("Array") && path != "Array";
+    Some(own || (is_typed_array && has("TypedArray") == Some(true)))
 }
 
 /// Whether any object has a member of that name.

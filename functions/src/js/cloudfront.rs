@@ -58,7 +58,10 @@ fn kvs(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResul
         if id != store.about.id {
             return Err(named(
                 "KVSNamespaceNotFound",
-                &format!("no KeyValueStore \"{id}\" is associated with this function"),
+                &format!(
+                    "no KeyValueStore \"{id}\" is associated with this function; the id of its store is {}, see key_value_store.id",
+                    store.about.id
+                ),
                 context,
             ));
         }

@@ -61,6 +61,7 @@ impl Fault {
             error.as_opaque().is_none_or(|value| value.as_object().is_some_and(|object| object.is::<Error>()));
         let place = of_the_engine.then(|| Place::of(&error.to_string())).flatten();
         let text = cut(text_of(error, context));
+        let text = if text.is_empty() { "what was thrown has no text".to_owned() } else { text };
         let (text, line) = blame(&text, place, &Host::of(context)).unwrap_or((text, place.map(|place| place.line)));
         Self::Execution { text, line }
     }

@@ -4,7 +4,7 @@ mod import;
 mod memory;
 mod table;
 
-pub use import::{ImportError, iso_8601, load};
+pub use import::{ImportError, id, iso_8601, load};
 
 use super::frame::OrderedStore;
 use memory::Memory;

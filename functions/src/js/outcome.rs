@@ -65,11 +65,22 @@ impl Reader<'_> {
             return Err(nonsense(&what));
         };
         let status = self.member(&object, js_string!("statusCode"))?;
-        match self.event.event_type {
+        let event_type = self.event.event_type;
+        if event_type == EventType::ViewerResponse && status.is_undefined() && self.is_request(&object)? {
+            let way_out =
+                "the function returned a request on viewer response, where the response is due: return event.response";
+            return Err(Fault::invalid(way_out));
+        }
+        match event_type {
             EventType::ViewerRequest if status.is_undefined() => self.request(&object).map(Decision::Request),
             EventType::ViewerRequest => self.generated(&object, &status).map(Decision::Respond),
             EventType::ViewerResponse => self.response(&object, &status).map(Decision::Response),
         }
+    }
+
+    fn is_request(&mut self, object: &JsObject) -> Result<bool, Fault> {
+        let uri = self.member(object, js_string!("uri"))?;
+        Ok(uri.is_string() && self.member(object, js_string!("method"))?.is_string())
     }
 
     fn member(&mut self, object: &JsObject, key: JsString) -> Result<JsValue, Fault> {
@@ -86,7 +97,8 @@ impl Reader<'_> {
         let method = self.member(object, js_string!("method"))?;
         let Some(uri) = uri.as_string() else {
             return Err(if uri.is_undefined() && method.is_undefined() {
-                nonsense("an object")
+                let whole_event = !self.member(object, js_string!("request"))?.is_undefined();
+                nonsense(if whole_event { "the event (return event.request)" } else { "an object" })
             } else {
                 Fault::invalid("request.uri must be a string")
             });
@@ -344,7 +356,7 @@ fn header_values(member: &ReadMember<'_>, event: Event, label: &str) -> Result<V
     refuse_read_only(event, label, name, if member.original.is_some() { "changed" } else { "added" })?;
     let values = member.pieces(alone);
     if values.iter().all(rules::header_value_valid) {
-        Ok(values)
+        Ok(values.into_iter().map(|value| value.slice_ref(rules::without_space_around(&value))).collect())
     } else {
         Err(Fault::invalid(format!("{label}[\"{name}\"] has a control character in its value")))
     }

@@ -15,9 +15,10 @@ use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::error::EngineError;
 use boa_engine::module::IdleModuleLoader;
+use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
 use boa_engine::object::shape::Shape;
-use boa_engine::{Context, JsError, JsObject, JsResult, JsValue, Script, Source};
+use boa_engine::{Context, JsError, JsObject, JsResult, JsValue, NativeFunction, Script, Source};
 use homefront_config::function::{Fidelity, FunctionRuntime};
 use homefront_config::limits::{FUNCTION_LOOP_TURNS_MAX, FUNCTION_RECURSION_MAX, FUNCTION_STACK_VALUES_MAX};
 use std::rc::Rc;
@@ -101,6 +102,10 @@ pub(super) struct Realm {
     global: JsObject,
     /// What it is before and after each call.
     global_shape: Shape,
+    /// Does nothing; whether it can be called tells how many values are on the engine's stack.
+    probe: JsFunction,
+    /// So many are there between calls.
+    values_at_rest: usize,
 }
 
 /// A context with built-ins and host, without a function.
@@ -133,7 +138,23 @@ impl Realm {
         let global_shape = global.borrow().shape().clone();
         let host = Host::of(&context);
         let accessors = context.get_data::<Rc<Accessors>>().expect("prepared above").clone();
-        Ok(Self { context, host, accessors, clock, jobs, roots, global, global_shape })
+        let probe = NativeFunction::from_fn_ptr(|_, _, _| Ok(JsValue::undefined()));
+        let probe = FunctionObjectBuilder::new(context.realm(), probe).build();
+        let mut realm =
+            Self { context, host, accessors, clock, jobs, roots, global, global_shape, probe, values_at_rest: 0 };
+        while realm.has_values_left() {
+            realm.values_at_rest += 1;
+        }
+        Ok(realm)
+    }
+
+    /// Whether a call has left values on the engine's stack. boa leaves them where an error that cannot be caught goes through its own
+    /// code on its way out, as through a getter: calls after it would have less room and in the end none.
+    fn has_values_left(&mut self) -> bool {
+        self.context.runtime_limits_mut().set_stack_size_limit(self.values_at_rest + 1);
+        let called = self.probe.call(&JsValue::undefined(), &[], &mut self.context);
+        self.context.runtime_limits_mut().set_stack_size_limit(FUNCTION_STACK_VALUES_MAX);
+        called.is_err()
     }
 
     /// Compiles a function. It leaves nothing in the context but what it gives.
@@ -193,7 +214,7 @@ impl Realm {
         self.host.store.replace(store);
         self.host.write_refused.set(false);
         let returned = self.handle(program, call);
-        // A limit unwinds the engine as a return does; after an inconsistency of its own nothing is certain.
+        // After an inconsistency of the engine's own nothing is certain.
         let inconsistent = matches!(
             &returned,
             Err(Some(error)) if matches!(error.as_engine(), Some(EngineError::Panic(_)))
@@ -211,7 +232,8 @@ impl Realm {
             Err(None) => Err(Fault::execution(NO_HANDLER)),
         };
         let printed = Printed { logs: self.host.log.borrow_mut().take(), log_data: self.host.log_data.take() };
-        let afterwards = if inconsistent || !self.tidy() { Afterwards::Spent } else { Afterwards::Clean };
+        let spent = inconsistent || self.has_values_left() || !self.tidy();
+        let afterwards = if spent { Afterwards::Spent } else { Afterwards::Clean };
         let uncaught = matches!(&result, Err(Fault::Execution { text, .. }) if fault::is_refused_write(text));
         Run { result, printed, afterwards, write_refused: uncaught || self.host.write_refused.get() }
     }

@@ -146,6 +146,9 @@ pub(super) fn read<'a>(
             let removed = original.entries().iter().collect();
             return Ok(Returned { original, members: Vec::new(), removed, reordered: false });
         }
+        None if original.section == Section::RequestQuerystring => {
+            return Err(Fault::invalid(format!("{label} must be an object or a string")));
+        }
         None => return Err(Fault::invalid(format!("{label} must be an object"))),
     };
     let accessors = &Accessors::of(context).entries;
@@ -362,10 +365,9 @@ fn member<'a>(
         values.len() == originals.len() && values.iter().zip(originals).all(|(value, original)| value.is(original))
     };
     let values = match (multi_value, first) {
-        // A changed `multiValue` is applied and `value` ignored; an unchanged one has its first element replaced.
-        (Some(list), Some(first)) if !list.is_empty() && same_as_given(&list) => {
-            let mut list = list;
-            list[0] = ReturnedValue { attributes: first.attributes.or(list[0].attributes.take()), text: first.text };
+        // A changed `multiValue` is applied and `value` ignored; one that was given and is unchanged has its first element replaced.
+        (Some(mut list), Some(first)) if originals.len() > 1 && same_as_given(&list) => {
+            list[0] = first;
             list
         }
         (Some(list), _) => list,
@@ -405,7 +407,10 @@ fn single(
     let text = match value.as_string() {
         Some(text) => text,
         None if optional && value.is_undefined() => return Ok(None),
-        None => return Err(Fault::invalid(format!("{}.value must be a string, not {}", path(), value.type_of()))),
+        None => {
+            let found = if value.is_null() { "null" } else { value.type_of() };
+            return Err(Fault::invalid(format!("{}.value must be a string, not {found}", path())));
+        }
     };
     let attributes = member_of(entry, js_string!("attributes"), context)?;
     let attributes = match attributes.as_string() {

@@ -250,6 +250,8 @@ impl Environment {
         let enclosure = plan.encloses.as_ref().map(|executable| Enclosure {
             executable: executable.clone(),
             tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
+            // Its own folder must not be part of what it cannot write to.
+            seals_folder: !folder.path().starts_with(plan.package.path()),
         });
         // Who brings a runtime of its own knows the Runtime API only.
         let channel = plan.program.runtime.as_ref().map(|_| Channel::new(log.clone())).transpose()?;

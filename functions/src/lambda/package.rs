@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use crate::edge_code::StartError;
 use homefront_config::Lambda;
-use homefront_config::package::{Archive, PackageError};
+use homefront_config::package::{Archive, PackageError, weigh};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -41,14 +41,17 @@ impl Packages {
         if !lambda.code.is_file() {
             return Ok(Package::Folder(lambda.code.clone()));
         }
-        let refused = |reason: PackageError| StartError::Package {
-            place: lambda.place.clone(),
-            lambda: lambda.name.clone(),
-            package: lambda.code.clone(),
-            reason: reason.to_string(),
-        };
-        let unpacked = self.unpacked(&lambda.code).map_err(refused)?;
+        let unpacked = self.unpacked(&lambda.code).map_err(|reason| refused(lambda, &reason))?;
         Ok(Package::Unpacked(unpacked))
+    }
+
+    /// The same, of what was saved since the configuration was read: that it is no larger than a package may be is to be seen again.
+    pub(super) fn open_saved(&self, lambda: &Lambda) -> Result<Package, StartError> {
+        let package = self.open(lambda)?;
+        if let Package::Folder(folder) = &package {
+            weigh(folder).map_err(|reason| refused(lambda, &reason))?;
+        }
+        Ok(package)
     }
 
     fn unpacked(&self, path: &Path) -> Result<Arc<Folder>, PackageError> {
@@ -64,5 +67,14 @@ impl Packages {
         archive.unpack(folder.path())?;
         known.insert(digest, Arc::downgrade(&folder));
         Ok(folder)
+    }
+}
+
+fn refused(lambda: &Lambda, reason: &PackageError) -> StartError {
+    StartError::Package {
+        place: lambda.place.clone(),
+        lambda: lambda.name.clone(),
+        package: lambda.code.clone(),
+        reason: reason.to_string(),
     }
 }

@@ -100,7 +100,7 @@ async fn keep_one(
 /// Turns to what a package is now.
 async fn serve(pool: &Pool, lambda: &Lambda, packages: &Arc<Packages>, since: Instant) -> Reloaded {
     let (opener, named) = (packages.clone(), lambda.clone());
-    let package = match aside(move || opener.open(&named)).await {
+    let package = match aside(move || opener.open_saved(&named)).await {
         Ok(package) => package,
         Err(error) => return Reloaded::Refused { reasons: vec![error.to_string()], last_good_serves: true },
     };
@@ -117,20 +117,31 @@ async fn serve(pool: &Pool, lambda: &Lambda, packages: &Arc<Packages>, since: In
     Reloaded::Taken { what: format!("lambda \"{}\"", lambda.name), file: lambda.code.clone(), took: since.elapsed() }
 }
 
-/// What changes when a file of the package does, whatever the order in which the system lists them; `None` = it is not there, or has
-/// more files than a package may have.
+/// What changes when a file of the package does, whatever the order in which the system lists them; `None` = it is not there. What is
+/// too much for a package, or cannot be read, looks like something else, too: whoever opens it then says why it cannot serve.
 fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
-    let mut sum = 0_u64;
-    let mut left = LAMBDA_PACKAGE_ENTRIES_MAX;
-    let mut folders = vec![package.to_owned()];
     if package.is_file() {
         return look(package, package).ok();
     }
+    let mut sum = 0_u64;
+    let mut entries = 0;
+    let mut folders = vec![package.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).ok()?.flatten() {
-            left = left.checked_sub(1)?;
-            let (path, kind) = (entry.path(), entry.file_type().ok()?);
-            if kind.is_dir() {
+        let listed = match std::fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(_) if folder == package => return None,
+            Err(error) => {
+                sum = sum.wrapping_add(hash_of(&(&folder, error.raw_os_error())));
+                continue;
+            }
+        };
+        for entry in listed.flatten() {
+            entries += 1;
+            if entries > LAMBDA_PACKAGE_ENTRIES_MAX {
+                return Some(u64::MAX);
+            }
+            let (path, kind) = (entry.path(), entry.file_type());
+            if kind.is_ok_and(|kind| kind.is_dir()) {
                 let is_code = !NO_CODE.iter().any(|name| entry.file_name() == *name);
                 folders.extend(is_code.then_some(path));
             } else if !is_log(&path, logs) && path.extension() != Some(OsStr::new("pyc")) {
@@ -142,13 +153,19 @@ fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
     Some(sum)
 }
 
-/// Symbolic links count as what they lead to.
+/// Symbolic links count as what they lead to. Tools that unpack or build set times of their own, so that another file may have the
+/// same; nobody sets the time of a change.
 fn look(file: &Path, package: &Path) -> io::Result<u64> {
     let found = file.metadata()?;
+    let content = (found.len(), found.mtime(), found.mtime_nsec(), found.mode());
+    let itself = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
+    Ok(hash_of(&(file.strip_prefix(package).unwrap_or(file), content, itself)))
+}
+
+fn hash_of(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    file.strip_prefix(package).unwrap_or(file).hash(&mut hasher);
-    (found.len(), found.mtime(), found.mtime_nsec(), found.mode()).hash(&mut hasher);
-    Ok(hasher.finish())
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The file itself, or one of its older ones, as `access.log.1`.

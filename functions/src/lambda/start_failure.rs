@@ -53,6 +53,11 @@ impl StartEnd {
             Self::NoFolder(error) => {
                 StartFailure::new(UNKNOWN_ERROR, format!("cannot make a folder for temporary files: {error}"))
             }
+            // To the system it is the program that cannot be found.
+            Self::NotRun(_) if !plan.package.path().is_dir() => {
+                let package = plan.package.path().display();
+                StartFailure::new(ENTRYPOINT_ERROR, format!("its deployment package {package} is not there any more"))
+            }
             Self::NotRun(error) => {
                 StartFailure::new(ENTRYPOINT_ERROR, format!("cannot start {}: {error}", plan.program.path.display()))
             }

@@ -41,6 +41,8 @@ pub struct Enclosure {
     pub executable: PathBuf,
     /// A folder that lies over the machine's `/tmp` for it; `None` = it sees the machine's.
     pub tmp: Option<PathBuf>,
+    /// Whether it can write nothing into the folder in which it starts. Not before Linux 5.12.
+    pub seals_folder: bool,
 }
 
 /// Whether a child can be enclosed here. Needs a tokio runtime. `folder` is any.
@@ -48,7 +50,11 @@ pub async fn is_possible(spawner: &Spawner, executable: &Path, folder: &Path) ->
     let launch = Launch {
         environment: std::env::var_os("PATH").map(|path| ("PATH".into(), path)).into_iter().collect(),
         descendants: Descendants::Swept,
-        enclosure: Some(Enclosure { executable: executable.to_owned(), tmp: Some(folder.to_owned()) }),
+        enclosure: Some(Enclosure {
+            executable: executable.to_owned(),
+            tmp: Some(folder.to_owned()),
+            seals_folder: false,
+        }),
         ..Launch::new("true", Vec::new())
     };
     match spawner.spawn(launch).await {

@@ -26,6 +26,9 @@ pub(super) fn parse(json: &[u8]) -> Result<Event, EventError> {
     event.only(&["version", "context", "viewer", "request", "response"])?;
     let context = event.object("context")?;
     context.only(&["distributionDomainName", "endpoint", "distributionId", "eventType", "requestId"])?;
+    if context.members.contains_key("endpoint") {
+        return Err(context.wrong("endpoint", "belongs to multi-tenant distributions, of which this node has none"));
+    }
     let event_type = match context.required_text("eventType")? {
         "viewer-request" => EventType::ViewerRequest,
         "viewer-response" => EventType::ViewerResponse,

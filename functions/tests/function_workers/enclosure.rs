@@ -20,7 +20,7 @@ pub(crate) fn enclosed(script: &str, tmp: Option<&Path>) -> Launch {
     Launch {
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         descendants: Descendants::Swept,
-        enclosure: Some(Enclosure { executable: executable(), tmp: tmp.map(Path::to_owned) }),
+        enclosure: Some(Enclosure { executable: executable(), tmp: tmp.map(Path::to_owned), seals_folder: false }),
         ..Launch::new("sh", vec!["-c".into(), script.into()])
     }
 }
@@ -121,6 +121,21 @@ pub(crate) async fn its_folder_lies_over_tmp_for_it_alone() {
     let script = format!("ls -A /tmp; echo x > /tmp/{name}; ls /tmp");
     assert_eq!(output(&spawner, enclosed(&script, Some(folder.path()))).await, format!("{name}\n"));
     assert!(folder.path().join(&name).exists() && !Path::new("/tmp").join(&name).exists());
+}
+
+pub(crate) async fn nothing_can_be_written_into_a_folder_that_is_sealed() {
+    let Some(spawner) = spawner().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("code"), "text").expect("a file");
+    let path = folder.path().display();
+    let script = format!(
+        "cat code; for file in new code {path}/new {path}/code; do (echo x > $file) 2>/dev/null || echo -n ' no'; done"
+    );
+    let mut launch = Launch { folder: folder.path().to_owned(), ..enclosed(&script, None) };
+    let enclosure = launch.enclosure.take().expect("it is enclosed");
+    launch.enclosure = Some(Enclosure { seals_folder: true, ..enclosure });
+    assert_eq!(output(&spawner, launch).await, "text no no no no");
+    std::fs::write(folder.path().join("code"), "others can").expect("a file");
 }
 
 pub(crate) async fn all_of_it_stops_and_goes_on() {

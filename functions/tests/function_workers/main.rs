@@ -71,6 +71,7 @@ const TESTS: &[Test] = tests! {
         a_function_that_does_not_compile_leaves_the_last_good_one_serving
         a_function_that_was_broken_from_the_start_serves_when_it_is_mended
         a_function_that_aborts_or_stalls_the_compiler_harms_nobody
+        a_function_that_stalls_the_compiler_does_not_hold_up_the_others_after_it
         a_function_that_is_deleted_goes_on_serving
         several_functions_saved_at_once_are_judged_one_by_one
         inline_functions_are_reloaded_too
@@ -97,6 +98,7 @@ const TESTS: &[Test] = tests! {
         nothing_it_started_outlives_it
         it_sees_no_process_but_its_own
         its_folder_lies_over_tmp_for_it_alone
+        nothing_can_be_written_into_a_folder_that_is_sealed
         its_channel_is_the_programs_alone
         what_it_left_running_is_counted
         all_of_it_stops_and_goes_on

@@ -184,6 +184,20 @@ pub(crate) async fn a_function_that_aborts_or_stalls_the_compiler_harms_nobody()
     watched.stop().await;
 }
 
+pub(crate) async fn a_function_that_stalls_the_compiler_does_not_hold_up_the_others_after_it() {
+    let mut watched = Watched::start(&[script("bad", HEALTHY), script("good", HEALTHY)]).await;
+    watched.save("bad.js", &format!("{LOOPS}\nhandler();"));
+    watched.refused(true).await;
+    let began = std::time::Instant::now();
+    for path in ["one", "two"] {
+        watched.save("good.js", &gives(path));
+        watched.serves("good").await;
+        assert_eq!(watched.uri("good").await, format!("/{path}"));
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "at once, not after what the other is to rest");
+    watched.stop().await;
+}
+
 pub(crate) async fn a_function_that_is_deleted_goes_on_serving() {
     let mut watched = Watched::start(&[script("a", gives("1"))]).await;
     std::fs::remove_file(watched.file("a.js")).expect("it is there");

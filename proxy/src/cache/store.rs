@@ -209,7 +209,8 @@ pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchan
         return false;
     }
     let origin_failed = match &exchange.failure {
-        None => *error.esource() == ErrorSource::Upstream,
+        // What a function generated in the origin's place takes the object's, too.
+        None => *error.esource() == ErrorSource::Upstream && !exchange.fetch.generated,
         Some(failure) => failure.is_origins(),
     };
     if origin_failed {

@@ -9,7 +9,7 @@ use homefront_config::function::FunctionRuntime;
 use homefront_config::{Config, Function, Lambda, limits};
 use homefront_functions::Failure;
 use homefront_functions::event::lambda_edge::given::{Given, GivenError};
-use homefront_functions::js::kvs::iso_8601;
+use homefront_functions::js::kvs::{self, iso_8601};
 use homefront_functions::js::runner::{self, RunError};
 use homefront_functions::lambda::{self, Figures, InvokeResult};
 use homefront_functions::process::Spawner;
@@ -139,7 +139,7 @@ fn function_summary(function: &Function) -> Value {
     };
     let mut config = json!({ "Comment": "", "Runtime": runtime });
     if let Some(store) = &function.key_value_store {
-        let arn = format!("arn:aws:cloudfront::{ACCOUNT}:key-value-store/{}", store.name);
+        let arn = format!("arn:aws:cloudfront::{ACCOUNT}:key-value-store/{}", kvs::id(store));
         config["KeyValueStoreAssociations"] = json!({ "Quantity": 1, "Items": [{ "KeyValueStoreARN": arn }] });
     }
     let modified = std::fs::metadata(&function.code).and_then(|file| file.modified()).map(iso_8601);

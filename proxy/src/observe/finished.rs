@@ -60,7 +60,7 @@ fn record<'a>(
     exchange: &'a Exchange,
     now: Instant,
 ) -> Record<'a> {
-    let response = session.response_written();
+    let response = session.response_written().filter(|head| !head.status.is_informational());
     let said = &exchange.asked.said;
     let viewer = exchange.viewer.as_deref();
     let tls = viewer.and_then(|viewer| viewer.tls.as_ref());

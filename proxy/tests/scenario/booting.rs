@@ -316,6 +316,21 @@ async fn serve_says_what_only_cloudfronts_engine_rejects_and_serves_503() {
 }
 
 #[tokio::test]
+async fn check_says_that_it_does_not_tell_all() {
+    let code = format!("function handler(event) {{\n{}return event.request;\n}}\n", "  event?.a;\n".repeat(40));
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("hello")).function("f", &code);
+    let (folder, _origins) = edge.written();
+    let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;
+    let (_, end) = ended.stderr.split_once("f.js:33:").expect(&ended.stderr);
+    insta::assert_snapshot!(end, @r"
+    8: CloudFront's engine does not know optional chaining (?.): it answers 503 to every request
+      hint: test for undefined first: a && a.b
+      there may be more in it: the first 32 are told
+    32 errors in homefront.toml
+    ");
+}
+
+#[tokio::test]
 async fn check_of_a_good_configuration_is_one_word() {
     let (folder, _origins) = Edge::before("", |_| Reply::ok("hello")).written();
     let ended = binary::run(binary::command(folder.path(), &["check", "homefront.toml"])).await;

@@ -4,6 +4,7 @@ use crate::harness::{Code, Edge, Language, Reply, get_of, in_every_language};
 
 in_every_language! {
     a_generated_answer_is_cached_and_the_origin_is_never_asked,
+    an_error_that_is_generated_takes_the_place_of_an_expired_object,
     a_generated_answer_has_the_functions_description_of_its_status,
     what_stands_for_itself_in_no_request_reaches_the_origin_percent_encoded,
     the_origin_gets_the_changed_request_and_the_key_stays,
@@ -45,6 +46,28 @@ async fn a_generated_answer_is_cached_and_the_origin_is_never_asked(language: La
     edge.clock.advance(std::time::Duration::from_secs(101));
     assert_eq!(edge.get("/x").await.text(), "made 2");
     assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+async fn an_error_that_is_generated_takes_the_place_of_an_expired_object(language: Language) {
+    let edge = on_request(
+        language,
+        r#"if calls == 2: return {"status": "503", "body": "maintenance"}
+    return request"#,
+        r#"if (calls === 2) return { status: "503", body: "maintenance" };
+    return request;"#,
+    )
+    .start()
+    .await;
+    assert_eq!((edge.get("/x").await.status, edge.get("/x").await.x_cache()), (200, "Hit"));
+    edge.clock.advance(std::time::Duration::from_hours(25));
+    let error = edge.get("/x").await;
+    assert_eq!((error.status, error.x_cache(), error.text()), (503, "LambdaGeneratedResponse", "maintenance"));
+    let kept = edge.get("/x").await;
+    assert_eq!((kept.status, kept.text()), (503, "maintenance"), "as an error is kept");
+    edge.clock.advance(std::time::Duration::from_secs(11));
+    assert_eq!(edge.get("/x").await.text(), "/x");
+    assert_eq!(edge.asked_times("app"), 2);
     edge.stop().await;
 }
 

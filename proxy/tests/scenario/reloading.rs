@@ -8,6 +8,7 @@ in_every_language! {
     a_saved_package_serves_without_a_failed_request_and_no_older_one_any_more,
     a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one,
     a_saved_package_is_not_said_to_serve_before_it_has_started,
+    a_package_that_grows_beyond_lambdas_limit_leaves_the_last_good_one_and_is_told_of,
 }
 
 const BEHAVIOR: &str = "viewer_request = { function = \"f\" }";
@@ -72,14 +73,21 @@ async fn a_saved_package_serves_without_a_failed_request_and_no_older_one_any_mo
     let edge = lambda(language, "l").start().await;
     assert_eq!(edge.get("/").await.text(), "0");
     let file = edge.folder.path().join("l").join(language.file());
-    // Of another length each: Python takes a file of the same second and length for the one it has compiled.
-    for (older, newer) in [("0", "11"), ("11", "222"), ("222", "3333")] {
+    // Of the same length, as what Python has compiled is told by the second and the length of its file.
+    for (older, newer) in [("0", "1"), ("1", "2"), ("2", "3")] {
         fs::write(&file, lambda_answers(newer).of(language)).unwrap();
         until(&edge, newer, &[older]).await;
         for _ in 0..5 {
             assert_eq!(edge.get("/").await.text(), newer, "and nothing older any more");
         }
     }
+    assert!(!edge.folder.path().join("l/__pycache__").exists(), "nothing is left beside the code");
+    // Of the same time and length, as tools leave them that unpack and build.
+    let (saved, other) = (fs::metadata(&file).unwrap().modified().unwrap(), edge.folder.path().join("other"));
+    fs::write(&other, lambda_answers("4").of(language)).unwrap();
+    fs::File::options().append(true).open(&other).unwrap().set_modified(saved).unwrap();
+    fs::rename(&other, &file).unwrap();
+    until(&edge, "4", &["3"]).await;
     let broken = Code { python: "import no_such_module".to_owned(), node: "require('no-such-module');".to_owned() };
     fs::write(&file, broken.of(language)).unwrap();
     let broken = async { while edge.get("/").await.status != 503 {} };
@@ -104,6 +112,24 @@ async fn a_saved_package_is_not_said_to_serve_before_it_has_started(language: La
     assert_eq!((answer.status, answer.x_cache()), (503, "LambdaExecutionError"));
     let reason = log.line_with("SyntaxError").await;
     assert!(reason.contains("lambda \"l\": "), "{reason}");
+    binary.signal(rustix::process::Signal::TERM);
+    binary.ended().await;
+}
+
+async fn a_package_that_grows_beyond_lambdas_limit_leaves_the_last_good_one_and_is_told_of(language: Language) {
+    let (folder, _origins) = lambda(language, "l").written();
+    let (mut binary, address) = Binary::serve(folder.path()).await;
+    let mut log = binary.log();
+    assert_eq!(get(address).await, "0");
+    let large = folder.path().join("l/large");
+    // None of it is on the disk.
+    fs::File::create(&large).unwrap().set_len(262_144_001).unwrap();
+    let line = log.line_with("l\"").await;
+    assert!(line.contains("Unzipped size must be smaller than 262144000 bytes"), "{line}");
+    assert_eq!(get(address).await, "0");
+    fs::remove_file(&large).unwrap();
+    log.line_with("was saved").await;
+    assert_eq!(get(address).await, "0");
     binary.signal(rustix::process::Signal::TERM);
     binary.ended().await;
 }

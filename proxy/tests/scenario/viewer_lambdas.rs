@@ -1,6 +1,6 @@
 //! Lambda@Edge on viewer events: what the cache is asked, what viewers get, and when neither is the function's to say.
 
-use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
+use crate::harness::{Code, Edge, Http2, Language, Reply, in_every_language, one_origin};
 
 in_every_language! {
     a_request_left_alone_reaches_the_origin_byte_for_byte,
@@ -11,6 +11,7 @@ in_every_language! {
     s1_2_both_viewer_functions_see_the_viewers_value_of_cloudfronts_own_headers,
     the_keys_of_a_viewer_response_event_are_as_on_the_wire,
     a_date_that_a_function_sets_is_the_viewers,
+    headers_that_a_function_sets_have_no_white_space_around_and_te_is_left_out,
     a_generated_answer_is_the_last_word_and_is_not_kept,
     a_head_request_gets_a_generated_answer_without_its_body,
     what_the_viewer_response_function_changes_is_seen_on_misses_and_hits_and_not_stored,
@@ -442,5 +443,37 @@ async fn a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_wor
         .start()
         .await;
     assert_eq!(edge.get("/x").await.text(), "/x/f/l");
+    edge.stop().await;
+}
+
+async fn headers_that_a_function_sets_have_no_white_space_around_and_te_is_left_out(language: Language) {
+    let events = ["viewer_request", "viewer_response", "origin_request", "origin_response"];
+    let events = events.map(|event| format!("{event} = {{ lambda = \"l\" }}\n")).concat();
+    let code = Code::around(
+        r#"event_type = cf["config"]["eventType"]
+    made = {"location": header(" /%s\t" % event_type, "Location"), "te": header("x", "TE")}
+    if request["uri"] == "/" + event_type and event_type.endswith("request"):
+        return {"status": "302", "headers": made}
+    if request["uri"] == "/" + event_type:
+        cf["response"]["headers"].update(made)
+    return cf["response"] if event_type.endswith("response") else request"#,
+        r#"const { eventType } = cf.config;
+    const made = { location: header(` /${eventType}\t`, "Location"), te: header("x", "TE") };
+    if (request.uri === `/${eventType}` && eventType.endsWith("request")) return { status: "302", headers: made };
+    if (request.uri === `/${eventType}`) Object.assign(cf.response.headers, made);
+    return eventType.endsWith("response") ? cf.response : request;"#,
+    );
+    let edge =
+        Edge::before(&events, |_| Reply::ok("hello")).lambda(language, "l", &code, "timeout_s = 20").start().await;
+    let viewer = Http2::open(edge.address).await;
+    for (path, status) in
+        [("/viewer-request", 302), ("/origin-request", 302), ("/origin-response", 200), ("/viewer-response", 200)]
+    {
+        let uri = format!("http://dtest123456789.cloudfront.net{path}");
+        let over_h2 = viewer.send(http::Request::get(uri).body(()).unwrap(), &[]).await;
+        for answer in [over_h2, edge.get(path).await] {
+            assert_eq!((answer.status, answer.header("location"), answer.header("te")), (status, Some(path), None));
+        }
+    }
     edge.stop().await;
 }

@@ -153,7 +153,7 @@ fn edit(event: Event, header: &Returned, original: Option<&Group<'_>>) -> Result
             let what = format_args!("invalid character : '%{byte:02X}' in header value, headerName : {name}");
             return Err(invalid_header(what));
         }
-        values.push(Bytes::copy_from_slice(value.as_bytes()));
+        values.push(Bytes::copy_from_slice(rules::without_space_around(value.as_bytes())));
     }
     Ok(Some(HeaderEdit { name, values }))
 }

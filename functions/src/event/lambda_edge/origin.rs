@@ -7,7 +7,7 @@ use super::refusal::{refused, shortened};
 use super::{number, string};
 use crate::origin_edit::{CustomHeaders, DomainName, OriginPath};
 use crate::rules::wire_name;
-use crate::{Failure, FailureKind, Headers, OriginProtocol};
+use crate::{Failure, FailureKind, Headers, OriginProtocol, Request};
 use homefront_config::Origin;
 use homefront_config::limits::{
     FUNCTION_KEEPALIVE_TIMEOUT_S_MAX, READ_TIMEOUT_S_MAX, RESPONSE_COMPLETION_TIMEOUT_S_MAX, S3_DOMAIN_NAME_CHARS_MAX,
@@ -218,11 +218,20 @@ fn write_custom_headers(out: &mut Vec<u8>, lines: &[(String, String)]) {
     headers::write_all(out, &lines);
 }
 
-/// The origin that a function asks for; `None` = the one it was shown. `headers` is what it returned as `request.headers`.
-pub(super) fn changed(shown: &[u8], origin: &Value, headers: &Value) -> Result<Option<RequestOrigin>, Failure> {
+/// The origin that a function asks for; `None` = the one it was shown. `headers` is what it returned as `request.headers`, and
+/// `request` what it was shown.
+pub(super) fn changed(
+    shown: &[u8],
+    origin: &Value,
+    headers: &Value,
+    request: &Request,
+) -> Result<Option<RequestOrigin>, Failure> {
     let shown: Value = serde_json::from_slice(shown).map_err(refused)?;
     if *origin == shown {
-        return Ok(None);
+        return match ["custom", "s3"].iter().find_map(|kind| shown.get(kind)?.get("customHeaders")?.as_object()) {
+            Some(custom) => refuse_shadowed(custom, headers, request).map(|()| None),
+            None => Ok(None),
+        };
     }
     let Value::Object(blocks) = origin else { return Err(not_one_of_two(origin)) };
     let parsed = match (blocks.get("custom"), blocks.get("s3")) {
@@ -233,6 +242,28 @@ pub(super) fn changed(shown: &[u8], origin: &Value, headers: &Value) -> Result<O
         _ => return Err(not_one_of_two(origin)),
     };
     Ok(Some(parsed))
+}
+
+/// A header that an origin's own would silently stand in for, unless the viewer sent it.
+fn refuse_shadowed(custom: &Map<String, Value>, headers: &Value, request: &Request) -> Result<(), Failure> {
+    let added = |name: &str| {
+        let is_it = |(known, _): (&[u8], &[u8])| known.eq_ignore_ascii_case(name.as_bytes());
+        custom.keys().any(|known| known.eq_ignore_ascii_case(name)) && !request.headers.iter().any(is_it)
+    };
+    match lines_of(headers).find(|name| added(name)) {
+        Some(name) => Err(is_in_both(name)),
+        None => Ok(()),
+    }
+}
+
+/// The names of a map of headers that have a line at all.
+fn lines_of(headers: &Value) -> impl Iterator<Item = &str> {
+    let lines = headers.as_object().into_iter().flatten();
+    lines.filter(|(_, lines)| lines.as_array().is_some_and(|lines| !lines.is_empty())).map(|(name, _)| name.as_str())
+}
+
+fn is_in_both(name: &str) -> Failure {
+    wrong_header(&format!("{name:.64?} is in request.headers, too"))
 }
 
 fn not_one_of_two(origin: &Value) -> Failure {
@@ -406,11 +437,8 @@ impl<'a> Block<'a> {
             CustomHeaders::parse(lower.iter().map(String::as_str).zip(lines.iter().map(|(_, value)| value.as_str())))
                 .map_err(|rule| wrong_header(&rule))?;
         }
-        let also = headers.as_object().into_iter().flatten().find(|(name, lines)| {
-            lines.as_array().is_some_and(|lines| !lines.is_empty()) && lower.contains(&name.to_ascii_lowercase())
-        });
-        match also {
-            Some((name, _)) => Err(wrong_header(&format!("{name:.64?} is in request.headers, too"))),
+        match lines_of(headers).find(|name| lower.contains(&name.to_ascii_lowercase())) {
+            Some(name) => Err(is_in_both(name)),
             None => Ok(lines),
         }
     }

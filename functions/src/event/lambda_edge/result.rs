@@ -112,7 +112,7 @@ fn request_edit(
         Some(_) if event.origin().is_empty() => {
             return Err(refused("request.origin belongs to origin-request events; there is none in this one"));
         }
-        Some(origin) => origin::changed(event.origin(), origin, headers)?.map(Box::new),
+        Some(origin) => origin::changed(event.origin(), origin, headers, request)?.map(Box::new),
     };
     let (old_uri, old_query) = (text(&request.uri), text(request.querystring.as_deref().unwrap_or_default()));
     let uri = uri.as_str().ok_or_else(|| refused("uri is not a string"))?;

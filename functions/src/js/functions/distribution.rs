@@ -10,6 +10,8 @@ use crate::js::{Call, CallResult, LoadError};
 use arc_swap::ArcSwap;
 use homefront_config::Function;
 use homefront_config::function::Isolation;
+use homefront_config::limits::FUNCTION_FINDINGS_MAX;
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -142,9 +144,13 @@ impl DistributionFunctions {
 /// Why a function cannot be called: which, where, what; every place that is to blame.
 pub(in crate::js) fn faults(function: &Function, fault: &LoadError, findings: &[Finding]) -> Vec<String> {
     // They say the same, all of it, with the way out.
+    let all = findings.len();
     let findings = findings.iter().filter(|finding| finding.is_fault(function.fidelity));
-    let texts: Vec<_> = findings.map(|finding| located(function, finding)).collect();
-    if !texts.is_empty() {
+    let mut texts: Vec<_> = findings.map(|finding| located(function, finding)).collect();
+    if let Some(last) = texts.last_mut() {
+        if all >= FUNCTION_FINDINGS_MAX {
+            let _ = write!(last, "\n  there may be more in it: the first {all} are told");
+        }
         return texts;
     }
     let place = match (fault.line, fault.column) {

@@ -219,10 +219,16 @@ async fn keep_distribution(
     turns: Arc<Semaphore>,
     tell: Tell,
 ) {
-    let mut pace = Pace::new(Instant::now());
+    let mut paces = Paces::default();
     loop {
-        desk.bell.notified().await;
-        let wanted = std::mem::take(&mut *desk.wanted.lock());
+        let next = paces.next(&desk.wanted.lock());
+        match next {
+            // It may ring for another function before.
+            Some(at) => drop(tokio::time::timeout_at(at.into(), desk.bell.notified()).await),
+            None => desk.bell.notified().await,
+        }
+        let now = Instant::now();
+        let wanted: Vec<_> = desk.wanted.lock().extract_if(.., |index, _| paces.may_go_on(*index, now)).collect();
         let mut newer = Vec::new();
         for (index, saved) in wanted {
             if saved.code != distribution.code(index) {
@@ -241,7 +247,14 @@ async fn keep_distribution(
         drop(turn);
         match renewed {
             Ok(judgements) => {
-                for (judgement, (_, saved)) in judgements.into_iter().zip(newer) {
+                // Mostly it is what cannot serve that took the time.
+                let refused = |judgement: &Judgement| judgement.fault.is_some();
+                let any_refused = judgements.iter().any(refused);
+                let now = Instant::now();
+                for (judgement, (index, saved)) in judgements.into_iter().zip(newer) {
+                    if refused(&judgement) || !any_refused {
+                        paces.worked(index, now, took);
+                    }
                     saved.judged(judgement, &tell);
                 }
             }
@@ -255,7 +268,26 @@ async fn keep_distribution(
                 desk.bell.notify_one();
             }
         }
-        tokio::time::sleep(pace.rest(Instant::now(), took)).await;
+    }
+}
+
+/// The pace of each function of a distribution: one that takes long holds up itself, not the others.
+#[derive(Default)]
+struct Paces(BTreeMap<usize, (Pace, Instant)>);
+
+impl Paces {
+    fn worked(&mut self, index: usize, now: Instant, took: Duration) {
+        let (pace, until) = self.0.entry(index).or_insert_with(|| (Pace::new(now), now));
+        *until = now + pace.rest(now, took);
+    }
+
+    fn may_go_on(&self, index: usize, now: Instant) -> bool {
+        self.0.get(&index).is_none_or(|(_, until)| *until <= now)
+    }
+
+    /// When the first of these may go on.
+    fn next(&self, wanted: &BTreeMap<usize, Arc<Saved>>) -> Option<Instant> {
+        wanted.keys().map(|index| self.0.get(index).map_or_else(Instant::now, |(_, until)| *until)).min()
     }
 }
 

@@ -60,15 +60,15 @@ impl fmt::Display for ImportError {
 
 impl std::error::Error for ImportError {}
 
-/// Reads the import file of a store. The store's UUID is made from its name, so that it is the same after a restart; its
-/// dates are the file's.
+/// Reads the import file of a store. Where the configuration has no UUID for it, one is made from its name, so that it is the same after
+/// a restart; its dates are the file's.
 pub fn load(store: &KeyValueStore) -> Result<Snapshot, ImportError> {
     let failed = |why| ImportError { store: store.name.clone(), file: store.source.clone(), why };
     let (bytes, dates) = read(store).map_err(|error| failed(Why::Read(error)))?;
     let entries = entries(&bytes).map_err(|problems| failed(Why::Refused(problems)))?;
     let about = About {
         name: store.name.clone(),
-        id: store_id(&store.name),
+        id: id(store),
         created: iso_8601(dates.created),
         updated: iso_8601(dates.updated),
     };
@@ -91,8 +91,12 @@ fn read(store: &KeyValueStore) -> io::Result<(Vec<u8>, Dates)> {
     Ok((bytes, Dates { created, updated }))
 }
 
-fn store_id(name: &str) -> String {
-    let digest = Sha256::digest(name.as_bytes());
+/// The store's UUID.
+pub fn id(store: &KeyValueStore) -> String {
+    if let Some(id) = &store.id {
+        return id.clone();
+    }
+    let digest = Sha256::digest(store.name.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
@@ -133,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("store.json");
         std::fs::write(&source, json).unwrap();
-        let error = load(&KeyValueStore { name: "redirects".into(), source }).unwrap_err().to_string();
+        let error = load(&KeyValueStore { name: "redirects".into(), id: None, source }).unwrap_err().to_string();
         error.replace(folder.path().to_str().unwrap(), "")
     }
 
@@ -144,11 +148,16 @@ mod tests {
         std::fs::write(&source, r#"{"data":[{"key":"a","value":"1"},{"key":"ü","value":""}]}"#).unwrap();
         let time = UNIX_EPOCH + Duration::from_millis(1_700_551_680_138);
         std::fs::File::options().append(true).open(&source).unwrap().set_modified(time).unwrap();
-        let store = load(&KeyValueStore { name: "redirects".into(), source }).unwrap();
+        let redirects = KeyValueStore { name: "redirects".into(), id: None, source };
+        let store = load(&redirects).unwrap();
         assert_eq!((store.get("a"), store.get("ü"), store.get("b"), store.len()), (Some("1"), Some(""), None, 2));
         assert_eq!(store.about.updated, "2023-11-21T07:28:00.138Z");
         assert_eq!(store.about.created, store.about.updated, "it is never younger than its last change");
-        assert_eq!(store.about.id, store_id("redirects"), "the same after a restart");
+        assert_eq!(
+            store.about.id,
+            id(&KeyValueStore { source: "elsewhere".into(), ..redirects }),
+            "the same after a restart"
+        );
         assert_eq!(uuid::Uuid::parse_str(&store.about.id).unwrap().get_version_num(), 8);
     }
 
@@ -180,7 +189,7 @@ mod tests {
         key_value_store "redirects": /store.json: and 2 more like these
         "#);
         let source = PathBuf::from("/nowhere/store.json");
-        let error = load(&KeyValueStore { name: "redirects".into(), source }).unwrap_err();
+        let error = load(&KeyValueStore { name: "redirects".into(), id: None, source }).unwrap_err();
         insta::assert_snapshot!(error, @r#"key_value_store "redirects": /nowhere/store.json: No such file or directory (os error 2)"#);
     }
 
@@ -191,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("store.json");
         std::fs::write(&source, json).unwrap();
-        let store = load(&KeyValueStore { name: "redirects".into(), source }).unwrap();
+        let store = load(&KeyValueStore { name: "redirects".into(), id: None, source }).unwrap();
         assert_eq!((store.len(), store.get(&format!("{:0512}", 2_999)).map(str::len)), (3_000, Some(1_024)));
     }
 }

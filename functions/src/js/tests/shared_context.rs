@@ -70,6 +70,49 @@ fn a_function_that_uses_up_its_context_harms_no_other() {
 }
 
 #[test]
+fn a_limit_that_is_met_within_the_engines_own_code_harms_no_other_function() {
+    on_big_stack(|| {
+        let works = "function handler(event) { event.request.uri = '/works'; return event.request; }";
+        for bad in [
+            "var o = { get host() { return this.host; } }; o.host;",
+            "var o = { toJSON: function () { return JSON.stringify(this); } }; JSON.stringify(o);",
+            "var o = { valueOf: function () { return +this; } }; +o;",
+            "var o = { toString: function () { return '' + this; } }; [o].join();",
+            "(function () {}).apply(null, {length: 300000});",
+            "try { (function () {}).apply(null, {length: 300000}); } catch (error) {}",
+            "(function () {}).bind(null, 1).apply(null, {length: 300000});",
+            "(function () { for (;;) {} }).apply(null, {length: 5000});",
+            "[1].map(function () { for (;;) {} });",
+            "event.request = { get uri() { return this.uri; }, method: 'GET' };",
+            "event.request.headers.x = { get value() { for (;;) {} } };",
+        ] {
+            let bad = format!("function handler(event) {{ {bad} return event.request; }}");
+            let mut engine = Engine::new();
+            let [bad_id, works] = [&*bad, works].map(|code| engine.load(source(code, Fidelity::Strict)).unwrap());
+            for round in 0..5 {
+                let refused = called(&mut engine, bad_id);
+                assert!(matches!(refused.outcome, Outcome::Request(Verdict::Fail(_))), "{bad}: {refused:?}");
+                let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, works).outcome else {
+                    panic!("round {round} beside {bad}")
+                };
+                assert_eq!(edit.uri.as_deref(), Some(b"/works".as_slice()), "{bad}");
+                engine.collect_garbage();
+            }
+            assert!(!engine.shares_context(bad_id, works), "{bad}: it has one for itself by now");
+        }
+        // In a promise's reaction, too.
+        let later = "async function handler(event) { await Promise.resolve().then(function () { (function () {}).apply(null, {length: 300000}); }); \
+                     return event.request; }";
+        let mut engine = Engine::new();
+        let [later, works] = [later, works].map(|code| engine.load(source(code, Fidelity::Strict)).unwrap());
+        for _ in 0..3 {
+            assert!(matches!(called(&mut engine, later).outcome, Outcome::Request(Verdict::Fail(_))));
+            assert!(matches!(called(&mut engine, works).outcome, Outcome::Request(Verdict::Continue(_))));
+        }
+    });
+}
+
+#[test]
 fn functions_share_a_context_when_their_edition_is_the_same() {
     let code = "function handler(event) { return event.request; }";
     let mut engine = Engine::new();

@@ -296,6 +296,34 @@ mod s1_4_serialising {
     }
 
     #[test]
+    fn attributes_that_are_taken_away_are_gone_whether_a_cookie_occurs_once_or_twice() {
+        let given = response(
+            200,
+            &[("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "a=2; Path=/x"), ("Set-Cookie", "b=3; Secure")],
+        );
+        for change in ["delete response.cookies.NAME.attributes", "response.cookies.NAME.attributes = ''"] {
+            let both = ["a", "b"].map(|name| change.replace("NAME", name)).join("; ");
+            let edit = response_edited(&both, &given);
+            assert_eq!(edit.headers, [header_edit("Set-Cookie", &["a=1", "a=2; Path=/x", "b=3"])], "{change}");
+        }
+    }
+
+    #[test]
+    fn a_multi_value_that_is_added_is_changed_whatever_it_says() {
+        let edit = edited(
+            "request.headers['x-b'] = {value: 'new', multiValue: [{value: '1'}]}; request.headers['x-c'] = {value: 'new', multiValue: [{value: '2'}]}",
+            &request("/", &[("X-B", "1"), ("X-C", "1")]),
+        );
+        assert_eq!(edit.headers, [header_edit("X-C", &["2"])], "the first of them is what was there");
+    }
+
+    #[test]
+    fn a_headers_value_has_no_white_space_around() {
+        let edit = edited("request.headers['x-b'] = {value: ' a b\\t'}", &request("/", &[]));
+        assert_eq!(edit.headers, [header_edit("X-B", &["a b"])]);
+    }
+
+    #[test]
     fn r6_a_set_cookie_is_name_value_and_attributes_one_header_an_element() {
         let given = response(200, &[("Set-Cookie", "a=1; Secure"), ("Set-Cookie", "a=2; Path=/;  HttpOnly")]);
         let edit = response_edited(

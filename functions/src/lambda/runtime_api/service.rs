@@ -3,7 +3,7 @@
 use super::remarks::Remark;
 use super::{Answer, Invocation, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, Refusal, Shared};
 use bytes::Bytes;
-use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
+use homefront_config::limits::{LAMBDA_DISCARDED_BYTES_MAX, LAMBDA_PAYLOAD_BYTES_MAX};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -31,7 +31,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
         (&Method::POST, ["runtime", "invocation", id, "response"]) if has_valid_mode(&parts.headers) => {
             finish(&shared, id, body, Kind::Response).await
         }
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => refuse_mode(&shared, id),
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => {
+            discard(body).await;
+            refuse_mode(&shared, id)
+        }
         (&Method::POST, ["runtime", "invocation", id, "error"]) => {
             let error_type = error_type(&parts.headers);
             finish(&shared, id, body, Kind::Error { error_type }).await
@@ -40,6 +43,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
         (&Method::GET, ["ping", "", "", ""]) => plain(StatusCode::OK, "pong"),
         _ => {
             shared.remarks.make(Remark::Unknown(&parts.method, &parts.uri));
+            discard(body).await;
             plain(StatusCode::NOT_FOUND, "404 page not found\n")
         }
     })
@@ -70,14 +74,16 @@ fn event(invocation: Invocation) -> Response {
 
 async fn finish(shared: &Shared, id: &str, body: Incoming, kind: Kind) -> Response {
     let state = kind.state();
-    // Asked before the body is read: an answer nobody waits for need not be received.
+    // Asked before the body is read: an answer nobody waits for need not be kept.
     if let Err(refusal) = shared.check(id) {
+        discard(body).await;
         return taken(&Err(refusal), state);
     }
     let answer = match read(body).await {
         Ok(payload) => kind.answer(payload),
-        Err(ReadError::TooLarge) => {
+        Err(ReadError::TooLarge(rest)) => {
             let _ = shared.answer(id, too_large(id));
+            discard(rest).await;
             return payload_too_large();
         }
         Err(ReadError::Truncated) => return truncated(),
@@ -128,25 +134,40 @@ async fn init_error(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Res
             let answer = Answer::Error { error_type: error_type(headers), payload };
             taken(&shared.init_failed(answer), "InitError")
         }
-        Err(ReadError::TooLarge) => payload_too_large(),
+        Err(ReadError::TooLarge(rest)) => {
+            discard(rest).await;
+            payload_too_large()
+        }
         Err(ReadError::Truncated) => truncated(),
     }
 }
 
 enum ReadError {
-    TooLarge,
+    /// With what has not been received yet.
+    TooLarge(Incoming),
     Truncated,
 }
 
-async fn read(body: Incoming) -> Result<Bytes, ReadError> {
+async fn read(mut body: Incoming) -> Result<Bytes, ReadError> {
     // What says its length beforehand is refused beforehand.
     if body.size_hint().lower() > LAMBDA_PAYLOAD_BYTES_MAX as u64 {
-        return Err(ReadError::TooLarge);
+        return Err(ReadError::TooLarge(body));
     }
-    match Limited::new(body, LAMBDA_PAYLOAD_BYTES_MAX).collect().await {
+    match Limited::new(&mut body, LAMBDA_PAYLOAD_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge(body)),
         Err(_) => Err(ReadError::Truncated),
+    }
+}
+
+/// Receives what is not wanted: most runtimes send all of a request before they look for the answer, and keep the connection for the
+/// next one. What goes on beyond `LAMBDA_DISCARDED_BYTES_MAX` loses the connection.
+async fn discard(mut body: Incoming) {
+    let mut left = LAMBDA_DISCARDED_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(length) else { return };
+        left = rest;
     }
 }
 

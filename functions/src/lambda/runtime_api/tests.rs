@@ -220,6 +220,24 @@ async fn answers_nobody_asked_for_are_refused() {
 }
 
 #[tokio::test]
+async fn a_connection_is_kept_when_what_comes_over_it_is_refused_before_its_body_has_come() {
+    let (_api, mut client, answer) = running("1").await;
+    for (method, path, status) in [
+        ("POST", "runtime/invocation/2/response", "400"),
+        ("PUT", "runtime/invocation/1/response", "404"),
+        ("POST", "runtime/invocation/2/error", "400"),
+    ] {
+        let head = format!("{method} /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+        client.send(&head).await;
+        client.send(&"x".repeat(100_000)).await;
+        let refused = client.receive().await;
+        assert!(refused.starts_with(&format!("HTTP/1.1 {status}")), "{method} {path}: {refused}");
+    }
+    assert!(client.post("runtime/invocation/1/response", "", "{}").await.starts_with("HTTP/1.1 202"));
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"{}")));
+}
+
+#[tokio::test]
 async fn an_answer_after_the_deadline_is_taken_and_goes_nowhere() {
     let (api, mut client, answer) = running("1").await;
     drop(answer);
@@ -237,6 +255,10 @@ async fn an_answer_that_is_too_large_is_refused_before_it_is_read() {
             "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
         ))
         .await;
+    let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("it was taken") };
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+    // Most clients look for an answer when they have sent all.
+    client.send(&"x".repeat(length)).await;
     let refused = client.receive().await;
     insta::assert_snapshot!(refused.replace("\r\n", "\n"), @r#"
     HTTP/1.1 413 Payload Too Large
@@ -245,8 +267,7 @@ async fn an_answer_that_is_too_large_is_refused_before_it_is_read() {
 
     {"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}
     "#);
-    let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("it was taken") };
-    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+    assert!(client.get("ping").await.starts_with("HTTP/1.1 200"), "and the connection is kept");
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@ use crate::process::spawner::{confine, hand_over, limit};
 use crate::process::{CHANNEL, sibling};
 use rustix::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::process::{Pid, Signal, WaitOptions};
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// Of what the init tells the launcher: how the program ended, and the last word.
@@ -24,7 +25,7 @@ pub(super) fn run(order: Order, files: Files, node: Pid) -> ExitCode {
     write_to(start, &rustix::process::getpid().as_raw_nonzero().get().to_le_bytes());
     let begun = [stdin, stdout, stderr];
     match begin(begun, &order, node)
-        .and_then(|()| enclose(&order.tmp, node))
+        .and_then(|()| enclose(&order, node))
         .and_then(|()| launch(start, end, channel, order))
     {
         Ok(code) => code,
@@ -53,16 +54,44 @@ fn begin([stdin, stdout, stderr]: [OwnedFd; 3], order: &Order, node: Pid) -> io:
 }
 
 /// The launcher, before it has any child.
-fn enclose(tmp: &OsString, node: Pid) -> io::Result<()> {
+fn enclose(order: &Order, node: Pid) -> io::Result<()> {
     separate()?;
     // What is mounted from here on is seen in here only.
     mount(None, c"/", None, libc::MS_REC | libc::MS_PRIVATE)?;
-    if !tmp.is_empty() {
-        let tmp = CString::new(tmp.as_bytes()).map_err(io::Error::other)?;
+    if order.seals_folder {
+        seal(&order.folder)?;
+    }
+    if !order.tmp.is_empty() {
+        let tmp = CString::new(order.tmp.as_bytes()).map_err(io::Error::other)?;
         mount(Some(&tmp), c"/tmp", None, libc::MS_BIND)?;
     }
     // Becoming another user, if only in a namespace, has cancelled it.
     sibling::die_with(node)
+}
+
+/// Lays a folder over itself that nobody in here can write to, and goes there: the folder that this is in already could be.
+fn seal(folder: &Path) -> io::Result<()> {
+    let path = CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;
+    mount(Some(&path), &path, None, libc::MS_BIND | libc::MS_REC)?;
+    let read_only = libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    #[allow(unsafe_code, reason = "no safe crate of ours has mount_setattr")]
+    // SAFETY: the path ends with NUL, and both it and the structure, of which the size is given, live until the call returns.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const read_only,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    let error = io::Error::last_os_error();
+    // Unknown to older systems, where functions can write to their packages.
+    if done != 0 && error.raw_os_error() != Some(libc::ENOSYS) {
+        return Err(error);
+    }
+    std::env::set_current_dir(folder)
 }
 
 /// Starts the init, and ends as the program did.

@@ -1,5 +1,6 @@
 //! What the node asks the template of launchers for: words, each with a NUL at its end as the system takes them, and files.
 
+use super::Enclosure;
 use crate::process::{Launch, Limits, files};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::process::Pid;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 /// A longer one is no order: the system itself takes no longer command line with its environment.
 const ORDER_BYTES_MAX: usize = 2 * 1_048_576;
 
+/// The word for a folder that is.
+const SEALED: &str = "sealed";
+
 /// What is to be started, and how.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Order {
@@ -22,6 +26,8 @@ pub(super) struct Order {
     pub(super) folder: PathBuf,
     /// Lies over the machine's `/tmp`; empty = nothing does.
     pub(super) tmp: OsString,
+    /// Nothing can be written into `folder`.
+    pub(super) seals_folder: bool,
     pub(super) limits: Limits,
     pub(super) nice: i32,
 }
@@ -39,13 +45,14 @@ pub(super) struct Files {
 }
 
 impl Order {
-    pub(super) fn of(launch: &Launch, tmp: Option<PathBuf>) -> Self {
+    pub(super) fn of(launch: &Launch, enclosure: Enclosure) -> Self {
         Self {
             program: launch.program.clone().into(),
             arguments: launch.arguments.clone(),
             environment: launch.environment.clone(),
             folder: launch.folder.clone(),
-            tmp: tmp.map(OsString::from).unwrap_or_default(),
+            tmp: enclosure.tmp.map(OsString::from).unwrap_or_default(),
+            seals_folder: enclosure.seals_folder,
             limits: launch.limits,
             nice: launch.nice,
         }
@@ -62,6 +69,7 @@ impl Order {
         put(&self.program)?;
         put(self.folder.as_os_str())?;
         put(&self.tmp)?;
+        put(if self.seals_folder { SEALED } else { "" }.as_ref())?;
         put(self.nice.to_string().as_ref())?;
         for limit in self.limits.in_order() {
             put(limit.map(|limit| limit.to_string()).unwrap_or_default().as_ref())?;
@@ -82,6 +90,7 @@ impl Order {
         let mut words = words.strip_suffix(&[0])?.split(|byte| *byte == 0).map(<[u8]>::to_vec).map(OsString::from_vec);
         let number = |word: OsString| word.to_str()?.parse::<u64>().ok();
         let (program, folder, tmp) = (words.next()?, words.next()?.into(), words.next()?);
+        let seals_folder = words.next()? == SEALED;
         let nice = words.next()?.to_str()?.parse().ok()?;
         let mut limits = [None; Limits::COUNT];
         for limit in &mut limits {
@@ -96,7 +105,7 @@ impl Order {
         }
         let is_whole = arguments.len() == count;
         let limits = Limits::of_order(limits);
-        is_whole.then_some(Self { program, arguments, environment, folder, tmp, limits, nice })
+        is_whole.then_some(Self { program, arguments, environment, folder, tmp, seals_folder, limits, nice })
     }
 }
 
@@ -157,6 +166,7 @@ mod tests {
             environment: vec![("PATH".into(), "/bin".into()), ("EMPTY".into(), "".into())],
             folder: "/srv/function".into(),
             tmp: OsString::from_vec(b"/tmp/\xff".to_vec()),
+            seals_folder: true,
             limits: Limits { data_bytes_max: Some(7), open_files_max: Some(0), ..Limits::default() },
             nice: 3,
         }

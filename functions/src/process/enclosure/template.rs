@@ -100,7 +100,8 @@ pub(in crate::process) fn launch(
     enclosure: Enclosure,
     mut launch: Launch,
 ) -> io::Result<Body> {
-    let words = Order::of(&launch, enclosure.tmp).words()?;
+    let executable = enclosure.executable.clone();
+    let words = Order::of(&launch, enclosure).words()?;
     let stdin = launch.stdin.take().map_or_else(nothing, Ok)?;
     let mut read = (None, None);
     let (stdout, stderr) = if let Some(output) = launch.output.take() {
@@ -113,8 +114,8 @@ pub(in crate::process) fn launch(
     let given = [&stdin, &stdout, &stderr];
     let files: Vec<_> = given.into_iter().chain(&launch.channel).map(|file| file.as_fd()).collect();
     for _ in 0..ATTEMPTS {
-        let prepared = template.take_if(|template| template.executable == enclosure.executable);
-        let mut prepared = prepared.map_or_else(|| Template::start(&enclosure.executable), Ok)?;
+        let prepared = template.take_if(|template| template.executable == executable);
+        let mut prepared = prepared.map_or_else(|| Template::start(&executable), Ok)?;
         match prepared.ask(&words, &files) {
             Ok(started) => {
                 *template = Some(prepared).filter(|template| template.has_started_any);

@@ -120,6 +120,16 @@ fn flags_that_a_regular_expression_is_made_with_are_told_about_where_they_are_wr
 }
 
 #[test]
+fn what_typed_arrays_inherit_is_there_in_runtime_2() {
+    let code =
+        "function handler(event) { return [Uint8Array.from([1]), Float64Array.of(1), Int16Array.¦isArray([])]; }";
+    let error = |name: &str| format!("TypeError: (intermediate value)[\"{name}\"] is not a function");
+    assert_absent(code, V2, Rejected::AbsentMember, &[&error("isArray")]);
+    let code = "function handler(event) { return Uint8Array.¦from([1]); }";
+    assert_absent(code, V1, Rejected::AbsentMember, &[&error("from")]);
+}
+
+#[test]
 fn a_name_that_is_perhaps_no_module_is_let_pass() {
     for code in [
         "var crypto = require('crypto'); crypto = event; return crypto.randomUUID();",
