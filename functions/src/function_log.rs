@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_10_kb_between_characters() {
-        for empty in [called(&[""; 20_000]), called(&[&"\n".repeat(FUNCTION_LOG_BYTES_MAX)])] {
+        for empty in [called(&vec![""; 20_000]), called(&[&"\n".repeat(FUNCTION_LOG_BYTES_MAX)])] {
             assert_eq!(empty.lines().count(), FUNCTION_LOG_LINES_MAX + 2, "each has the request's id");
         }
         let written = called(&[&"\u{e9}".repeat(FUNCTION_LOG_BYTES_MAX), "more"]);

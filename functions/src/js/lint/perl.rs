@@ -62,7 +62,7 @@ pub(super) fn part(pattern: &str) -> Option<&str> {
         let rest = &pattern[offset..];
         let length = match next {
             '\\' => {
-                let escape = &rest[..1 + rest[1..].chars().next().map_or(0, char::len_utf8)];
+                let escape = &rest[..=rest[1..].chars().next().map_or(0, char::len_utf8)];
                 let means_it = !in_class || escape[1..].chars().all(|letter| ESCAPES_IN_CLASSES.contains(letter));
                 if means_it && !escape[1..].is_empty() && stands_in(&ESCAPES, escape) {
                     return Some(escape);

@@ -54,8 +54,8 @@ pub(in crate::js) fn explain(source: &str, error: &str) -> Option<Broken> {
         let sentence = "Unexpected end of input".to_owned();
         Broken { at: place(super::position(source.trim_end())), sentence, line: end.line_number(), what: None }
     } else if error.contains("Invalid regular expression literal") {
-        let expressions = tokens.all().iter().filter(|token| token.text.starts_with('/') && token.text.len() > 1);
-        let (token, part) = expressions.filter_map(|token| Some((token, perl::part(token.text)?))).next()?;
+        let mut expressions = tokens.all().iter().filter(|token| token.text.starts_with('/') && token.text.len() > 1);
+        let (token, part) = expressions.find_map(|token| Some((token, perl::part(token.text)?)))?;
         let sentence = format!(
             "Invalid regular expression: \"{part}\" is Perl's, which CloudFront reads and this node does not: {}",
             perl::instead_of(part)
