@@ -20,11 +20,19 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
 
+/// Whether `Connection` says so in any of its lines; pingora reads the first.
+fn asks_to_close(request: &RequestHeader) -> bool {
+    let lines = request.headers.get_all(header::CONNECTION).iter();
+    let mut tokens = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
 /// Before anything is judged: bounds on the connection, and who is on it.
 pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     // pingora keeps idle connections for ever unless each request says otherwise. One that is to close stays so.
     if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S));
+        let keepalive = Some(limits::VIEWER_KEEPALIVE_TIMEOUT_S).filter(|_| !asks_to_close(session.req_header()));
+        session.set_keepalive(keepalive);
     }
     // The next request may be in the buffer already; it is answered after this one.
     session.set_pipelining_enabled(true);

@@ -32,7 +32,7 @@ pub(crate) async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_
     }
     let (kind, detail) = looping.await.expect("a verdict");
     assert_eq!(kind, FailureKind::FunctionExecution);
-    assert_eq!(detail, "function \"loops\": it ran longer than its budget and was killed");
+    assert_eq!(detail, "function \"loops\": it ran longer than its budget of 200 ms and was killed");
     assert!(healthy_meanwhile > 1, "they waited for the loop");
     Arc::into_inner(site).expect("ours alone").stop().await;
 }

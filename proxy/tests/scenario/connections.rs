@@ -31,9 +31,11 @@ async fn a_connection_serves_many_requests_hits_misses_and_errors() {
 #[tokio::test]
 async fn connection_close_and_http_1_0_close() {
     let edge = Edge::before("", |_| Reply::ok("hello")).start().await;
-    for request in
-        ["GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n", "GET /x HTTP/1.0\r\nHost: a.test\r\n\r\n"]
-    {
+    for request in [
+        "GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: x-hop\r\nConnection: x-other, Close\r\n\r\n",
+        "GET /x HTTP/1.0\r\nHost: a.test\r\n\r\n",
+    ] {
         let mut connection = edge.connect().await;
         let answer = connection.send(request).await;
         assert_eq!((answer.status, answer.text(), answer.header("connection")), (200, "hello", Some("close")));

@@ -120,11 +120,14 @@ impl Shared {
         }
         self.changed.notify_one();
         if let Some(job) = culprit {
+            let function = &self.functions[job.function as usize].function;
+            let overdue =
+                || format!("it ran longer than its budget of {} ms and was killed", function.budget.as_millis());
+            let what = blamed.map_or_else(|| what.to_owned(), |_| overdue());
             if open {
-                self.note_death(job.function, what, now);
+                self.note_death(job.function, &what, now);
             }
-            let name = &self.functions[job.function as usize].function.name;
-            let failure = execution_failure(name, what);
+            let failure = execution_failure(&function.name, &what);
             let _ = job.reply.send(Err(NoResult { failure, logs: link.last_lines() }));
         } else if open {
             tracing::warn!(pid = link.child.id(), "a function worker ended between calls: {what}");
