@@ -14,7 +14,6 @@ use crate::respond;
 use crate::response_headers::server_timing::Upstream;
 use homefront_config::limits;
 use http::{HeaderValue, Method, header};
-use pingora::cache::NoCacheReason;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
@@ -59,12 +58,7 @@ async fn prepare_one(
         exchange.fetch.head = Some(head);
         if exchange.route()?.behavior.associations.touches_origin() {
             resolve(node, exchange).await?;
-            hooks::origin::request(node, session, exchange).await.inspect_err(|failure| {
-                // Who waits for the object would call the function, and wait for it to fail, one after the other.
-                if matches!(failure, Failure::EdgeCode(_)) {
-                    session.cache.release_write_lock(NoCacheReason::OriginNotCache);
-                }
-            })?;
+            hooks::origin::request(node, session, exchange).await?;
             complete(exchange)?;
         }
         if let Some(answer) = exchange.fetch.answer.take() {

@@ -1,6 +1,6 @@
 //! One fetch for many viewers of one object, and when each gets a fetch of its own.
 
-use crate::harness::{Answer, Code, Edge, Language, Origin, Pieces, Reply, Running, get_of, one_origin};
+use crate::harness::{Answer, Edge, Origin, Pieces, Reply, Running, get_of, one_origin};
 use bytes::Bytes;
 use hyper::body::Frame;
 use parking_lot::Mutex;
@@ -96,44 +96,6 @@ async fn waiting_requests_are_released_when_the_answer_may_not_be_shared() {
     let asking = at_once(&edge, 10).await;
     assert_eq!(results(asking).await, BTreeMap::from([("Miss".to_owned(), 10)]));
     assert_eq!(edge.asked_times("app"), 10);
-    edge.stop().await;
-}
-
-#[tokio::test]
-async fn requests_behind_a_function_that_fails_on_origin_request_do_not_wait_for_each_other() {
-    // The first call fails when it is told to. Of the others each waits for a second one beside it.
-    let python = r#"import os, time
-    folder = os.environ["LAMBDA_TASK_ROOT"] + "/../calls/"
-    os.mkdir(folder + context.aws_request_id)
-    if not os.path.exists(folder + "go"):
-        while not os.path.exists(folder + "go"): pass
-    else:
-        end = time.time() + 3
-        while time.time() < end and not os.path.exists(folder + "together"):
-            if len(os.listdir(folder)) > 3: open(folder + "together", "w")
-        if not os.path.exists(folder + "together"): open(folder + "alone", "w")
-    os.rmdir(folder + context.aws_request_id)
-    raise ValueError(request["uri"])"#;
-    let edge = Edge::before("origin_request = { lambda = \"l\" }", |asked| Reply::ok(asked.target));
-    let settings = "timeout_s = 20\nconcurrency_max = 4";
-    let code = Code::around(python, "");
-    let edge = edge.lambda(Language::Python, "l", &code, settings).file("calls/README", "").start().await;
-    let calls = edge.folder.path().join("calls");
-    let first = at_once(&edge, 1).await;
-    while std::fs::read_dir(&calls).unwrap().count() < 2 {
-        tokio::task::yield_now().await;
-    }
-    let others = at_once(&edge, 6).await;
-    // By the time that these are answered, most of the others wait.
-    for _ in 0..20 {
-        assert_eq!(edge.ask("POST", "/x", &[], "").await.status, 403);
-    }
-    std::fs::write(calls.join("go"), "").unwrap();
-    for answer in first.into_iter().chain(others) {
-        assert_eq!(answer.await.unwrap().status, 503);
-    }
-    let is_there = |name: &str| calls.join(name).exists();
-    assert!(is_there("together") && !is_there("alone"), "they called one after the other");
     edge.stop().await;
 }
 
