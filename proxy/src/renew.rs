@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::finish;
 use crate::respond;
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
@@ -16,7 +16,8 @@ use pingora::proxy::Session;
 pub(crate) struct Renewal {
     head: RequestHeader,
     route: Route,
-    host: String,
+    /// What the viewer asked for.
+    asked: (Method, Uri, String),
     cloudfront: Vec<(&'static str, HeaderValue)>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn hand_over(session: &mut Session, exchange: &Exchange) -> bool {
         viewer.hand_over(Renewal {
             head: session.req_header().clone(),
             route: route.clone(),
-            host: exchange.asked.host.clone(),
+            asked: (exchange.asked.method.clone(), exchange.asked.target.clone(), exchange.asked.host.clone()),
             cloudfront: exchange.cloudfront.clone(),
         });
         readable(session);
@@ -55,7 +56,7 @@ pub(crate) fn steps(session: &mut Session, exchange: &mut Exchange) -> pingora::
     };
     *session.req_header_mut() = renewal.head;
     exchange.viewer = Some(respond::facts_of(&viewer));
-    exchange.asked.host = renewal.host;
+    (exchange.asked.method, exchange.asked.target, exchange.asked.host) = renewal.asked;
     exchange.cloudfront = renewal.cloudfront;
     exchange.route = Some(renewal.route);
     Ok(())

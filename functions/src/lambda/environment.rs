@@ -251,7 +251,7 @@ impl Environment {
             executable: executable.clone(),
             tmp: plan.covers_tmp.then(|| folder.path().to_owned()),
             // Its own folder must not be part of what it cannot write to.
-            seals_folder: !folder.path().starts_with(plan.package.path()),
+            seals_folder: !resolved(folder.path()).starts_with(resolved(plan.package.path())),
         });
         // Who brings a runtime of its own knows the Runtime API only.
         let channel = plan.program.runtime.as_ref().map(|_| Channel::new(log.clone())).transpose()?;
@@ -522,4 +522,9 @@ fn files_line() -> String {
 /// What a function's processes may hold together.
 pub(super) fn memory_bytes_max(lambda: &Lambda) -> u64 {
     u64::from(lambda.memory_mb) * MIB
+}
+
+/// Where a path leads, through links.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

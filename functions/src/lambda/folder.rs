@@ -4,6 +4,7 @@
 //! locked as long as its node lives, and the next node removes those that nobody holds.
 
 use rustix::fs::FlockOperation;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -44,6 +45,12 @@ impl Folder {
         // A file system without locks only means that a killed node's folder stays.
         let lock = File::open(&path).ok().filter(lock);
         Ok(Self { path, _lock: lock })
+    }
+
+    /// Whether this is the name of one, of this node or another.
+    pub(super) fn has_name(name: &OsStr) -> bool {
+        let unique = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        unique.is_some_and(|unique| uuid::Uuid::try_parse(unique).is_ok())
     }
 
     pub(super) fn path(&self) -> &Path {

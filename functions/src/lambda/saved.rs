@@ -4,6 +4,7 @@
 //! Looking is enough: a package may have thousands of folders, more than a system lets one process watch. How often depends on how
 //! long a look takes.
 
+use super::folder::Folder;
 use super::pool::Pool;
 use super::{Lambdas, Packages, Plan, Program};
 use crate::aside::aside;
@@ -48,10 +49,16 @@ impl Source {
 pub(super) fn logs(config: &Config) -> Logs {
     let targets = config.log.access.iter().map(|access| &access.target).chain([&config.log.function]);
     let files = targets.filter_map(|target| match target {
-        LogTarget::File(file) => Some(file.clone()),
+        LogTarget::File(file) => Some(resolved(file)),
         LogTarget::Stdout | LogTarget::Stderr => None,
     });
     files.collect()
+}
+
+/// A file in the folder that its own stands for: the same, however a package is named.
+fn resolved(file: &Path) -> PathBuf {
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.zip(file.file_name()).map_or_else(|| file.to_owned(), |(folder, name)| folder.join(name))
 }
 
 impl Lambdas {
@@ -123,6 +130,7 @@ fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
     if package.is_file() {
         return look(package, package).ok();
     }
+    let package = &*package.canonicalize().ok()?;
     let mut sum = 0_u64;
     let mut entries = 0;
     let mut folders = vec![package.to_owned()];
@@ -142,7 +150,8 @@ fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
             }
             let (path, kind) = (entry.path(), entry.file_type());
             if kind.is_ok_and(|kind| kind.is_dir()) {
-                let is_code = !NO_CODE.iter().any(|name| entry.file_name() == *name);
+                let name = entry.file_name();
+                let is_code = !NO_CODE.iter().any(|other| name == *other) && !Folder::has_name(&name);
                 folders.extend(is_code.then_some(path));
             } else if !is_log(&path, logs) && path.extension() != Some(OsStr::new("pyc")) {
                 // A file that goes while it is looked at is gone at the next look.
@@ -175,4 +184,39 @@ fn is_log(file: &Path, logs: &[PathBuf]) -> bool {
         file.parent() == log.parent()
             && matches!((name(file), name(log)), (Some(name), Some(log)) if name.starts_with(&log))
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_package_looks_other_when_its_code_does_and_not_for_what_the_node_leaves_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (package, link) = (folder.path().join("package"), folder.path().join("link"));
+        fs::create_dir_all(package.join("lib")).unwrap();
+        symlink(&package, &link).unwrap();
+        fs::write(package.join("lib/code"), "1").unwrap();
+        let logs = [resolved(&link.join("access.log"))];
+        let ways = [package.clone(), link, package.join("../package")];
+        let seen = || ways.each_ref().map(|way| looks(way, &logs));
+        let before = seen();
+        fs::write(package.join("access.log"), "a line").unwrap();
+        fs::write(package.join("access.log.1"), "older lines").unwrap();
+        let own = package.join(format!("homefront-{}", uuid::Uuid::new_v4().simple()));
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("file"), "of a function").unwrap();
+        assert_eq!(seen(), before);
+        let saved = fs::metadata(package.join("lib/code")).unwrap().modified().unwrap();
+        fs::write(package.join("new"), "2").unwrap();
+        fs::File::options().append(true).open(package.join("new")).unwrap().set_modified(saved).unwrap();
+        fs::rename(package.join("new"), package.join("lib/code")).unwrap();
+        assert!(
+            seen().iter().zip(&before).all(|(now, before)| now.is_some() && now != before),
+            "of the same size and time"
+        );
+    }
 }

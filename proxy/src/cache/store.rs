@@ -3,7 +3,7 @@
 use super::freshness::{self, Decision};
 use super::validators;
 use crate::error_page;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::finish;
@@ -60,6 +60,12 @@ pub(crate) async fn origin_response(
         return Err(ask_next(status.as_str()));
     }
     let mut replaced = replaced.map_err(|failure| finish::fail(exchange, failure))?;
+    let still_failed = status.is_server_error() && response.status.is_server_error();
+    if still_failed && exchange.fetch.origin_response_done && session.cache.can_serve_stale_error() {
+        // The function was asked first; now `serves_stale` is.
+        let status = ErrorType::HTTPStatus(status.as_u16());
+        return Err(Error::create(status, ErrorSource::Upstream, None, None));
+    }
     if let Some(stored) = revalidated(session, status) {
         // A 304 has no body: what a function gives it is not one, and the object's own is still good.
         if response.status == StatusCode::NOT_MODIFIED || (response.status == stored && replaced.is_none()) {
@@ -201,10 +207,10 @@ pub(crate) fn decide(
 ///
 /// Developer Guide, how CloudFront processes HTTP 4xx and 5xx status codes from your origin.
 pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchange, error: &Error) -> bool {
-    // The second member of a group is asked before an old answer of the first is given.
+    // Before an old answer is given, the function on origin response sees the error, and the second member of a group is asked.
     if let ErrorType::HTTPStatus(status) = *error.etype()
         && let Ok(status) = StatusCode::from_u16(status)
-        && fetch::may_fail_over(session, exchange, Cause::Status(status))
+        && (awaits_origin_response(exchange) || fetch::may_fail_over(session, exchange, Cause::Status(status)))
     {
         return false;
     }
@@ -230,6 +236,12 @@ pub(crate) fn serves_stale(node: &Node, session: &Session, exchange: &mut Exchan
         node.cache.storage.hold_stale(session.cache.cache_key().combined_bin(), pause);
     }
     origin_failed
+}
+
+/// Whether a function on origin response has yet to see what the origin answered.
+fn awaits_origin_response(exchange: &Exchange) -> bool {
+    let has_one = |route: &Route| route.behavior.associations.origin_response.is_some();
+    exchange.route.as_ref().is_some_and(has_one) && !exchange.fetch.origin_response_done && !exchange.fetch.generated
 }
 
 /// pingora takes five headers of a 304; a cache takes all of them (RFC 9111 §3.2).

@@ -135,9 +135,10 @@ fn workers() -> std::io::Result<Workers> {
 
 /// The node's own log, on standard error: `HOMEFRONT_LOG=debug` says more.
 fn log_to_stderr() {
+    // What pingora says of a request is said by the node itself, with its id, and where it is an error only.
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOMEFRONT_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_proxy=error",
+            "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_proxy=off",
         )
     });
     let subscriber = tracing_subscriber::fmt()

@@ -6,6 +6,7 @@ use std::time::Duration;
 in_every_language! {
     s1_1_an_expired_object_is_asked_for_with_its_validators_which_functions_see_and_what_comes_of_a_304,
     s5_an_answer_in_the_place_of_a_revalidation_takes_the_objects_place_and_its_conditions_are_read_only,
+    s1_1_an_origins_error_in_the_place_of_an_expired_object_is_shown_to_origin_response_before_the_old_one_is_served,
     s1_3_origin_response_puts_another_response_in_the_place_of_a_304_or_keeps_the_object,
 }
 
@@ -164,5 +165,36 @@ async fn s1_3_origin_response_puts_another_response_in_the_place_of_a_304_or_kee
         }
     }
     assert_eq!(edge.asked_times("app"), paths.len() + 2 * 4 + 2, "what is not kept is asked for again");
+    edge.stop().await;
+}
+
+async fn s1_1_an_origins_error_in_the_place_of_an_expired_object_is_shown_to_origin_response_before_the_old_one_is_served(
+    language: Language,
+) {
+    let code = Code::around(
+        r#"response = cf["response"]
+    if calls == 2: response["status"] = "200"; response["body"] = "mended " + cf["request"]["uri"]
+    return response"#,
+        r#"const { response } = cf;
+    if (calls === 2) { response.status = "200"; response.body = `mended ${request.uri}`; }
+    return response;"#,
+    );
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let edge = Edge::before("origin_response = { lambda = \"l\" }", move |_| {
+        let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let reply = if first { Reply::ok("hello") } else { Reply::status(503, "down") };
+        reply.with("cache-control", "max-age=10")
+    });
+    let edge = edge.lambda(language, "l", &code, "timeout_s = 20\nconcurrency_max = 1").start().await;
+    assert_eq!(edge.get("/x").await.text(), "hello");
+    edge.clock.advance(Duration::from_secs(11));
+    for _ in 0..2 {
+        let mended = edge.get("/x").await;
+        assert_eq!((mended.status, mended.text()), (200, "mended /x"), "stored, too");
+    }
+    edge.clock.advance(Duration::from_secs(11));
+    let stale = edge.get("/x").await;
+    assert_eq!((stale.status, stale.text(), stale.x_cache()), (200, "mended /x", "Hit"), "the function left the error");
+    assert_eq!(edge.asked_times("app"), 3);
     edge.stop().await;
 }
