@@ -1,5 +1,9 @@
 //! What would keep a thread of tokio's waiting: reading files, unpacking.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use tokio::task::JoinError;
 
 /// Runs it on a thread of its own. A node that stops begins nothing more: its tasks, this one with them, are dropped where they wait.
@@ -9,6 +13,12 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         Err(Err(_stopped)) => std::future::pending().await,
     }
+}
+
+/// Opens a file to be read. What is none, a pipe in its place for example, would keep whoever opens it waiting for ever.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a file")) }
 }
 
 #[cfg(test)]

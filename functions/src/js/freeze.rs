@@ -11,7 +11,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Gives the intrinsics that no property of the global object leads to.
 const HIDDEN: &str = "[function*(){}, async function(){}, async function*(){}, [][Symbol.iterator](), ''[Symbol.iterator](), \
-    /a/[Symbol.matchAll] ? /a/[Symbol.matchAll]('') : null, (function(){ return arguments; })(), Int8Array]";
+    /a/[Symbol.matchAll] ? /a/[Symbol.matchAll]('') : null, (function(){ return arguments; })(), Int8Array, \
+    new Map()[Symbol.iterator](), new Set()[Symbol.iterator](), [].values().map ? [].values().map(String) : null, \
+    typeof Iterator === 'function' ? Iterator.from({ next() {} }) : null]";
 
 /// Members that are overridden on objects which inherit from any built-in prototype.
 const OVERRIDDEN: [&str; 6] = ["constructor", "toString", "toLocaleString", "valueOf", "name", "message"];
@@ -20,7 +22,7 @@ const OVERRIDDEN: [&str; 6] = ["constructor", "toString", "toLocaleString", "val
 pub(super) fn hidden(context: &mut Context) -> JsResult<Vec<JsObject>> {
     let mut found = Vec::new();
     if let Some(hidden) = context.eval(Source::from_bytes(HIDDEN))?.as_object() {
-        for index in 0..8_u32 {
+        for index in 0..12_u32 {
             // The objects themselves are new; what they inherit from is not.
             let mut next = hidden.get(index, context)?.as_object();
             while let Some(object) = next {

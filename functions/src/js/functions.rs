@@ -233,7 +233,7 @@ pub(super) fn read_code(function: &Function) -> Result<String, FunctionsError> {
     let refused =
         |source| FunctionsError::Code { function: function.name.clone(), file: function.code.clone(), source };
     let mut code = Vec::new();
-    let file = std::fs::File::open(&function.code).map_err(refused)?;
+    let file = crate::aside::open_file(&function.code).map_err(refused)?;
     file.take(FUNCTION_CODE_BYTES_MAX + 1).read_to_end(&mut code).map_err(refused)?;
     if code.len() as u64 > FUNCTION_CODE_BYTES_MAX {
         let reason = format!("more than {FUNCTION_CODE_BYTES_MAX} bytes, which is all CloudFront takes");

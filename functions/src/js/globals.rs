@@ -1,7 +1,7 @@
 //! The global object as CloudFront's runtimes have it: what boa lacks is added.
 
 use super::host::Host;
-use super::{bounds, console, event, json, text_coding};
+use super::{bounds, console, event, json, sort, symbols, text_coding};
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{Attribute, PropertyDescriptor};
@@ -24,6 +24,8 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     let is_1_0 = runtime == FunctionRuntime::CloudfrontJs1_0;
     prelude(is_1_0, context)?;
     bounds::install(context)?;
+    sort::install(context)?;
+    symbols::install(context)?;
     json::install(context)?;
     text_coding::install(runtime, context)?;
     settle_first(context)?;

@@ -5,9 +5,10 @@ use super::event::CallEvent;
 use super::fault::Operations;
 use super::kvs::Snapshot;
 use crate::OriginEdit;
-use boa_engine::{Context, JsNativeError, JsObject, JsResult};
+use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsString, JsSymbol};
 use homefront_config::function::FunctionRuntime;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(super) struct Host {
     pub(super) origin: RefCell<Option<Result<Box<OriginEdit>, String>>>,
     /// What the program gave to the access log.
     pub(super) log_data: RefCell<Option<Box<str>>>,
+    /// What `Symbol.for` has given.
+    pub(super) symbols: RefCell<HashMap<JsString, JsSymbol>>,
     /// Arrays that `join` is in the middle of, so that a cycle ends.
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// How many conversions to a primitive value are under way, one within the other.
@@ -69,6 +72,7 @@ impl Host {
             write_refused: Cell::default(),
             origin: RefCell::default(),
             log_data: RefCell::default(),
+            symbols: RefCell::default(),
             joining: RefCell::default(),
             converting: Cell::default(),
             prototypes: RefCell::default(),
@@ -108,6 +112,7 @@ impl Host {
         self.event.take();
         self.origin.take();
         self.log_data.take();
+        self.symbols.borrow_mut().clear();
         self.joining.borrow_mut().clear();
         self.converting.set(0);
     }

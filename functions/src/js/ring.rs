@@ -254,6 +254,11 @@ impl Turned {
         self.set(u64::MAX);
     }
 
+    /// Whether that was the last it said.
+    pub fn is_away(&self) -> bool {
+        self.0.turned_cpu_us().load(Ordering::Relaxed) == u64::MAX
+    }
+
     /// What it said last; more than it can have used while it is in no call.
     pub fn cpu(&self) -> Duration {
         Duration::from_micros(self.0.turned_cpu_us().load(Ordering::Relaxed))

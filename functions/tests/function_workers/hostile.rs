@@ -37,6 +37,22 @@ pub(crate) async fn a_function_that_loops_is_killed_after_its_budget_and_nobody_
     Arc::into_inner(site).expect("ours alone").stop().await;
 }
 
+pub(crate) async fn a_call_does_not_pay_for_the_garbage_of_the_one_before() {
+    // Each function holds the one before: the collector needs a great deal of memory to find its way through.
+    const CHAIN: &str = "function handler(event) { var f = function () {};
+        for (var i = 0; i < 250000; i++) f = (function (g) { return function () { return g; }; })(f); return event.request; }";
+    let site = Site::start(&[script("chain", CHAIN).with("budget_ms = 10000"), script("healthy", HEALTHY)]).await;
+    site.staffed().await;
+    for _ in 0..4 {
+        // Whatever becomes of it.
+        site.request("chain").await;
+        for _ in 0..3 {
+            assert_ok(&site.request("healthy").await);
+        }
+    }
+    site.stop().await;
+}
+
 pub(crate) async fn what_a_call_had_printed_when_its_worker_ended_is_in_the_log() {
     let prints = "function handler(event) { console.log('said'); return event.request; }";
     let site = Site::start(&[

@@ -49,6 +49,7 @@ const TESTS: &[Test] = tests! {
         figures_count_what_happened;
     hostile:
         a_function_that_loops_is_killed_after_its_budget_and_nobody_else_notices
+        a_call_does_not_pay_for_the_garbage_of_the_one_before
         what_a_call_had_printed_when_its_worker_ended_is_in_the_log
         a_call_that_computes_for_long_lets_others_have_its_processor
         a_call_has_its_whole_budget_to_compute_though_it_pauses
@@ -72,6 +73,7 @@ const TESTS: &[Test] = tests! {
         a_function_that_was_broken_from_the_start_serves_when_it_is_mended
         a_function_that_aborts_or_stalls_the_compiler_harms_nobody
         a_function_that_stalls_the_compiler_does_not_hold_up_the_others_after_it
+        a_pipe_in_the_place_of_a_function_keeps_nobody_waiting
         a_function_that_is_deleted_goes_on_serving
         several_functions_saved_at_once_are_judged_one_by_one
         inline_functions_are_reloaded_too

@@ -198,6 +198,21 @@ pub(crate) async fn a_function_that_stalls_the_compiler_does_not_hold_up_the_oth
     watched.stop().await;
 }
 
+pub(crate) async fn a_pipe_in_the_place_of_a_function_keeps_nobody_waiting() {
+    let mut watched = Watched::start(&[script("a", gives("1")), script("b", gives("1"))]).await;
+    let pipe = watched.file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("it is there").success());
+    std::fs::rename(&pipe, watched.file("a.js")).expect("it was made");
+    let reason = watched.refused(true).await;
+    assert!(reason.ends_with("it is not a file"), "{reason}");
+    for (name, path) in [("b", "2"), ("a", "3")] {
+        watched.save(&format!("{name}.js"), &gives(path));
+        watched.serves(name).await;
+        assert_eq!(watched.uri(name).await, format!("/{path}"));
+    }
+    watched.stop().await;
+}
+
 pub(crate) async fn a_function_that_is_deleted_goes_on_serving() {
     let mut watched = Watched::start(&[script("a", gives("1"))]).await;
     std::fs::remove_file(watched.file("a.js")).expect("it is there");

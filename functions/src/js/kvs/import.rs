@@ -81,7 +81,7 @@ struct Dates {
 }
 
 fn read(store: &KeyValueStore) -> io::Result<(Vec<u8>, Dates)> {
-    let file = std::fs::File::open(&store.source)?;
+    let file = crate::aside::open_file(&store.source)?;
     let found = file.metadata()?;
     let updated = found.modified()?;
     // Not every file system knows; and a copy is younger than what it is a copy of.

@@ -108,6 +108,11 @@ impl Link {
         last_lines::of(&mut self.printed.lock())
     }
 
+    /// Whether the worker tidies up between calls: the call that it has next has not begun.
+    pub(super) fn is_away(&self) -> bool {
+        self.turned.is_away()
+    }
+
     /// CPU time the worker has used since it turned to the call it is in; `None` when it is gone.
     pub(super) fn cpu_of_call(&self) -> Option<Duration> {
         Some(self.child.cpu_time()?.saturating_sub(self.turned.cpu()))

@@ -35,7 +35,12 @@ struct Slot {
     since: Instant,
     /// When the tending task looks at the clock next.
     watched_until: Option<Instant>,
+    /// When the worker was first seen to tidy up while a call waits for it.
+    away_since: Option<Instant>,
 }
+
+/// How long a worker may tidy up while a call waits for it.
+const AWAY_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Duty {
@@ -46,6 +51,18 @@ enum Duty {
 }
 
 impl Slot {
+    /// The time of a call that its worker has not turned to, since it tidies up after those before it, begins anew, for a while.
+    fn wait_while_away(&mut self, now: Instant) {
+        if !self.link.is_away() {
+            self.away_since = None;
+            return;
+        }
+        let since = *self.away_since.get_or_insert(now);
+        if now < since + AWAY_MAX {
+            self.since = now;
+        }
+    }
+
     /// When the time of its first call is over. Functions cannot wait for anything, so one that has not used its budget by now was kept from
     /// running, by a busy machine or by its own pauses: not its fault, for a while.
     fn due(&self, job: &Job, now: Instant) -> Instant {
@@ -203,6 +220,7 @@ impl Roster {
     pub(super) fn watch(&mut self, link: &Arc<Link>, now: Instant) -> Watch {
         let Some(index) = self.slot(link) else { return Watch::Nothing };
         let slot = &mut self.slots[index];
+        slot.wait_while_away(now);
         let due = slot.jobs.front().map(|job| (job.id, slot.due(job, now)));
         if let Some((id, _)) = due.filter(|(_, due)| *due <= now) {
             slot.duty = Duty::Dismissed;
@@ -220,7 +238,7 @@ impl Roster {
     /// Takes a new worker on, active if there are too few of these. Flush its link afterwards.
     pub(super) fn enlist(&mut self, link: Arc<Link>, now: Instant) {
         let (duty, jobs) = (Duty::Spare, VecDeque::new());
-        self.slots.push(Slot { link, duty, jobs, since: now, watched_until: None });
+        self.slots.push(Slot { link, duty, jobs, since: now, watched_until: None, away_since: None });
         self.promote(now);
     }
 
@@ -234,6 +252,19 @@ impl Roster {
             promoted.push(self.slots[spare].link.clone());
         }
         promoted
+    }
+
+    /// Gives waiting calls, such as a dead worker's, to those that take them, spares that are needed included. Returns the links to flush.
+    pub(super) fn hand_on(&mut self, now: Instant) -> Vec<Arc<Link>> {
+        let mut links = self.promote(now);
+        for slot in 0..self.slots.len() {
+            if self.queue.is_empty() {
+                break;
+            }
+            self.refill(slot, now);
+            links.push(self.slots[slot].link.clone());
+        }
+        links
     }
 
     /// A worker that is being ended gets no more calls.

@@ -100,7 +100,8 @@ impl Shared {
         let mut roster = self.roster.lock();
         let first = roster.bury(link);
         let culprit = match first {
-            Some(job) if blamed.is_none_or(|id| id == job.id) => Some(job),
+            // While it tidied up, the next call had not begun.
+            Some(job) if blamed.is_none_or(|id| id == job.id) && !link.is_away() => Some(job),
             Some(innocent) => {
                 roster.put_back(innocent);
                 None
@@ -111,11 +112,11 @@ impl Shared {
         if let (Some(job), true) = (&culprit, open) {
             roster.suspect(job.function, now);
         }
-        let promoted = roster.promote(now);
+        let given = roster.hand_on(now);
         let stranded = if open { Vec::new() } else { roster.withdraw(|_| true) };
         drop(roster);
         self.refuse(stranded, "the node is stopping");
-        for link in promoted {
+        for link in given {
             link.flush();
         }
         self.changed.notify_one();

@@ -129,6 +129,20 @@ pub(super) const LEAKS: &[(&str, &str)] = &[
     ("String(handler.leak)", "handler.leak = 1"),
     ("String(InternalError.leak)", "InternalError.leak = 1; InternalError.prototype.leak = 1"),
     ("Symbol.keyFor(Symbol.for('fresh'))", "Symbol.for('fresh').description"),
+    ("Symbol.keyFor(Symbol('s')) === undefined", "Symbol.for('s')"),
+    (
+        "new Map([['a', 1]]).values().next().done",
+        "Object.getPrototypeOf(new Map().values()).next = function () { return {done: true}; }",
+    ),
+    (
+        "new Set(['a']).values().next().done",
+        "Object.getPrototypeOf(new Set().values()).next = function () { return {done: true}; }",
+    ),
+    ("String([1].values().map(String).leak)", "Object.getPrototypeOf([1].values().map(String)).leak = 1"),
+    (
+        "String(Iterator.from({next: function () {}}).leak)",
+        "Object.getPrototypeOf(Iterator.from({next: function () {}})).leak = 1",
+    ),
     ("Math.random()", "Math.random(); Math.random()"),
 ];
 
