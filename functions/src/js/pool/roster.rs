@@ -53,13 +53,21 @@ enum Duty {
 impl Slot {
     /// The time of a call that its worker has not turned to, since it tidies up after those before it, begins anew, for a while.
     fn wait_while_away(&mut self, now: Instant) {
-        if !self.link.is_away() {
+        if self.jobs.is_empty() || !self.link.is_away() {
             self.away_since = None;
             return;
         }
         let since = *self.away_since.get_or_insert(now);
         if now < since + AWAY_MAX {
             self.since = now;
+        }
+    }
+
+    /// Has the tending task look at the clock then, unless it does so before.
+    fn watch_until(&mut self, due: Instant) {
+        if self.watched_until.is_none_or(|until| due < until) {
+            self.watched_until = Some(due);
+            self.link.wake.notify_one();
         }
     }
 
@@ -165,10 +173,8 @@ impl Roster {
     fn give(&mut self, slot: usize, job: Job, now: Instant) {
         let due = now + job.budget;
         self.push(slot, job, now);
-        let slot = &mut self.slots[slot];
-        if slot.jobs.len() == 1 && slot.watched_until.is_none_or(|until| due < until) {
-            slot.watched_until = Some(due);
-            slot.link.wake.notify_one();
+        if self.slots[slot].jobs.len() == 1 {
+            self.slots[slot].watch_until(due);
         }
     }
 
@@ -209,8 +215,10 @@ impl Roster {
             return None;
         }
         let job = slot.jobs.pop_front();
-        if !slot.jobs.is_empty() {
+        if let Some(next) = slot.jobs.front() {
             slot.since = now;
+            // Whoever takes this answer need not be the task that watches the clock.
+            slot.watch_until(now + next.budget);
         }
         self.refill(index, now);
         job
@@ -254,15 +262,15 @@ impl Roster {
         promoted
     }
 
-    /// Gives waiting calls, such as a dead worker's, to those that take them, spares that are needed included. Returns the links to flush.
+    /// Gives waiting calls, such as a dead worker's, to spares that are needed and to workers that have none. Behind another call they would
+    /// be no sooner done than where they wait. Returns the links to flush.
     pub(super) fn hand_on(&mut self, now: Instant) -> Vec<Arc<Link>> {
         let mut links = self.promote(now);
         for slot in 0..self.slots.len() {
-            if self.queue.is_empty() {
-                break;
+            if self.slots[slot].jobs.is_empty() && !self.queue.is_empty() {
+                self.refill(slot, now);
+                links.push(self.slots[slot].link.clone());
             }
-            self.refill(slot, now);
-            links.push(self.slots[slot].link.clone());
         }
         links
     }
