@@ -243,6 +243,9 @@ pub const FUNCTION_PAUSE_US: i64 = 20;
 pub const FUNCTION_BRIEF_CALL_US_MAX: u64 = 1_000;
 /// Milliseconds in which a worker must have compiled one function.
 pub const FUNCTION_LOAD_MS_MAX: u64 = 5_000;
+/// Milliseconds that others of its distribution wait while a saved function is compiled. One that takes longer is tried out alone, for up
+/// to [`FUNCTION_LOAD_MS_MAX`].
+pub const FUNCTION_RELOAD_MS_MAX: u64 = 250;
 /// Workers a function may kill within [`FUNCTION_DEATHS_WINDOW_MS`] before it is throttled.
 pub const FUNCTION_DEATHS_MAX: usize = 10;
 /// See [`FUNCTION_DEATHS_MAX`].
@@ -410,5 +413,5 @@ pub const LOGGED_HEAD_BYTES_MAX: usize = 20_480;
 pub const RELOAD_BURST: Duration = Duration::from_secs(1);
 /// Beyond that it may take one part in this many of the time.
 pub const RELOAD_SHARE: u32 = 4;
-/// Saved versions that are compiled at the same time, in all distributions.
+/// Distributions that compile saved functions at the same time, and functions that are tried out alone at the same time.
 pub const RELOADS_AT_ONCE_MAX: usize = 4;

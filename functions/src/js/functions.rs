@@ -3,6 +3,7 @@
 mod distribution;
 mod pace;
 mod reload;
+mod trial;
 
 pub(super) use distribution::faults;
 pub use reload::Reloaded;

@@ -15,9 +15,11 @@ pub(in crate::js) mod talk;
 mod template;
 mod tend;
 mod throttle;
+mod trial;
 
 pub use counters::{Counters, Figures};
-pub use renew::{Judgement, Renewed};
+pub use renew::{Judgement, Newer, Renewed};
+pub use trial::Trial;
 
 use super::frame::{Order, OrderedLoad};
 use super::kvs::Snapshot;
@@ -107,6 +109,8 @@ struct Shared {
     executable: PathBuf,
     /// A function that is the same in the pool that takes over is the same here and there.
     functions: Vec<Arc<PooledFunction>>,
+    /// How long each of them may take to be compiled if it never was.
+    patience: Duration,
     stores: Arc<Stores>,
     roster: Mutex<Roster>,
     /// What workers are forked off, one at a time. `None` = it is to be started.
@@ -135,6 +139,8 @@ struct PooledFunction {
     /// Whether it ever killed a worker; only then is the lock below worth taking.
     deadly: AtomicBool,
     throttle: Mutex<Throttle>,
+    /// Whether it was given up before it had the time it may take: its fault is not the last word.
+    is_slow: AtomicBool,
     /// What came of looking for its answers.
     polling: Mutex<Experience>,
     counters: Arc<Counters>,
@@ -153,6 +159,7 @@ impl Pool {
             roster: Mutex::new(Roster::new(functions.len(), workers.max(1))),
             template: tokio::sync::Mutex::default(),
             functions,
+            patience: template::PATIENCE,
             stores: Arc::new(Stores::new(stores)),
             workers: if in_process { workers.max(1) + 1 } else { 0 },
             starts,
@@ -288,25 +295,35 @@ impl PooledFunction {
 }
 
 impl Shared {
-    /// The first worker finds out which functions take their worker with them when they are compiled. Dying twice is no
-    /// accident.
     async fn first_worker(self: &Arc<Self>) -> io::Result<Started> {
         let mut accident = None;
         loop {
             match template::start(self).await {
                 Ok(started) => return Ok(started),
-                Err(StartFailure::Function { index, error: TalkError::Ended(_) }) if accident != Some(index) => {
-                    accident = Some(index);
-                }
-                // What has been compiled before is not to blame.
-                Err(StartFailure::Function { index, error }) if !self.functions[index].is_proven() => {
-                    let message = format!("the engine {error} while it compiled this function");
-                    let _ = self.functions[index].fault.set(LoadError::of_source(message));
-                }
-                Err(StartFailure::Spawn(error)) => return Err(error),
-                Err(other) => return Err(io::Error::other(other)),
+                Err(failure) => self.blame(failure, &mut accident)?,
             }
         }
+    }
+
+    /// A function that takes the engine with it when it is compiled does not compile; dying twice is no accident. An error: no
+    /// function is to blame.
+    fn blame(&self, failure: StartFailure, accident: &mut Option<usize>) -> io::Result<()> {
+        match failure {
+            StartFailure::Function { index, error: TalkError::Ended(_) } if *accident != Some(index) => {
+                *accident = Some(index);
+            }
+            // What has been compiled before is not to blame.
+            StartFailure::Function { index, error } if !self.functions[index].is_proven() => {
+                let function = &self.functions[index];
+                let is_slow = matches!(error, TalkError::Late(_)) && self.patience < template::PATIENCE;
+                function.is_slow.store(is_slow, Ordering::Relaxed);
+                let message = format!("the engine {error} while it compiled this function");
+                let _ = function.fault.set(LoadError::of_source(message));
+            }
+            StartFailure::Spawn(error) => return Err(error),
+            other => return Err(io::Error::other(other)),
+        }
+        Ok(())
     }
 
     fn enlist(self: Arc<Self>, started: Started) {

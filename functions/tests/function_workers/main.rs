@@ -72,7 +72,9 @@ const TESTS: &[Test] = tests! {
         a_function_that_does_not_compile_leaves_the_last_good_one_serving
         a_function_that_was_broken_from_the_start_serves_when_it_is_mended
         a_function_that_aborts_or_stalls_the_compiler_harms_nobody
-        a_function_that_stalls_the_compiler_does_not_hold_up_the_others_after_it
+        a_function_that_stalls_the_compiler_holds_up_no_other
+        what_mends_a_function_that_stalls_the_compiler_serves_at_once
+        a_function_that_takes_long_to_compile_serves_when_it_is_compiled
         a_pipe_in_the_place_of_a_function_keeps_nobody_waiting
         a_function_that_is_deleted_goes_on_serving
         several_functions_saved_at_once_are_judged_one_by_one

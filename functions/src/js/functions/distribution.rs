@@ -5,7 +5,7 @@ use super::{Hiring, StartProblem, Stores, read_code};
 use crate::js::inline::Inline;
 use crate::js::kvs::Snapshot;
 use crate::js::lint::Finding;
-use crate::js::pool::{Figures, Judgement, Pool, PoolOptions, Source};
+use crate::js::pool::{Figures, Judgement, Pool, PoolOptions, Source, Trial};
 use crate::js::{Call, CallResult, LoadError};
 use arc_swap::ArcSwap;
 use homefront_config::Function;
@@ -77,15 +77,20 @@ impl DistributionFunctions {
     /// Compiles newer code, and lets it serve unless what serves is better. Nobody else may be at it at the same time.
     pub(super) async fn renew(&self, saveds: &[(usize, Arc<Saved>)]) -> io::Result<Vec<Judgement>> {
         let serving = self.serving.load_full();
-        let code = saveds.iter().map(|(index, saved)| (*index, saved.code.clone())).collect();
-        let renewed = serving.pool.renewed(code).await?;
+        let newer = saveds.iter().map(|(index, saved)| saved.newer(*index)).collect();
+        let renewed = serving.pool.renewed(newer).await?;
         if let Some(pool) = renewed.pool {
-            let better = renewed.judgements.iter().filter(|judgement| !judgement.old_serves);
+            let better = renewed.judgements.iter().filter(|judgement| !judgement.keeps_old());
             let better = better.map(|judgement| (judgement.index, pool.code(judgement.index).to_owned()));
             let inline = serving.inline.renewed(better);
             self.serving.store(Arc::new(Serving { pool, inline }));
         }
         Ok(renewed.judgements)
+    }
+
+    /// Compiles newer code alone, however long that takes within its bound.
+    pub(super) async fn try_out(&self, index: usize, saved: &Saved) -> io::Result<Trial> {
+        self.serving.load_full().pool.try_out(index, saved.code.clone()).await
     }
 
     /// The JavaScript that serves.

@@ -2,10 +2,11 @@
 
 use super::distribution::{self, DistributionFunctions};
 use super::pace::Pace;
+use super::trial::{Server, Trials};
 use super::{Functions, LoadedStore, read_code};
 use crate::aside::aside;
 use crate::js::kvs::{self, ImportError, Snapshot};
-use crate::js::pool::Judgement;
+use crate::js::pool::{Judgement, Newer, Trial};
 use crate::watch::Watch;
 use homefront_config::limits::RELOADS_AT_ONCE_MAX;
 use homefront_config::{Function, KeyValueStore};
@@ -13,14 +14,14 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 /// Pause after the machine, not the code, was the reason that a version does not serve.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a file may be empty or away before that is told: most writers empty a file, or remove it, and fill it at once.
 const BEING_WRITTEN: Duration = Duration::from_millis(30);
@@ -72,7 +73,7 @@ pub enum Reloaded {
     },
 }
 
-type Tell = Arc<dyn Fn(Reloaded) + Send + Sync>;
+pub(super) type Tell = Arc<dyn Fn(Reloaded) + Send + Sync>;
 
 /// A saved version of a function.
 #[derive(Debug)]
@@ -84,19 +85,30 @@ pub(super) struct Saved {
     told: AtomicBool,
     /// Whether the version before it was refused.
     refused: Arc<AtomicBool>,
+    trials: Weak<Trials>,
+    /// What trying it out alone gave, if that had to be.
+    pub(super) trial: OnceLock<Trial>,
 }
 
 /// Versions that a distribution has not turned to yet; the newest of each function.
 #[derive(Debug, Default)]
-struct Desk {
+pub(super) struct Desk {
     wanted: Mutex<BTreeMap<usize, Arc<Saved>>>,
     bell: Notify,
+}
+
+impl Desk {
+    pub(super) fn put(&self, index: usize, saved: Arc<Saved>) {
+        self.wanted.lock().insert(index, saved);
+        self.bell.notify_one();
+    }
 }
 
 /// A function's file, and who serves it.
 struct CodeFile {
     function: Arc<Function>,
-    desks: Vec<(Arc<Desk>, usize)>,
+    servers: Arc<Vec<Server>>,
+    trials: Arc<Trials>,
     /// What was read last, or why it could not be.
     seen: Result<String, String>,
     refused: Arc<AtomicBool>,
@@ -131,22 +143,25 @@ impl Functions {
     }
 
     fn code_files(&self, tell: &Tell, keepers: &mut JoinSet<()>) -> Vec<(PathBuf, File)> {
-        let mut files: BTreeMap<&str, CodeFile> = BTreeMap::new();
-        let turns = Arc::new(Semaphore::new(RELOADS_AT_ONCE_MAX));
+        let mut servers: BTreeMap<&str, Vec<Server>> = BTreeMap::new();
+        let [turns, trial_turns] = [(); 2].map(|()| Arc::new(Semaphore::new(RELOADS_AT_ONCE_MAX)));
         for distribution in self.distributions.values() {
             let desk = Arc::new(Desk::default());
             for (index, function) in distribution.functions.iter().enumerate() {
-                let file = files.entry(&function.name).or_insert_with(|| CodeFile {
-                    function: function.clone(),
-                    desks: Vec::new(),
-                    seen: Ok(distribution.code(index)),
-                    refused: Arc::default(),
-                });
-                file.desks.push((desk.clone(), index));
+                let server = Server { distribution: distribution.clone(), desk: desk.clone(), index };
+                servers.entry(&function.name).or_default().push(server);
             }
             keepers.spawn(keep_distribution(distribution.clone(), desk, turns.clone(), tell.clone()));
         }
-        files.into_values().map(|file| (file.function.code.clone(), File::Code(file))).collect()
+        let mut files = Vec::new();
+        for servers in servers.into_values().map(Arc::new) {
+            let trials = Arc::<Trials>::default();
+            let file = CodeFile::new(servers.clone(), trials.clone());
+            let (turns, tell) = (trial_turns.clone(), tell.clone());
+            keepers.spawn(async move { trials.keep(&servers, &turns, &tell).await });
+            files.push((file.function.code.clone(), File::Code(file)));
+        }
+        files
     }
 
     fn store_files(&self, tell: &Tell, keepers: &mut JoinSet<()>) -> Vec<(PathBuf, File)> {
@@ -162,6 +177,12 @@ impl Functions {
 }
 
 impl CodeFile {
+    fn new(servers: Arc<Vec<Server>>, trials: Arc<Trials>) -> Self {
+        let Server { distribution, index, .. } = &servers[0];
+        let (function, code) = (distribution.functions[*index].clone(), distribution.code(*index));
+        Self { function, servers, trials, seen: Ok(code), refused: Arc::default() }
+    }
+
     async fn look(&mut self, tell: &Tell) {
         let seen = Instant::now();
         let mut read = self.read().await;
@@ -180,11 +201,11 @@ impl CodeFile {
                     seen,
                     told: AtomicBool::new(false),
                     refused: self.refused.clone(),
+                    trials: Arc::downgrade(&self.trials),
+                    trial: OnceLock::new(),
                 });
-                for (desk, index) in &self.desks {
-                    desk.wanted.lock().insert(*index, saved.clone());
-                    desk.bell.notify_one();
-                }
+                self.trials.saved(saved.clone());
+                self.servers.iter().for_each(|server| server.desk.put(server.index, saved.clone()));
             }
             Err(reason) => {
                 self.refused.store(true, Ordering::Relaxed);
@@ -255,11 +276,15 @@ async fn keep_distribution(
                     if refused(&judgement) || !any_refused {
                         paces.worked(index, now, took);
                     }
-                    saved.judged(judgement, &tell);
+                    if judgement.is_slow {
+                        saved.is_slow();
+                    } else {
+                        saved.judged(judgement, &tell);
+                    }
                 }
             }
             Err(error) => {
-                tell(Reloaded::Delayed { reason: format!("cannot start function workers: {error}") });
+                tell(Reloaded::no_workers(&error));
                 tokio::time::sleep(RETRY).await;
                 let mut wanted = desk.wanted.lock();
                 for (index, saved) in newer {
@@ -291,7 +316,23 @@ impl Paces {
     }
 }
 
+impl Reloaded {
+    pub(super) fn no_workers(error: &io::Error) -> Self {
+        Self::Delayed { reason: format!("cannot start function workers: {error}") }
+    }
+}
+
 impl Saved {
+    fn is_slow(self: &Arc<Self>) {
+        if let Some(trials) = self.trials.upgrade() {
+            trials.ask_for(self);
+        }
+    }
+
+    pub(super) fn newer(&self, index: usize) -> Newer {
+        Newer { index, code: self.code.clone(), trial: self.trial.get().cloned() }
+    }
+
     fn what(&self) -> String {
         format!("function \"{}\"", self.function.name)
     }

@@ -14,7 +14,8 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-const PATIENCE: Duration = Duration::from_millis(FUNCTION_LOAD_MS_MAX);
+/// How long the engine may take for one function.
+pub(super) const PATIENCE: Duration = Duration::from_millis(FUNCTION_LOAD_MS_MAX);
 
 /// A worker that is ready for calls.
 pub(super) struct Started {
@@ -48,7 +49,7 @@ pub(super) struct Template {
 impl Template {
     /// Starts one for a pool. The functions that do not compile are noted as such; [`StartFailure::Function`] names one that took
     /// the process with it.
-    async fn start(shared: &Shared) -> Result<Self, StartFailure> {
+    pub(super) async fn start(shared: &Shared) -> Result<Self, StartFailure> {
         let (talk, sandbox) = Talk::start(&shared.spawner, &shared.executable).await?;
         tell_about(sandbox);
         let mut template = Self { talk, stores: Vec::new() };
@@ -60,7 +61,8 @@ impl Template {
                 Some(proof) => Order::put_load_proven(&mut frame, index as u32, &function.load, proof),
                 None => Order::put_load(&mut frame, index as u32, &function.load),
             };
-            let answer = template.talk.ask(&frame, PATIENCE).await;
+            let patience = if function.is_proven() { PATIENCE } else { shared.patience };
+            let answer = template.talk.ask(&frame, patience).await;
             frame.clear();
             note(function, index, answer)?;
         }
