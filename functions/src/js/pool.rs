@@ -48,7 +48,7 @@ use tokio::task::JoinSet;
 
 /// First and longest pause between attempts to start a worker.
 const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// A function as a pool takes it.
 #[derive(Debug, Clone)]
@@ -352,7 +352,7 @@ impl Shared {
     }
 
     async fn staff(self: Arc<Self>) {
-        let mut pause = RETRY_MIN;
+        let (mut pause, mut pause_ends) = (RETRY_MIN, None);
         let mut starting = JoinSet::new();
         loop {
             let (open, workers) = {
@@ -362,12 +362,22 @@ impl Shared {
             if !open {
                 return;
             }
-            while workers + starting.len() < self.workers {
+            while pause_ends.is_none() && workers + starting.len() < self.workers {
                 starting.spawn(self.clone().start_in_turn());
             }
+            let resume = async {
+                match pause_ends {
+                    Some(end) => tokio::time::sleep_until(end).await,
+                    None => std::future::pending().await,
+                }
+            };
             let started = tokio::select! {
                 Some(started) = starting.join_next() => started.unwrap_or_else(|error| Err(io::Error::other(error).into())),
                 () = self.changed.notified() => continue,
+                () = resume => {
+                    pause_ends = None;
+                    continue;
+                }
             };
             match started {
                 Ok(started) => {
@@ -375,31 +385,31 @@ impl Shared {
                     self.clone().enlist(started);
                 }
                 Err(error) => {
-                    tracing::error!(%error, retry_ms = pause.as_millis() as u64, "too few function workers");
-                    let hopeless = starting.is_empty() && self.roster.lock().workers() == 0;
-                    if hopeless {
-                        let waiting = self.roster.lock().withdraw(|_| true);
-                        self.refuse(waiting, &error.to_string());
+                    // What keeps one from starting keeps those that start with it: one pause for all.
+                    if pause_ends.is_none() {
+                        tracing::error!(%error, retry_ms = pause.as_millis() as u64, "too few function workers");
+                        pause_ends = Some(tokio::time::Instant::now() + pause);
+                        pause = (pause * 2).min(RETRY_MAX);
                     }
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = self.closed() => return,
-                    }
-                    pause = (pause * 2).min(RETRY_MAX);
+                    self.despair(starting.is_empty(), &error);
                 }
             }
+        }
+    }
+
+    /// Refuses the calls that wait where there is no worker, and none is being started.
+    fn despair(&self, none_is_started: bool, error: &StartFailure) {
+        let mut roster = self.roster.lock();
+        if none_is_started && roster.workers() == 0 {
+            let waiting = roster.withdraw(|_| true);
+            drop(roster);
+            self.refuse(waiting, &error.to_string());
         }
     }
 
     async fn start_in_turn(self: Arc<Self>) -> Result<Started, StartFailure> {
         let _turn = self.starts.acquire().await;
         template::start(&self).await
-    }
-
-    async fn closed(&self) {
-        while self.roster.lock().is_open() {
-            self.changed.notified().await;
-        }
     }
 
     async fn call(self: Arc<Self>, index: usize, call: &Call<'_>) -> Reply {

@@ -1,8 +1,8 @@
 //! What hostile functions get, and that nobody else notices.
 
 use super::site::{
-    HEALTHY, LOOPS, Script, Site, assert_ok, computed, context, failure, resume, script, signal, sleeps, suspend,
-    until_dead, until_one_computes,
+    HEALTHY, LOOPS, Script, Site, assert_ok, children, computed, context, executable, failure, resume, script, signal,
+    sleeps, suspend, until_dead, until_one_computes,
 };
 use homefront_config::limits::{
     FUNCTION_DEATHS_MAX, FUNCTION_LOG_BYTES_MAX, FUNCTION_QUEUE_CALLS_MAX, FUNCTION_WORKER_CALLS_MAX,
@@ -241,6 +241,33 @@ pub(crate) async fn results_and_logs_are_bounded() {
         assert!([FailureKind::FunctionValidation, FailureKind::FunctionExecution].contains(&kind), "{name}: {detail}");
         assert_ok(&site.request("healthy").await);
     }
+    site.stop().await;
+}
+
+pub(crate) async fn calls_are_refused_while_no_worker_can_be_started_and_answered_when_one_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = folder.path().join("homefront");
+    let install = || std::os::unix::fs::symlink(executable(), &link).expect("a link");
+    install();
+    let site = Site::with_executable(&[script("healthy", HEALTHY)], link.clone()).await.expect("it starts");
+    assert_ok(&site.request("healthy").await);
+    std::fs::remove_file(&link).expect("it is there");
+    // The workers and what they are forked off.
+    for process in children() {
+        signal(process, Signal::KILL);
+    }
+    let (kind, detail) = loop {
+        if let Verdict::Fail(failure) = site.request("healthy").await {
+            break (failure.kind, failure.detail);
+        }
+    };
+    assert_eq!(kind, FailureKind::FunctionExecution);
+    assert!(detail.contains("cannot start a function worker: ") || detail.contains("its worker died"), "{detail}");
+    let (kind, detail) = failure(site.request("healthy").await);
+    assert_eq!(kind, FailureKind::FunctionExecution, "{detail}");
+    assert!(detail.contains("cannot start a function worker: No such file or directory"), "{detail}");
+    install();
+    while let Verdict::Fail(_) = site.request("healthy").await {}
     site.stop().await;
 }
 

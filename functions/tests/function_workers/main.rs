@@ -57,6 +57,7 @@ const TESTS: &[Test] = tests! {
         what_exhausts_the_engine_costs_one_request
         what_uses_up_the_memory_of_its_worker_is_told_so
         results_and_logs_are_bounded
+        calls_are_refused_while_no_worker_can_be_started_and_answered_when_one_can
         a_viewers_text_that_stalls_a_regular_expression_costs_its_own_request
         a_source_that_aborts_the_parser_spoils_only_its_own_function
         a_source_that_loops_while_it_is_loaded_spoils_only_its_own_function

@@ -1,7 +1,8 @@
 //! Functions and stores that are saved while they serve.
 
 use super::site::{
-    DISTRIBUTION, HEALTHY, LOOPS, Script, Site, assert_ok, failure, is_dead, script, until_dead, until_none_is_left,
+    DISTRIBUTION, HEALTHY, LOOPS, Script, Site, assert_ok, children, computed, failure, is_dead, script, until_dead,
+    until_none_is_left,
 };
 use homefront_config::limits::{FUNCTION_DEATHS_MAX, FUNCTION_RELOAD_MS_MAX};
 use homefront_functions::js::functions::Reloaded;
@@ -10,7 +11,6 @@ use homefront_functions::{FailureKind, Verdict};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
@@ -96,25 +96,9 @@ fn is_running(pid: u32) -> bool {
 
 /// Waits until a process of ours has computed for longer than one may that compiles what was saved, and so is one that tries it out.
 async fn until_one_is_tried_out() {
-    let beyond = Duration::from_millis(FUNCTION_RELOAD_MS_MAX + 100);
-    while !children().into_iter().filter_map(cpu_time).any(|time| time > beyond) {
+    while !children().into_iter().any(|process| computed(process) * 10 > FUNCTION_RELOAD_MS_MAX + 100) {
         tokio::task::yield_now().await;
     }
-}
-
-fn children() -> Vec<u32> {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("it is there").flatten();
-    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
-}
-
-/// `None` when it is gone.
-fn cpu_time(pid: u32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // User and system time are the 14th and 15th of its fields; the second, in brackets, may have blanks.
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_secs(ticks()? + ticks()?) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?)
 }
 
 /// Answers with a path.
