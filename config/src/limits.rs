@@ -351,6 +351,11 @@ pub const LAMBDA_RUNTIME_RESERVE_BYTES: u64 = 256 * 1_048_576;
 pub const LAMBDA_CODE_RANGES_BYTES: u64 = 8 * 512 * 1_048_576;
 /// Milliseconds between two looks at what a working environment holds. Lambda: the kernel's own account.
 pub const LAMBDA_WATCH_MS: u64 = 25;
+/// Processes of an environment that are looked at in passing. A look at more is made where it keeps nobody waiting, and followed by a rest of
+/// [`LAMBDA_WATCH_SHARE`] times what it took.
+pub const LAMBDA_PROCESSES_AT_A_GLANCE: usize = 32;
+/// See [`LAMBDA_PROCESSES_AT_A_GLANCE`].
+pub const LAMBDA_WATCH_SHARE: u32 = 10;
 /// Bytes of all files in an environment's `TMPDIR`. Lambda: 512 MB.
 pub const LAMBDA_TMP_BYTES_MAX: u64 = 512 * 1_048_576;
 /// Files and folders in it, as many as can be counted in passing. Lambda publishes none.

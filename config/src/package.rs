@@ -90,7 +90,11 @@ pub enum PackageError {
 impl Archive {
     /// Reads the list of its entries and checks it.
     pub fn open(path: &Path) -> Result<Self, PackageError> {
-        let file = File::open(path)?;
+        Self::of(File::open(path)?)
+    }
+
+    /// The same of an open file, whatever becomes of its name.
+    pub fn of(file: File) -> Result<Self, PackageError> {
         let bytes = file.metadata()?.len();
         if bytes > LAMBDA_PACKAGE_BYTES_MAX {
             return Err(PackageError::CodeSize { bytes });

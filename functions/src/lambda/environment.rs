@@ -12,14 +12,15 @@ use super::runtime_api::{
 };
 use super::start_failure::{StartEnd, StartFailure};
 use super::usage::{Excess, exceeded};
+use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
 use crate::process::{Child, Descendants, Exit, Launch, Limits, Spawner, peer};
 use bytes::Bytes;
 use homefront_config::Lambda;
 use homefront_config::limits::{
-    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX,
-    LAMBDA_TMP_FILES_MAX,
+    LAMBDA_FILE_BYTES_MAX, LAMBDA_INIT_MS_MAX, LAMBDA_OPEN_FILES_MAX, LAMBDA_PROCESSES_AT_A_GLANCE,
+    LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX,
 };
 use std::io;
 use std::net::SocketAddrV4;
@@ -79,7 +80,8 @@ pub(super) struct Environment {
     output: Arc<Output>,
     /// How long it took to start, until a REPORT line has told it.
     init: Option<Duration>,
-    frozen: bool,
+    /// How many processes were stopped, while they are.
+    frozen: Option<usize>,
     /// How many processes beside its own wait for its next event: a `bootstrap` may do so through another one, as a shell script
     /// does through `curl`.
     at_rest: usize,
@@ -200,7 +202,7 @@ impl Environment {
                     api,
                     output,
                     init: Some(begun.elapsed()),
-                    frozen: false,
+                    frozen: None,
                     at_rest,
                     peak,
                     memory_used_mb_max,
@@ -290,23 +292,30 @@ impl Environment {
     }
 
     pub(super) fn is_frozen(&self) -> bool {
-        self.frozen
+        self.frozen.is_some()
     }
 
     /// Stops the process between events, as Lambda does.
     pub(super) fn freeze(&mut self) {
-        if !self.frozen {
-            self.child.suspend();
-            self.frozen = true;
+        if self.frozen.is_none() {
+            self.frozen = Some(self.child.suspend());
+        }
+    }
+
+    /// Lets it go on, for an event that comes. Many processes are woken where that keeps nobody else waiting.
+    pub(super) async fn thaw(&mut self) {
+        match self.frozen.take() {
+            Some(processes) if processes > LAMBDA_PROCESSES_AT_A_GLANCE => {
+                let child = self.child.clone();
+                aside(move || child.resume()).await;
+            }
+            Some(_) => self.child.resume(),
+            None => {}
         }
     }
 
     /// Hands over an event. `Err` gives the environment back: nobody took the event, so another may have it.
-    pub(super) fn call(mut self: Box<Self>, plan: &Plan, event: Bytes) -> Result<super::call::Call, Box<Self>> {
-        if self.frozen {
-            self.child.resume();
-            self.frozen = false;
-        }
+    pub(super) fn call(self: Box<Self>, plan: &Plan, event: Bytes) -> Result<super::call::Call, Box<Self>> {
         self.child.expect_left(0);
         let request_id = uuid::Uuid::new_v4().to_string();
         self.output.begin(&super::log::start_line(&request_id, super::context::VERSION));

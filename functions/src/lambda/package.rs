@@ -1,14 +1,14 @@
 //! Deployment packages as functions find them: folders as they are, .zip files unpacked once for each content.
 
 use super::folder::Folder;
+use crate::aside::open_file;
 use crate::edge_code::StartError;
 use homefront_config::Lambda;
 use homefront_config::package::{Archive, PackageError, weigh};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -55,9 +55,12 @@ impl Packages {
     }
 
     fn unpacked(&self, path: &Path) -> Result<Arc<Folder>, PackageError> {
-        let archive = Archive::open(path)?;
+        // Once: another file may take its name at any time.
+        let mut file = open_file(path)?;
+        let archive = Archive::of(file.try_clone()?)?;
         let mut digest = Sha256::new();
-        io::copy(&mut File::open(path)?, &mut digest)?;
+        file.rewind()?;
+        io::copy(&mut file, &mut digest)?;
         let digest = digest.finalize().into();
         let mut known = self.0.lock();
         if let Some(folder) = known.get(&digest).and_then(Weak::upgrade) {

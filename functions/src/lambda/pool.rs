@@ -9,6 +9,7 @@ use super::counters::{Counters, Figures};
 use super::environment::{Environment, NotStarted, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
 use super::start_failure::{StartEnd, StartFailure};
+use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
@@ -134,7 +135,7 @@ impl Drop for Running {
         if let Some(mut call) = self.call.take() {
             let pool = self.pool.clone();
             self.pool.0.runtime.spawn(async move {
-                let Some(outcome) = call.outcome().await else { return pool.bury(&mut call.abandon()) };
+                let Some(outcome) = call.outcome().await else { return pool.bury(call.abandon()) };
                 pool.0.state.lock().coming += 1;
                 pool.finish(call, &outcome).await;
             });
@@ -205,7 +206,7 @@ impl Pool {
                 self.0.state.lock().coming += 1;
                 return Ok((call, outcome));
             }
-            self.bury(&mut call.abandon());
+            self.bury(call.abandon());
         }
         Err(self.untaken())
     }
@@ -218,10 +219,13 @@ impl Pool {
     async fn begin(&self, event: &Bytes) -> Result<Call, NoCall> {
         for _ in 0..OFFERS_MAX {
             let mut lease = self.acquire().await?;
+            if let Some(environment) = &mut lease.environment {
+                environment.thaw().await;
+            }
             let Some(environment) = lease.environment.take() else { continue };
             match environment.call(&self.0.plan, event.clone()) {
                 Ok(call) => return Ok(call),
-                Err(mut dead) => self.bury(&mut dead),
+                Err(dead) => self.bury(dead),
             }
         }
         Err(self.untaken())
@@ -230,8 +234,8 @@ impl Pool {
     async fn acquire(&self) -> Result<Lease, NoCall> {
         let mut dead = Vec::new();
         let found = self.look_up(&mut dead);
-        for mut idle in dead {
-            self.bury(&mut idle.environment);
+        for idle in dead {
+            self.bury(idle.environment);
         }
         let (ticket, mut waiting) = match found? {
             Found::Idle(lease) => return Ok(lease),
@@ -415,25 +419,30 @@ impl Pool {
         self.0.state.lock().coming -= 1;
         match finished {
             Ok(environment) if ready => self.release(environment),
-            Ok(mut environment) => {
+            Ok(environment) => {
                 // It works on; it does not count as free, so that another may be started in its place.
                 self.start_where_needed(&mut self.0.state.lock());
                 if environment.is_ready_again(self.0.plan.lambda.timeout).await {
                     self.release(environment);
                 } else {
-                    self.bury(&mut environment);
+                    self.bury(environment);
                 }
             }
-            Err(mut environment) => self.bury(&mut environment),
+            Err(environment) => self.bury(environment),
         }
     }
 
     /// Gives an environment to whoever waits longest, or lets it idle.
-    fn release(&self, mut environment: Box<Environment>) {
+    fn release(&self, environment: Box<Environment>) {
+        self.put_by(environment, Instant::now());
+    }
+
+    /// The same, of one that has idled since then.
+    fn put_by(&self, environment: Box<Environment>, since: Instant) {
         let mut state = self.0.state.lock();
         if !Self::is_current(&state, &environment) {
             drop(state);
-            return self.bury(&mut environment);
+            return self.bury(environment);
         }
         let mut lease = self.lease(environment);
         while let (false, Some(waiter)) = (state.closed, state.waiters.pop_front()) {
@@ -442,30 +451,30 @@ impl Pool {
                 Ok(()) | Err(Err(_)) => return,
             }
         }
-        let Some(mut environment) = lease.environment.take() else { return };
+        let Some(environment) = lease.environment.take() else { return };
         if state.closed {
             drop(state);
-            return self.bury(&mut environment);
+            return self.bury(environment);
         }
-        let since = Instant::now();
-        let look_at = since + self.0.bounds.freeze_after;
-        state.idle.push(Idle { environment, since });
+        let look_at = since + if environment.is_frozen() { self.0.bounds.idle_max } else { self.0.bounds.freeze_after };
+        let place = state.idle.partition_point(|idle| idle.since <= since);
+        state.idle.insert(place, Idle { environment, since });
         if state.housekeeping_at.is_none_or(|at| at > look_at) {
             state.housekeeping_at = Some(look_at);
             self.0.housekeeping.notify_one();
         }
     }
 
-    /// Ends an environment that is of no use; its folder waits for the next one.
-    fn bury(&self, environment: &mut Environment) {
+    /// Ends an environment that is of no use; its folder waits for the next one of the same code.
+    fn bury(&self, mut environment: Box<Environment>) {
         environment.child.kill();
         let mut state = self.0.state.lock();
         state.used -= 1;
-        let folder = environment.folder.take();
-        if Self::is_current(&state, environment) {
-            state.folders.extend(folder);
+        if Self::is_current(&state, &environment) {
+            state.folders.extend(environment.folder.take());
         } else {
-            self.0.runtime.spawn_blocking(move || drop(folder));
+            // With its folder, and its package where it is the last that runs it.
+            self.0.runtime.spawn_blocking(move || drop(environment));
         }
         self.start_where_needed(&mut state);
         Self::empty_if_closed(state);
@@ -494,8 +503,8 @@ impl Pool {
         self.0.living.gone().await;
     }
 
-    /// Freezes and ends idle environments; says when to look again.
-    fn tidy(&self, now: Instant) -> Option<Instant> {
+    /// Ends idle environments and takes those out that are to be frozen; says when to look again.
+    fn tidy(&self, now: Instant) -> (Vec<Idle>, Option<Instant>) {
         let Bounds { idle_max, freeze_after, .. } = self.0.bounds;
         let mut state = self.0.state.lock();
         // Those that idle longest come first; what is provisioned stays.
@@ -505,13 +514,15 @@ impl Pool {
             may_end -= usize::from(ends);
             ends
         });
+        let (unfrozen, kept) = kept
+            .into_iter()
+            .partition::<Vec<_>, _>(|idle| now >= idle.since + freeze_after && !idle.environment.is_frozen());
         state.idle = kept;
         state.used -= ended.len();
+        // They are back in a moment: none is to be started in their place.
+        state.coming += unfrozen.len();
         let mut look_at: Option<Instant> = None;
-        for idle in &mut state.idle {
-            if now >= idle.since + freeze_after {
-                idle.environment.freeze();
-            }
+        for idle in &state.idle {
             let next = if !idle.environment.is_frozen() {
                 idle.since + freeze_after
             } else if may_end > 0 {
@@ -527,7 +538,16 @@ impl Pool {
             // Removing folders takes time.
             self.0.runtime.spawn_blocking(move || drop(ended));
         }
-        look_at
+        (unfrozen, look_at)
+    }
+
+    /// Freezes environments and gives them back. One that has many processes takes a while.
+    fn freeze(&self, unfrozen: Vec<Idle>) {
+        for Idle { mut environment, since } in unfrozen {
+            environment.freeze();
+            self.0.state.lock().coming -= 1;
+            self.put_by(environment, since);
+        }
     }
 
     fn lease(&self, environment: Box<Environment>) -> Lease {
@@ -554,7 +574,13 @@ enum Found {
 async fn keep_house(pool: Weak<Shared>, wake: Arc<Notify>) {
     loop {
         let Some(shared) = pool.upgrade() else { return };
-        let look_at = Pool(shared).tidy(Instant::now());
+        let pool_now = Pool(shared);
+        let (unfrozen, look_at) = pool_now.tidy(Instant::now());
+        if unfrozen.is_empty() {
+            drop(pool_now);
+        } else {
+            aside(move || pool_now.freeze(unfrozen)).await;
+        }
         match look_at {
             Some(at) => tokio::select! {
                 () = tokio::time::sleep_until(at.into()) => {}

@@ -5,12 +5,17 @@
 
 use super::environment::EXIT_ERROR;
 use super::folder::Folder;
+use crate::aside::aside;
 use crate::process::Child;
 use homefront_config::Lambda;
-use homefront_config::limits::{LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS};
+use homefront_config::limits::{
+    LAMBDA_PROCESSES_AT_A_GLANCE, LAMBDA_PROCESSES_MAX, LAMBDA_TMP_BYTES_MAX, LAMBDA_TMP_FILES_MAX, LAMBDA_WATCH_MS,
+    LAMBDA_WATCH_SHARE,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Looks at memory between two looks at files.
 const LOOKS_PER_FILES: u32 = 8;
@@ -47,16 +52,25 @@ impl Excess {
 
 /// Returns when the environment of this child holds more than `memory_bytes_max`, has too many processes, or too much in its folder.
 /// Calls that are over before the first look cost nothing.
-pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
+pub(super) async fn exceeded(child: &Arc<Child>, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
+    const PAUSE: Duration = Duration::from_millis(LAMBDA_WATCH_MS);
     let folder = folder.map(|folder| folder.path().to_owned());
-    let mut look = 0_u32;
+    let (mut look, mut pause, mut are_many) = (0_u32, PAUSE, false);
     loop {
-        tokio::time::sleep(Duration::from_millis(LAMBDA_WATCH_MS)).await;
-        let processes = child.processes();
+        tokio::time::sleep(pause).await;
+        let began = Instant::now();
+        let (processes, seem_to_hold_more) = if are_many {
+            let child = child.clone();
+            aside(move || glance(&child, memory_bytes_max)).await
+        } else {
+            glance(child, memory_bytes_max)
+        };
+        are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
+        pause = if are_many { PAUSE.max(began.elapsed() * LAMBDA_WATCH_SHARE) } else { PAUSE };
         if processes.len() > LAMBDA_PROCESSES_MAX {
             return Excess::Processes;
         }
-        if seem_to_hold_more(&processes, memory_bytes_max) {
+        if seem_to_hold_more {
             // Nobody else could share what one alone has.
             if processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await {
                 return Excess::Memory;
@@ -65,12 +79,18 @@ pub(super) async fn exceeded(child: &Child, memory_bytes_max: u64, folder: Optio
         look = look.wrapping_add(1);
         if let (0, Some(folder)) = (look % LOOKS_PER_FILES, &folder) {
             let folder = folder.clone();
-            let measured = tokio::task::spawn_blocking(move || is_full(&folder)).await;
-            if measured.unwrap_or(false) {
+            if aside(move || is_full(&folder)).await {
                 return Excess::Files;
             }
         }
     }
+}
+
+/// The processes of an environment, and whether they seem to hold more than that.
+fn glance(child: &Child, memory_bytes_max: u64) -> (Vec<u32>, bool) {
+    let processes = child.processes();
+    let seem_to_hold_more = seem_to_hold_more(&processes, memory_bytes_max);
+    (processes, seem_to_hold_more)
 }
 
 /// A cheap sum, in which pages that forked processes share count more than once.
@@ -80,8 +100,7 @@ fn seem_to_hold_more(processes: &[u32], bytes_max: u64) -> bool {
 
 /// The exact sum. For it the kernel goes through all their pages, which takes milliseconds.
 async fn really_hold_more(processes: Vec<u32>, bytes_max: u64) -> bool {
-    let count = move || processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max;
-    tokio::task::spawn_blocking(count).await.unwrap_or(false)
+    aside(move || processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max).await
 }
 
 /// Resident pages that no file backs.

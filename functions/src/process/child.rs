@@ -177,12 +177,13 @@ impl Child {
         }
     }
 
-    /// Stops it, its group and its descendants where they are, until [`Child::resume`]. It can still be killed.
-    pub fn suspend(&self) {
+    /// Stops it, its group and its descendants where they are, until [`Child::resume`]; gives how many processes that are. It can
+    /// still be killed.
+    pub fn suspend(&self) -> usize {
         if self.group.inside.is_none() {
             self.group.signal(Signal::STOP);
         }
-        family::stop(|| self.processes());
+        family::stop(|| self.processes())
     }
 
     /// Lets all of them go on.

@@ -47,16 +47,17 @@ pub(super) fn living(processes: Vec<u32>) -> Vec<u32> {
     processes.into_iter().filter(lives).collect()
 }
 
-/// Stops all that `processes` finds, and what they start meanwhile.
-pub(super) fn stop(processes: impl Fn() -> Vec<u32>) {
+/// Stops all that `processes` finds, and what they start meanwhile; gives how many.
+pub(super) fn stop(processes: impl Fn() -> Vec<u32>) -> usize {
     let mut stopped = BTreeSet::new();
     for _ in 0..ROUNDS_MAX {
         let newer: Vec<_> = processes().into_iter().filter(|process| stopped.insert(*process)).collect();
         if newer.is_empty() {
-            return;
+            break;
         }
         signal(newer, Signal::STOP);
     }
+    stopped.len()
 }
 
 /// Lets all of them go on.

@@ -18,9 +18,7 @@ impl Pool {
     pub(in crate::lambda) fn replace(&self, plan: Option<Plan>) {
         let mut state = self.0.state.lock();
         state.code.generation += 1;
-        if let Some(plan) = plan {
-            state.code.plan = Some(Arc::new(plan));
-        }
+        let older = plan.and_then(|plan| state.code.plan.replace(Arc::new(plan)));
         // What was wrong with the older code says nothing of this.
         (state.init_failures, state.init_pause) = (0, None);
         let (idle, folders) = (std::mem::take(&mut state.idle), std::mem::take(&mut state.folders));
@@ -28,7 +26,7 @@ impl Pool {
         self.start_where_needed(&mut state);
         drop(state);
         // Removing folders takes time.
-        self.0.runtime.spawn_blocking(move || drop((idle, folders)));
+        self.0.runtime.spawn_blocking(move || drop((idle, folders, older)));
     }
 
     /// Whether it runs what the function's code is now.
