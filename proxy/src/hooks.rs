@@ -40,13 +40,21 @@ pub(crate) async fn lambda_viewer_request(
     session: &mut Session,
     exchange: &mut Exchange,
 ) -> Result<Option<Answer>, Failure> {
-    let associations = &exchange.route()?.behavior.associations;
+    let route = exchange.route()?;
+    let associations = &route.behavior.associations;
     let Some(ViewerCode::Lambda(lambda)) = &associations.viewer_request else { return Ok(None) };
     let lambda = lambda.clone();
     if associations.include_body.viewer_request {
+        let distribution = route.distribution.clone();
         arrive::ask_for_body(session).await;
-        include_body::read(session, exchange, &node.included_bodies, &lambda, limits::LAMBDA_VIEWER_BODY_BYTES_MAX)
-            .await?;
+        include_body::read(
+            session,
+            exchange,
+            &distribution.included_bodies,
+            &lambda,
+            limits::LAMBDA_VIEWER_BODY_BYTES_MAX,
+        )
+        .await?;
     }
     let request = session.req_header_mut();
     let (context, shown) = (context(exchange)?, head::neutral_request(request, &exchange.asked.host));

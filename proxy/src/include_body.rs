@@ -11,7 +11,6 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use bytes::{Bytes, BytesMut};
 use homefront_config::Lambda;
-use homefront_config::limits::INCLUDED_BODY_PIECE_BYTES_MAX;
 use homefront_functions::FailureKind;
 use http::header;
 use pingora::http::RequestHeader;
@@ -86,11 +85,8 @@ pub(crate) async fn read(
         }
         let left = room.patience.time_max.saturating_sub(began.elapsed());
         let pause_max = left.min(room.patience.pause_max);
-        let fitted =
-            timeout(pause_max, room.fit(&mut included.place, start.len() + INCLUDED_BODY_PIECE_BYTES_MAX)).await;
-        fitted.map_err(|_| no_room(lambda, pause_max))?;
         let piece = match timeout(pause_max, viewer.read_request_body()).await {
-            Ok(Ok(piece)) if !left.is_zero() => piece,
+            Ok(Ok(piece)) if !left.is_zero() => piece.unwrap_or_default(),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a body that a function was to be shown broke off");
                 return Err(Failure::ViewerLeft);
@@ -100,10 +96,11 @@ pub(crate) async fn read(
                 return Err(Failure::ViewerLeft);
             }
         };
-        start.extend_from_slice(&piece.unwrap_or_default());
+        // Only what is there takes room: whoever sends nothing keeps nobody waiting.
+        let fitted = timeout(pause_max, room.fit(&mut included.place, start.len() + piece.len())).await;
+        fitted.map_err(|_| no_room(lambda, pause_max))?;
+        start.extend_from_slice(&piece);
     }
-    // Less than it has now, or as much.
-    room.fit(&mut included.place, start.len()).await;
     included.start = start.freeze();
     Ok(())
 }

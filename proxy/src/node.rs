@@ -27,7 +27,6 @@ pub(crate) struct Node {
     pub(crate) edge_code: EdgeCode,
     pub(crate) verifiers: Arc<Verifiers>,
     pub(crate) cache: Cache,
-    pub(crate) included_bodies: Room,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) warnings: Sparing,
     /// Whether any distribution has an error page, which is fetched by a request of the node's own.
@@ -41,6 +40,7 @@ pub(crate) struct Deployed {
     pub(crate) origins: Vec<PreparedOrigin>,
     pub(crate) id: Arc<str>,
     pub(crate) domain_name: Arc<str>,
+    pub(crate) included_bodies: Room,
     /// Made when a function makes the first origin.
     function_origins: OnceLock<Remembered>,
 }
@@ -98,7 +98,8 @@ impl Deployed {
         let origins = config.origins.iter().map(|origin| PreparedOrigin::new(&config.id, origin.clone()));
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let (id, domain_name) = (config.id.as_str().into(), config.domain_name.as_str().into());
-        Ok(Self { config, origins, id, domain_name, function_origins: OnceLock::new() })
+        let included_bodies = Room::new();
+        Ok(Self { config, origins, id, domain_name, included_bodies, function_origins: OnceLock::new() })
     }
 
     /// What is remembered of origins that functions made.
@@ -140,7 +141,6 @@ impl Node {
             verifiers: Arc::new(verifiers),
             resolver: Resolver::new(&config.hosts),
             edge_code,
-            included_bodies: Room::new(),
             access_log: config.log.access.as_ref().map(open).transpose()?,
             warnings: Sparing::default(),
             has_error_pages: config.distributions.iter().any(|each| each.custom_error_responses.has_pages()),

@@ -23,8 +23,8 @@ pub(crate) async fn request(node: &Node, session: &mut Session, exchange: &mut E
     let associations = &route.behavior.associations;
     let Some(lambda) = &associations.origin_request else { return Ok(()) };
     if associations.include_body.origin_request {
-        include_body::read(session, exchange, &node.included_bodies, lambda, limits::LAMBDA_ORIGIN_BODY_BYTES_MAX)
-            .await?;
+        let room = &route.distribution.included_bodies;
+        include_body::read(session, exchange, room, lambda, limits::LAMBDA_ORIGIN_BODY_BYTES_MAX).await?;
     }
     let Some(mut request) = exchange.fetch.head.take() else { return Ok(()) };
     let (origin, shown) = (route.origin().shown(exchange.viewer_tls()), head::neutral_request(&request, ""));

@@ -1,4 +1,4 @@
-//! Room for the bodies that functions are shown, of all requests of a node together.
+//! Room for the bodies that functions are shown, of all requests of a distribution together.
 
 use homefront_config::limits::{
     INCLUDED_BODIES_BYTES_MAX, INCLUDED_BODY_BLOCK_BYTES, INCLUDED_BODY_PAUSE_MAX, INCLUDED_BODY_TIME_MAX,
@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(crate) struct Room {
     blocks: Arc<Semaphore>,
+    /// For one body that has come in part, whatever it takes: were all to wait for the end of others, none would end.
+    beside: Arc<Semaphore>,
     pub(super) patience: Patience,
 }
 
@@ -25,7 +27,10 @@ pub(super) struct Patience {
 
 /// What one request's body takes of the room, for as long as this lives.
 #[derive(Debug, Default)]
-pub(super) struct Place(Option<OwnedSemaphorePermit>);
+pub(super) struct Place {
+    blocks: Option<OwnedSemaphorePermit>,
+    beside: Option<OwnedSemaphorePermit>,
+}
 
 impl Room {
     /// An empty one.
@@ -35,28 +40,39 @@ impl Room {
     }
 
     pub(super) fn of(bytes_max: usize, patience: Patience) -> Self {
-        Self { blocks: Arc::new(Semaphore::new(bytes_max / INCLUDED_BODY_BLOCK_BYTES)), patience }
+        let blocks = Arc::new(Semaphore::new(bytes_max / INCLUDED_BODY_BLOCK_BYTES));
+        Self { blocks, beside: Arc::new(Semaphore::new(1)), patience }
     }
 
-    /// Makes the place one for `bytes` bytes. When there is no room, it waits for other bodies to go; whoever waits longest is next.
+    /// Makes the place one for so many bytes, if it is smaller. When there is no room, it waits for other bodies to go; whoever waits
+    /// longest is next.
     pub(super) async fn fit(&self, place: &mut Place, bytes: usize) {
         let (wanted, has) = (bytes.div_ceil(INCLUDED_BODY_BLOCK_BYTES), place.blocks());
-        if wanted < has {
-            // Those that are split off go.
-            drop(place.0.as_mut().and_then(|permit| permit.split(has - wanted)));
-        } else if wanted > has {
-            let more = u32::try_from(wanted - has).unwrap_or(u32::MAX);
-            let Ok(more) = self.blocks.clone().acquire_many_owned(more).await else { return };
-            match &mut place.0 {
-                Some(permit) => permit.merge(more),
-                None => place.0 = Some(more),
-            }
+        if wanted <= has || place.beside.is_some() {
+            return;
         }
+        let more = u32::try_from(wanted - has).unwrap_or(u32::MAX);
+        tokio::select! {
+            biased;
+            Ok(more) = self.blocks.clone().acquire_many_owned(more) => match &mut place.blocks {
+                Some(blocks) => blocks.merge(more),
+                None => place.blocks = Some(more),
+            },
+            Ok(beside) = self.beside.clone().acquire_owned(), if has > 0 => place.beside = Some(beside),
+            else => {}
+        }
+    }
+}
+
+#[cfg(test)]
+impl Room {
+    pub(super) fn is_full(&self) -> bool {
+        self.blocks.available_permits() == 0
     }
 }
 
 impl Place {
     fn blocks(&self) -> usize {
-        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+        self.blocks.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 }

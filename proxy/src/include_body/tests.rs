@@ -5,6 +5,7 @@ use super::room::Patience;
 use super::*;
 use homefront_config::lambda::LambdaRuntime;
 use homefront_config::limits::INCLUDED_BODY_BLOCK_BYTES;
+use std::sync::Arc;
 use tokio::io::DuplexStream;
 
 /// No test waits this long unless something is broken.
@@ -67,7 +68,7 @@ async fn a_body_that_never_pauses_and_never_ends_is_given_up_too() {
 
 #[tokio::test]
 async fn a_body_for_which_there_is_no_room_waits_for_others_to_go() {
-    let room = Room::of(INCLUDED_BODY_PIECE_BYTES_MAX, Patience { pause_max: LONG, time_max: LONG });
+    let room = Room::of(INCLUDED_BODY_BLOCK_BYTES, Patience { pause_max: LONG, time_max: LONG });
     let (mut first, mut session) = uploading(5).await;
     first.write_all(b"first").await.unwrap();
     let (exchange, bytes) = read_all(&room, &mut session).await.unwrap();
@@ -80,7 +81,7 @@ async fn a_body_for_which_there_is_no_room_waits_for_others_to_go() {
     let early = tokio::select! {
         biased;
         _ = &mut second => true,
-        () = tokio::task::yield_now() => false,
+        () = async { for _ in 0..100 { tokio::task::yield_now().await } } => false,
     };
     assert!(!early, "there is no room for it");
     drop(exchange);
@@ -88,8 +89,54 @@ async fn a_body_for_which_there_is_no_room_waits_for_others_to_go() {
 }
 
 #[tokio::test]
+async fn viewers_that_send_nothing_of_their_bodies_take_no_room() {
+    const VIEWERS: usize = 100;
+    let room = Arc::new(Room::of(INCLUDED_BODY_BLOCK_BYTES, Patience { pause_max: LONG, time_max: LONG }));
+    let mut idle = Vec::new();
+    for _ in 0..VIEWERS {
+        let (viewer, mut session) = uploading(10).await;
+        let room = room.clone();
+        let mut reading = Box::pin(async move { read_all(&room, &mut session).await.map(drop) });
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(reading.as_mut().poll(&mut context).is_pending(), "it waits for its viewer");
+        idle.push((viewer, reading));
+    }
+    let (mut viewer, mut session) = uploading(4).await;
+    viewer.write_all(b"body").await.unwrap();
+    assert_eq!(read_all(&room, &mut session).await.unwrap().1, 4);
+}
+
+#[tokio::test]
+async fn bodies_that_have_come_in_part_and_fill_the_room_are_read_to_their_end_one_after_the_other() {
+    const HALF: usize = 4 * INCLUDED_BODY_BLOCK_BYTES;
+    const BODIES: usize = 8;
+    let room = Arc::new(Room::of(BODIES * HALF, Patience { pause_max: LONG, time_max: LONG }));
+    let mut viewers = Vec::new();
+    let mut bodies = tokio::task::JoinSet::new();
+    for _ in 0..BODIES {
+        let (mut viewer, mut session) = uploading(2 * HALF).await;
+        let room = room.clone();
+        bodies.spawn(async move { read_all(&room, &mut session).await.map(|(_, bytes)| bytes).ok() });
+        viewer.write_all(&[b'a'; HALF]).await.unwrap();
+        viewers.push(viewer);
+    }
+    while !room.is_full() {
+        tokio::task::yield_now().await;
+    }
+    for mut viewer in viewers {
+        tokio::spawn(async move {
+            viewer.write_all(&[b'b'; HALF]).await.unwrap();
+            std::future::pending::<()>().await;
+            drop(viewer);
+        });
+    }
+    let ends = bodies.join_all().await;
+    assert_eq!(ends, [Some(2 * HALF); BODIES]);
+}
+
+#[tokio::test]
 async fn a_body_for_which_no_room_is_made_is_throttled_and_the_others_stay() {
-    let room = Room::of(INCLUDED_BODY_PIECE_BYTES_MAX, Patience { pause_max: SHORT, time_max: LONG });
+    let room = Room::of(INCLUDED_BODY_BLOCK_BYTES, Patience { pause_max: SHORT, time_max: LONG });
     let mut place = Place::default();
     room.fit(&mut place, 1).await;
     let (mut viewer, mut session) = uploading(4).await;
@@ -105,15 +152,11 @@ async fn a_body_for_which_no_room_is_made_is_throttled_and_the_others_stay() {
 
 #[tokio::test]
 async fn a_body_takes_the_room_it_needs_and_gives_all_of_it_back() {
-    let patience = Patience { pause_max: SHORT, time_max: SHORT };
-    let room = Room::of(4 * INCLUDED_BODY_BLOCK_BYTES, patience);
+    let room = Room::of(4 * INCLUDED_BODY_BLOCK_BYTES, Patience { pause_max: SHORT, time_max: SHORT });
     let (mut one, mut other) = (Place::default(), Place::default());
+    room.fit(&mut one, 1).await;
     room.fit(&mut one, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
-    room.fit(&mut one, 3 * INCLUDED_BODY_BLOCK_BYTES - 1).await;
-    room.fit(&mut other, 1).await;
-    assert!(timeout(SHORT, room.fit(&mut other, INCLUDED_BODY_BLOCK_BYTES + 1)).await.is_err(), "all is taken");
-    room.fit(&mut one, 0).await;
+    assert!(timeout(SHORT, room.fit(&mut other, 1)).await.is_err(), "all is taken");
+    drop(one);
     room.fit(&mut other, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
-    drop(other);
-    room.fit(&mut one, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
 }
