@@ -13,7 +13,7 @@
   const util = require("node:util");
   // Lambda's name of this file, as functions meet it in "Require stack".
   const HERE = "/var/runtime/index.mjs";
-  const { builtinModules, createRequire } = require("node:module");
+  const { builtinModules, createRequire, register, registerHooks } = require("node:module");
   const requireFromHere = createRequire(HERE);
 
   // `node -e` gives a script globals that no file has. A function that needs them would fail on Lambda.
@@ -312,6 +312,47 @@
     return requireFromHere(requireFromHere.resolve(name, { paths: [root, path.join(root, folder)] }));
   };
 
+  // On Lambda ES modules, too, are looked for in NODE_PATH when they are nowhere else.
+  const searchNodePath = () => {
+    const folders = (env.NODE_PATH ?? "").split(path.delimiter).filter((folder) => folder && folder !== env.LAMBDA_TASK_ROOT);
+    const parents = folders.map((folder) => pathToFileURL(path.join(folder, "_")).href);
+    if (parents.length === 0) return;
+    if (registerHooks) return registerHooks({ resolve: resolveIn(parents) });
+    // Before Node.js 22.15 by a thread of its own, which is given its script as a text.
+    const script = `const isNowhere = ${isNowhere}; export const resolve = (${resolveInAside})(${JSON.stringify(parents)});`;
+    register?.(`data:text/javascript,${encodeURIComponent(script)}`);
+  };
+
+  // Whether a package is in no folder above the one that names it.
+  const isNowhere = (error, specifier) =>
+    error?.code === "ERR_MODULE_NOT_FOUND" && !/^(\.{0,2}\/|[a-z][a-z\d+.-]*:)/i.test(specifier);
+
+  const resolveIn = (parents) => (specifier, context, resolve) => {
+    try {
+      return resolve(specifier, context);
+    } catch (error) {
+      for (const parentURL of isNowhere(error, specifier) ? parents : []) {
+        try {
+          return resolve(specifier, { ...context, parentURL });
+        } catch {}
+      }
+      throw error;
+    }
+  };
+
+  const resolveInAside = (parents) => async (specifier, context, resolve) => {
+    try {
+      return await resolve(specifier, context);
+    } catch (error) {
+      for (const parentURL of isNowhere(error, specifier) ? parents : []) {
+        try {
+          return await resolve(specifier, { ...context, parentURL });
+        } catch {}
+      }
+      throw error;
+    }
+  };
+
   const member = (object, names) => names.split(".").reduce((nested, name) => nested?.[name], object);
 
   const load = async (handler) => {
@@ -325,6 +366,7 @@
     const names = last.slice(dot + 1);
     let module;
     try {
+      searchNodePath();
       const folder = handler.slice(0, handler.length - last.length);
       module = await loadModule(env.LAMBDA_TASK_ROOT ?? process.cwd(), folder, last.slice(0, dot));
     } catch (error) {
@@ -376,7 +418,9 @@
   const next = () => {
     if (!isAsked) send("next", "", false);
     isAsked = false;
+    const since = Date.now();
     const event = receive();
+    event.isAfterPause = Date.now() - since > 1;
     globalThis[REQUEST_ID] = event.id;
     tellTraceId(event.trace);
     inFlight = `error\n${event.id}`;
@@ -395,6 +439,11 @@
     const object = errorObject(error);
     answer(`error\n${id}\n${plain(object.errorType)}`, JSON.stringify(object));
   };
+
+  // While a process waits for its next event, connections that the function keeps are closed by their other ends. The event loop learns of
+  // it in one turn and does what follows in the next; only then may the handler take one of those that are left.
+  const TURNS_AFTER_PAUSE = 3;
+  const afterTurns = (turns, then) => (turns === 0 ? then() : setImmediate(afterTurns, turns - 1, then));
 
   // What a streaming handler wrote: Lambda@Edge takes it in one piece.
   class Raw {
@@ -472,6 +521,10 @@
 
   const once = (handler) => {
     const called = next();
+    afterTurns(called.isAfterPause ? TURNS_AFTER_PAUSE : 0, () => answerOnce(handler, called));
+  };
+
+  const answerOnce = (handler, called) => {
     const { id } = called;
     // A callback that is kept may be called when another event is on its way.
     let hasGoneOn = false;
@@ -544,6 +597,7 @@
       // Between two events the event loop turns once: what earlier ones left behind goes on.
       await new Promise((turned) => setImmediate(turned));
       const called = next();
+      if (called.isAfterPause) await new Promise((turned) => afterTurns(TURNS_AFTER_PAUSE, turned));
       try {
         // Not by spreading: that gives each context a hidden class of its own, too.
         const context = Object.assign(ofTheCall(called), ofTheFunction());

@@ -85,7 +85,9 @@ def _set_up_logging(logging):
 
     class Handler(logging.Handler):
         def emit(self, record):
-            sys.stdout.write(self.format(record))
+            # A traceback comes behind the format's own end of the line. On Lambda each record is an event of the log.
+            text = self.format(record)
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     formatter = logging.Formatter(
         "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"

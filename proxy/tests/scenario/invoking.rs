@@ -315,6 +315,33 @@ async fn an_event_can_come_from_standard_input() {
 }
 
 #[tokio::test]
+async fn modules_on_the_nodes_own_search_path_are_found_by_import_and_by_require() {
+    const SITE: &str = "[[distribution]]\n[[distribution.origin]]\nid = \"app\"\ndomain_name = \"127.0.0.1\"\n\
+        [distribution.default_behavior]\ntarget_origin = \"app\"\norigin_request = { lambda = \"imports\" }\n\
+        [[lambda]]\nname = \"imports\"\nruntime = \"nodejs22.x\"\nhandler = \"index.handler\"\ncode = \"code\"\n";
+    const IMPORTS: &str = "import { createRequire } from 'node:module';\nimport { way } from 'sdk';\n\
+        export const handler = async () => ({ status: '200', body: `${way} ${createRequire(import.meta.url)('sdk').way}` });\n";
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["code", "opt/node_modules/sdk"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    for (name, text) in [
+        ("homefront.toml", SITE),
+        ("event.json", ORIGIN_REQUEST),
+        ("code/index.mjs", IMPORTS),
+        ("opt/node_modules/sdk/package.json", r#"{"exports":{"import":"./index.mjs","require":"./index.cjs"}}"#),
+        ("opt/node_modules/sdk/index.mjs", "export const way = 'imported';"),
+        ("opt/node_modules/sdk/index.cjs", "exports.way = 'required';"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut command = binary::command(folder.path(), &["invoke", "imports", "event.json"]);
+    command.env("NODE_PATH", folder.path().join("opt/node_modules"));
+    let ended = binary::run(command).await;
+    assert!(ended.stdout.contains("imported required"), "{}\n{}", ended.stdout, ended.stderr);
+}
+
+#[tokio::test]
 async fn an_invocation_and_cases_that_are_interrupted_leave_nothing_behind() {
     const WAITS: &str = "import os, threading\n\
         def handler(event, context):\n    open(os.environ['TMPDIR'] + '/begun', 'w').close()\n    threading.Event().wait()\n";

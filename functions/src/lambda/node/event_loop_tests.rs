@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::tests::{node22, node24, result};
+use crate::lambda::fixture::{process_state, until};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_says_otherwise() {
@@ -26,6 +29,59 @@ async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_say
                 "{stands_for_it}"
             );
         }
+    }
+}
+
+/// A server that answers one request over each connection, keeps it open, and closes all of them when it is told to.
+async fn forgetful_server() -> (u16, tokio::sync::mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (close, mut closes) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let (mut connection, _) = accepted.unwrap();
+                    let mut request = [0; 2_048];
+                    assert!(connection.read(&mut request).await.unwrap() > 0);
+                    connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+                    open.push(connection);
+                }
+                told = closes.recv() => match told {
+                    Some(()) => open.clear(),
+                    None => return,
+                },
+            }
+        }
+    });
+    (port, close)
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_between_two_events_is_not_used() {
+    let by_fetch = "exports.handler = async (port) => {
+        const answer = await fetch(`http://127.0.0.1:${port}/`);
+        return [await answer.text(), process.pid];
+    };";
+    let by_agent = "const http = require('http');
+    const agent = new http.Agent({ keepAlive: true });
+    exports.handler = (port) => new Promise((resolve, reject) => {
+        const request = http.get({ port, host: '127.0.0.1', agent }, (answer) => {
+            answer.on('data', () => {}).on('end', () => resolve(['ok', process.pid]));
+        });
+        request.on('error', reject);
+    });";
+    for fixture in [node22(by_fetch), node24(by_fetch), node22(by_agent), node24(by_agent)] {
+        let (port, close) = forgetful_server().await;
+        for _ in 0..3 {
+            let answer = fixture.result(json!(port)).await;
+            assert_eq!(answer[0], "ok", "{answer}");
+            close.send(()).await.unwrap();
+            let process = answer[1].as_u64().unwrap();
+            until(|| process_state(process) == Some('T')).await;
+        }
+        fixture.stop().await;
     }
 }
 

@@ -151,6 +151,23 @@ async fn logged_lines_carry_level_time_and_request_id() {
 }
 
 #[tokio::test]
+async fn what_is_logged_after_a_traceback_begins_a_line() {
+    let source = "
+import logging
+def handler(event, context):
+    try: 1 / 0
+    except ZeroDivisionError: logging.exception('first')
+    logging.warning('second')";
+    let fixture = Fixture::new(source);
+    fixture.result(json!({})).await;
+    fixture.pool.rest().await;
+    let log = fixture.log();
+    let error = log.iter().position(|line| line == "ZeroDivisionError: division by zero").expect("the traceback's end");
+    assert!(log[error + 1].starts_with("[WARNING]\t"), "{log:?}");
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn the_context_and_the_environment_are_lambdas() {
     let source = "
 import os
