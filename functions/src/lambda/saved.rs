@@ -13,6 +13,7 @@ use homefront_config::lambda::LambdaRuntime;
 use homefront_config::limits::{LAMBDA_LOOK_MS, LAMBDA_LOOK_SHARE, LAMBDA_PACKAGE_ENTRIES_MAX};
 use homefront_config::log::LogTarget;
 use homefront_config::{Config, Lambda};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -131,35 +132,70 @@ fn looks(package: &Path, logs: &[PathBuf]) -> Option<u64> {
         return look(package, package).ok();
     }
     let package = &*package.canonicalize().ok()?;
-    let mut sum = 0_u64;
-    let mut entries = 0;
-    let mut folders = vec![package.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let listed = match std::fs::read_dir(&folder) {
-            Ok(listed) => listed,
-            Err(_) if folder == package => return None,
-            Err(error) => {
-                sum = sum.wrapping_add(hash_of(&(&folder, error.raw_os_error())));
-                continue;
-            }
-        };
-        for entry in listed.flatten() {
-            entries += 1;
-            if entries > LAMBDA_PACKAGE_ENTRIES_MAX {
-                return Some(u64::MAX);
-            }
-            let (path, kind) = (entry.path(), entry.file_type());
-            if kind.is_ok_and(|kind| kind.is_dir()) {
-                let name = entry.file_name();
-                let is_code = !NO_CODE.iter().any(|other| name == *other) && !Folder::has_name(&name);
-                folders.extend(is_code.then_some(path));
-            } else if !is_log(&path, logs) && path.extension() != Some(OsStr::new("pyc")) {
-                // A file that goes while it is looked at is gone at the next look.
-                sum = sum.wrapping_add(look(&path, package).unwrap_or_default());
-            }
+    std::fs::read_dir(package).ok()?;
+    let mut view = View { package, logs, sum: 0, linked: BTreeSet::new() };
+    let mut left = LAMBDA_PACKAGE_ENTRIES_MAX;
+    if !view.takes_in(package, &mut left) {
+        return Some(u64::MAX);
+    }
+    // Of what lies outside, as the packages of a workspace do, so much is looked at and no more.
+    let (mut left, mut seen) = (LAMBDA_PACKAGE_ENTRIES_MAX, BTreeSet::new());
+    while let Some(folder) = view.linked.pop_first() {
+        if seen.insert(folder.clone()) && !view.takes_in(&folder, &mut left) {
+            break;
         }
     }
-    Some(sum)
+    Some(view.sum)
+}
+
+/// What was seen of a package.
+struct View<'a> {
+    package: &'a Path,
+    logs: &'a [PathBuf],
+    sum: u64,
+    /// Folders outside that links lead to.
+    linked: BTreeSet<PathBuf>,
+}
+
+impl View<'_> {
+    /// Looks at a folder and all below. `false`: there is more than `left`, which it lessens.
+    fn takes_in(&mut self, root: &Path, left: &mut usize) -> bool {
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let listed = match std::fs::read_dir(&folder) {
+                Ok(listed) => listed,
+                Err(error) => {
+                    self.add(hash_of(&(&folder, error.raw_os_error())));
+                    continue;
+                }
+            };
+            for entry in listed.flatten() {
+                let Some(fewer) = left.checked_sub(1) else { return false };
+                *left = fewer;
+                let (path, kind) = (entry.path(), entry.file_type());
+                if kind.is_ok_and(|kind| kind.is_dir()) {
+                    let name = entry.file_name();
+                    let is_code = !NO_CODE.iter().any(|other| name == *other) && !Folder::has_name(&name);
+                    folders.extend(is_code.then_some(path));
+                } else if !is_log(&path, self.logs) && path.extension() != Some(OsStr::new("pyc")) {
+                    // A file that goes while it is looked at is gone at the next look.
+                    self.add(look(&path, self.package).unwrap_or_default());
+                    self.linked.extend(folder_outside(&path, self.package));
+                }
+            }
+        }
+        true
+    }
+
+    fn add(&mut self, hash: u64) {
+        self.sum = self.sum.wrapping_add(hash);
+    }
+}
+
+/// Where a link leads to, if that is a folder outside of the package.
+fn folder_outside(path: &Path, package: &Path) -> Option<PathBuf> {
+    let target = if path.is_symlink() { path.canonicalize().ok()? } else { return None };
+    (target.is_dir() && !target.starts_with(package) && !package.starts_with(&target)).then_some(target)
 }
 
 /// Symbolic links count as what they lead to. Tools that unpack or build set times of their own, so that another file may have the
@@ -218,5 +254,25 @@ mod tests {
             seen().iter().zip(&before).all(|(now, before)| now.is_some() && now != before),
             "of the same size and time"
         );
+    }
+
+    #[test]
+    fn a_package_looks_other_when_what_it_links_to_does_wherever_that_lies_and_links_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (package, shared) = (folder.path().join("app"), folder.path().join("packages/shared"));
+        fs::create_dir_all(package.join("node_modules/@acme")).unwrap();
+        fs::create_dir_all(shared.join("lib")).unwrap();
+        fs::write(shared.join("lib/index.js"), "1").unwrap();
+        symlink("../../../packages/shared", package.join("node_modules/@acme/shared")).unwrap();
+        symlink("../../app", shared.join("app")).unwrap();
+        symlink("..", package.join("workspace")).unwrap();
+        symlink("nowhere", package.join("broken")).unwrap();
+        let seen = || looks(&package, &[]).unwrap();
+        let before = seen();
+        assert_eq!(seen(), before);
+        fs::write(folder.path().join("packages/not-linked"), "1").unwrap();
+        assert_eq!(seen(), before, "what the package is a part of is none of its code");
+        fs::write(shared.join("lib/index.js"), "22").unwrap();
+        assert_ne!(seen(), before);
     }
 }
