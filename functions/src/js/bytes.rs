@@ -1,5 +1,6 @@
 //! Bytes that a program hands to a native function: strings, buffers and views of them.
 
+use super::byte_string::{bytes_of, decoded};
 use super::text::utf8;
 use base64::Engine as _;
 use base64::alphabet;
@@ -129,7 +130,7 @@ pub(super) fn of_view(object: &JsObject, context: &mut Context) -> JsResult<Opti
 /// The bytes of a string in UTF-8, or of a view; anything else is refused as [`not_buffer_like`] says.
 pub(super) fn of_data(value: &JsValue, what: &str, context: &mut Context) -> JsResult<Vec<u8>> {
     if let Some(text) = value.as_string() {
-        return Ok(utf8(&text).into_bytes());
+        return Ok(bytes_of(&text));
     }
     if let Some(object) = value.as_object()
         && let Some(bytes) = of_view(&object, context)?
@@ -158,7 +159,7 @@ pub(super) fn uint8_array(bytes: &[u8], context: &mut Context) -> JsResult<JsObj
 /// A Buffer in runtime 2.0, a byte string in 1.0.
 pub(super) fn buffer_or_byte_string(bytes: &[u8], context: &mut Context) -> JsResult<JsValue> {
     let prototype = super::host::Host::of(context).prototypes.borrow().buffer.clone();
-    let Some(prototype) = prototype else { return Ok(JsString::from(JsStr::latin1(bytes)).into()) };
+    let Some(prototype) = prototype else { return Ok(decoded(bytes).into()) };
     let array = uint8_array(bytes, context)?;
     array.set_prototype(Some(prototype));
     Ok(array.into())

@@ -1,7 +1,7 @@
 //! The global object as CloudFront's runtimes have it: what boa lacks is added.
 
 use super::host::Host;
-use super::{bounds, console, event, json, sort, symbols, text_coding};
+use super::{bounds, byte_string, console, event, json, regexp, sort, symbols, text_coding};
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{Attribute, PropertyDescriptor};
@@ -27,10 +27,15 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     sort::install(context)?;
     symbols::install(context)?;
     json::install(context)?;
-    text_coding::install(runtime, context)?;
     settle_first(context)?;
     let string = context.intrinsics().constructors().string().prototype();
     define(&string, "charCodeAt", native("charCodeAt", 1, char_code_at, context), context)?;
+    regexp::install(context)?;
+    if is_1_0 {
+        byte_string::install(context)?
+    } else {
+        text_coding::install(context)?
+    }
 
     let console = event::plain_object(context);
     define(&console, "log", native("log", 1, console::log, context), context)?;
@@ -88,7 +93,7 @@ pub(super) fn at_path(path: &str, context: &mut Context) -> JsResult<Option<JsOb
 }
 
 /// ES2023 22.1.3.3, without detours for an index that is an integer: tokens are compared in loops of it.
-fn char_code_at(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+pub(super) fn char_code_at(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = match this.as_string() {
         Some(text) => text,
         None => this.require_object_coercible()?.to_string(context)?,

@@ -1,7 +1,9 @@
 //! `JSON.parse`: bounded in depth, one pass, with the error texts of CloudFront's engine.
 
+use super::byte_string::has_bytes;
 use super::event::{data, plain_object};
 use super::globals::{define, native};
+use super::text::utf8;
 use boa_engine::object::builtins::JsArray;
 use boa_engine::property::PropertyKey;
 use boa_engine::string::JsStrVariant;
@@ -16,6 +18,7 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 
 fn parse(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
+    let text = if has_bytes(&text) { JsString::from(utf8(&text)) } else { text };
     let value = parse_text(&text, context)?;
     let Some(function) = arguments.get_or_undefined(1).as_callable() else { return Ok(value) };
     let root = plain_object(context);

@@ -5,6 +5,7 @@
 mod absent;
 mod mentions;
 mod modules;
+mod pcre;
 mod perl;
 mod rejected;
 mod tokens;
@@ -87,11 +88,15 @@ impl fmt::Display for Finding {
                 write!(f, "has no {name}")?;
             }
             Rejected::PerlRegExp => write!(f, "reads {name} as Perl does, and this node does not")?,
+            Rejected::PcreRegExp => write!(f, "may refuse {name}, or read it otherwise, as PCRE does")?,
             _ => write!(f, "does not know {name}: it answers 503 to every request")?,
         }
         match sentence {
             Some(part) if *what == Rejected::PerlRegExp => {
                 return write!(f, " ({part})\n  hint: {}", perl::instead_of(part));
+            }
+            Some(part) if *what == Rejected::PcreRegExp => {
+                return write!(f, " ({part})\n  hint: {}", pcre::instead_of(part));
             }
             Some(error) if error.contains("Error: ") => write!(f, " ({error})")?,
             Some(sentence) => write!(f, " (SyntaxError: {sentence} in {line})")?,

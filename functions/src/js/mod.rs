@@ -3,6 +3,7 @@
 mod allowed;
 mod bounds;
 mod buffer;
+mod byte_string;
 mod bytes;
 mod clock;
 mod cloudfront;

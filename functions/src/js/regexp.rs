@@ -1,4 +1,5 @@
-//! Regular expressions of runtime 1.0, which have no `flags` and no `sticky`.
+//! Regular expressions as CloudFront's engine has them: with their `source` as it was written, and without `flags` and `sticky` in
+//! runtime 1.0.
 //!
 //! By the standard, `replace`, `match`, `split` and `toString` ask a regular expression for its `flags`. Where there are none
 //! they are run on a stand-in that has them and otherwise does what the regular expression does.
@@ -12,6 +13,37 @@ use boa_engine::{
     Context, Finalize, JsArgs, JsData, JsNativeError, JsObject, JsResult, JsString, JsSymbol, JsValue, NativeFunction,
     Trace, js_string,
 };
+
+/// Puts what both runtimes have in place.
+pub(super) fn install(context: &mut Context) -> JsResult<()> {
+    let prototype = context.intrinsics().constructors().regexp().prototype();
+    let member = prototype.borrow().properties().get(&js_string!("source").into());
+    let Some(original) = member.and_then(|member| member.get().and_then(JsValue::as_object)) else { return Ok(()) };
+    let get = NativeFunction::from_copy_closure_with_captures(
+        |this, _, original: &JsObject, context| {
+            let source = original.call(this, &[], context)?;
+            Ok(source.as_string().map_or(source, |source| as_written(&source).into()))
+        },
+        original,
+    );
+    let get = FunctionObjectBuilder::new(context.realm(), get).name(js_string!("get source")).build();
+    let source = PropertyDescriptor::builder().get(get).enumerable(false).configurable(true);
+    prototype.define_property_or_throw(js_string!("source"), source, context)?;
+    Ok(())
+}
+
+/// boa puts a backslash before each slash, also where there is one: a source that is made into a regular expression again would match
+/// something else.
+fn as_written(source: &JsString) -> JsString {
+    const SLASH: u16 = b'/' as u16;
+    let units: Vec<u16> = source.iter().collect();
+    if !units.contains(&SLASH) {
+        return source.clone();
+    }
+    let is_added = |place: usize| units.get(place + 1) == Some(&SLASH);
+    let kept: Vec<u16> = (0..units.len()).filter(|place| !is_added(*place)).map(|place| units[place]).collect();
+    JsString::from(kept.as_slice())
+}
 
 /// The regular expression that a stand-in is for.
 #[derive(Trace, Finalize, JsData)]

@@ -16,14 +16,17 @@ pub(super) fn js_string(bytes: &[u8]) -> JsString {
     if bytes.is_ascii() { JsString::from(JsStr::latin1(bytes)) } else { JsString::from(decode(bytes).as_ref()) }
 }
 
-/// UTF-8 of a JavaScript string; a lone surrogate becomes U+FFFD.
+/// UTF-8 of a JavaScript string; a lone surrogate becomes U+FFFD, and so does a byte that is no part of a character.
 pub(super) fn utf8(text: &JsString) -> String {
     match text.as_str().as_latin1() {
         Some(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) if text.is_ascii() => text.to_owned(),
             _ => text.to_std_string_lossy(),
         },
-        None => text.to_std_string_lossy(),
+        None => match String::from_utf8(super::byte_string::bytes_of(text)) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        },
     }
 }
 

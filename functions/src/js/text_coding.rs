@@ -1,116 +1,30 @@
-//! `TextEncoder`, `TextDecoder`, `atob`, `btoa` (runtime 2.0) and the byte methods of strings (runtime 1.0).
+//! `TextEncoder`, `TextDecoder`, `atob` and `btoa` of runtime 2.0.
 
 use super::bytes::{Encoding, of_view, uint8_array};
 use super::event::{data, plain_object};
 use super::globals::{built_in, define, native};
 use super::text::{bytes_of_latin1, utf8};
-use boa_engine::object::builtins::{JsArray, JsUint8Array};
+use boa_engine::object::builtins::JsUint8Array;
 use boa_engine::{Context, JsArgs, JsNativeError, JsResult, JsStr, JsString, JsValue, js_string};
-use homefront_config::function::FunctionRuntime;
 
 /// The classes, given the natives they stand on.
 const CLASSES: &str = include_str!("text_coding.js");
 
 /// Puts them in place.
-pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResult<()> {
-    match runtime {
-        FunctionRuntime::CloudfrontJs1_0 => byte_methods(context),
-        FunctionRuntime::CloudfrontJs2_0 => {
-            let global = context.global_object();
-            define(&global, "atob", native("atob", 1, atob, context), context)?;
-            define(&global, "btoa", native("btoa", 1, btoa, context), context)?;
-            let natives = [
-                native("encode", 1, encode, context).into(),
-                native("encodeInto", 2, encode_into, context).into(),
-                native("decode", 5, decode, context).into(),
-            ];
-            let install = context.eval(built_in(CLASSES))?.as_callable().expect("it is a function");
-            let mut arguments = vec![JsValue::from(global)];
-            arguments.extend(natives);
-            install.call(&JsValue::undefined(), &arguments, context)?;
-            Ok(())
-        }
-    }
-}
-
-fn byte_methods(context: &mut Context) -> JsResult<()> {
-    let string = context.intrinsics().constructors().string().clone();
-    define(&string.constructor(), "bytesFrom", native("bytesFrom", 2, bytes_from, context), context)?;
-    let prototype = string.prototype();
-    define(&prototype, "fromBytes", native("fromBytes", 2, from_bytes, context), context)?;
-    define(&prototype, "toBytes", native("toBytes", 2, to_bytes, context), context)?;
-    define(&prototype, "fromUTF8", native("fromUTF8", 2, from_utf8, context), context)?;
-    define(&prototype, "toUTF8", native("toUTF8", 2, to_utf8, context), context)
-}
-
-fn byte_string(bytes: &[u8]) -> JsValue {
-    JsString::from(JsStr::latin1(bytes)).into()
-}
-
-fn this_text(this: &JsValue, context: &mut Context) -> JsResult<JsString> {
-    this.require_object_coercible()?.to_string(context)
-}
-
-/// `start` and `end` as `slice` takes them.
-fn sliced(text: &JsString, arguments: &[JsValue], context: &mut Context) -> JsResult<JsString> {
-    let length = text.len() as f64;
-    let mut place = |index: usize, default: f64| -> JsResult<usize> {
-        let value = arguments.get_or_undefined(index);
-        let place = if value.is_undefined() { default } else { value.to_number(context)? };
-        let place = if place.is_nan() { 0.0 } else { place.trunc() };
-        Ok(if place < 0.0 { (length + place).max(0.0) } else { place.min(length) } as usize)
-    };
-    let (start, end) = (place(0, 0.0)?, place(1, length)?);
-    Ok(text.slice(start.min(end), end))
-}
-
-/// `String.bytesFrom(array | string, encoding)`
-fn bytes_from(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let source = arguments.get_or_undefined(0);
-    if let Some(text) = source.as_string() {
-        let name = utf8(&arguments.get_or_undefined(1).to_string(context)?);
-        let encoding = Encoding::by_name(&name)
-            .filter(|encoding| *encoding != Encoding::Utf8)
-            .ok_or_else(|| JsNativeError::typ().with_message(format!("Unknown encoding: \"{name}\"")))?;
-        return Ok(byte_string(&encoding.decode(&text)));
-    }
-    let array = source.as_object().and_then(|object| JsArray::from_object(object).ok());
-    let Some(array) = array else {
-        return Err(JsNativeError::typ().with_message("value must be a string or array").into());
-    };
-    let mut bytes = Vec::new();
-    for index in 0..array.length(context)?.min(homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX) {
-        bytes.push(array.get(index, context)?.to_uint8(context)?);
-    }
-    Ok(byte_string(&bytes))
-}
-
-/// Each byte becomes the character of that code.
-fn from_bytes(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let text = this_text(this, context)?;
-    Ok(sliced(&text, arguments, context)?.into())
-}
-
-/// A byte string of characters below 256; `null` when there is a larger one.
-fn to_bytes(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let text = this_text(this, context)?;
-    let text = sliced(&text, arguments, context)?;
-    Ok(bytes_of_latin1(&text).map_or_else(JsValue::null, |bytes| byte_string(&bytes)))
-}
-
-/// Reads a byte string as UTF-8; `null` when it is none.
-fn from_utf8(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let text = this_text(this, context)?;
-    let text = sliced(&text, arguments, context)?;
-    let decoded = bytes_of_latin1(&text).and_then(|bytes| String::from_utf8(bytes).ok());
-    Ok(decoded.map_or_else(JsValue::null, |text| JsString::from(text).into()))
-}
-
-/// The UTF-8 of a string, as a byte string.
-fn to_utf8(this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let text = this_text(this, context)?;
-    let text = sliced(&text, arguments, context)?;
-    Ok(byte_string(utf8(&text).as_bytes()))
+pub(super) fn install(context: &mut Context) -> JsResult<()> {
+    let global = context.global_object();
+    define(&global, "atob", native("atob", 1, atob, context), context)?;
+    define(&global, "btoa", native("btoa", 1, btoa, context), context)?;
+    let natives = [
+        native("encode", 1, encode, context).into(),
+        native("encodeInto", 2, encode_into, context).into(),
+        native("decode", 5, decode, context).into(),
+    ];
+    let install = context.eval(built_in(CLASSES))?.as_callable().expect("it is a function");
+    let mut arguments = vec![JsValue::from(global)];
+    arguments.extend(natives);
+    install.call(&JsValue::undefined(), &arguments, context)?;
+    Ok(())
 }
 
 fn invalid_character() -> boa_engine::JsError {
@@ -135,7 +49,7 @@ fn atob(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResu
     if !valid || digits.len() % 4 == 1 {
         return Err(refuse().into());
     }
-    Ok(byte_string(&Encoding::Base64.decode(&JsString::from(digits))))
+    Ok(JsString::from(JsStr::latin1(&Encoding::Base64.decode(&JsString::from(digits)))).into())
 }
 
 fn encode(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {

@@ -7,7 +7,7 @@
 use super::mentions::{Mentions, Receiver, text};
 use super::modules::Modules;
 use super::tokens::Tokens;
-use super::{Finding, Rejected, perl};
+use super::{Finding, Rejected, pcre, perl};
 use crate::js::load_error::NO_HANDLER;
 use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
@@ -253,10 +253,11 @@ impl Walk<'_> {
         if let Some(Expression::Literal(pattern)) = arguments.first()
             && self.free(function).as_deref() == Some("RegExp")
             && let Some(written) = pattern.as_string().map(|pattern| text(pattern, self.interner))
-            && let Some(part) = perl::part(&written)
+            && let Some((part, what)) = perl::part(&written)
+                .map(|part| (part, Rejected::PerlRegExp))
+                .or_else(|| Some((pcre::part(&written)?, Rejected::PcreRegExp)))
         {
-            let sentence = Some(part.to_owned());
-            self.findings.push(Finding::new(pattern.span().start(), Rejected::PerlRegExp, sentence));
+            self.findings.push(Finding::new(pattern.span().start(), what, Some(part.to_owned())));
         }
         let Some(Expression::Literal(literal)) = arguments.get(1) else { return };
         let Some(flags) = literal.as_string().map(|flags| text(flags, self.interner)) else { return };

@@ -122,6 +122,10 @@ rejected! {
     MadeRegExpFlag: Warns, "such flags of a regular expression, which throws", "leave the flag out; there are g, i, m and, with runtime = \"cloudfront-js-2.0\", y";
     /// `/[[:alpha:]]/`, `new RegExp('(?i)a')`
     PerlRegExp: Warns, "this part of a regular expression", "write what ECMAScript and Perl read alike";
+    /// `/[\w-.]/`, `/[^]/`
+    PcreRegExp: Warns, "this part of a regular expression", "write what ECMAScript and PCRE read alike";
+    /// `var größe`
+    NonAsciiName: Rejects, "names with letters beyond a to z", "write the name with a to z, or put it in quotes: o['größe']";
     /// `<!--`, and `-->` that begins a line
     HtmlComment: Rejects, "comments of HTML", "write // in front of a comment; where it is meant, put a space: a < !--b";
     /// `eval('…')`, `new Function('…')`

@@ -112,7 +112,7 @@ fn each_row_that_both_runtimes_reject_is_found_at_its_place() {
             Some("Token \"{\" not supported in this version"),
         ),
         ("var a = ¦/é/u;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
-        ("var é = '漢字'; var a = ¦/[/]\"/u.test(é);", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
+        ("var e = '漢字é'; var a = ¦/[/]\"/u.test(e);", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
         ("var t = `a\n${ {a: `}`} } ${¦/`/u}`;", Rejected::RegExpFlag, Some("Invalid RegExp flags \"u\"")),
         ("\n ¦export { handler };", Rejected::Export, Some("Illegal export statement")),
         ("¦export default function handler() {}", Rejected::Export, Some("Illegal export statement")),
@@ -467,6 +467,7 @@ fn every_finding_says_what_and_the_way_out() {
                 Rejected::UnknownAlgorithm => Some("TypeError: not supported algorithm: \"sha512\"".to_owned()),
                 Rejected::MadeRegExpFlag => Some("SyntaxError: Invalid RegExp flags \"u\"".to_owned()),
                 Rejected::PerlRegExp => Some("[:alpha:]".to_owned()),
+                Rejected::PcreRegExp => Some("[^]".to_owned()),
                 Rejected::CodeFromText => Some("TypeError: code generation from strings is not allowed".to_owned()),
                 Rejected::AbsentMember => {
                     Some("TypeError: (intermediate value)[\"error\"] is not a function".to_owned())
@@ -514,6 +515,28 @@ fn parts_of_regular_expressions_that_perl_reads_otherwise_are_told_about() {
         assert_found(code, V2, Rejected::PerlRegExp, Some(part));
     }
     assert_nothing("var a = /[a-z]+(?:b)(?<c>d)/.test('[[:alpha:]]'), b = new RegExp('a+', 'i');", V2);
+}
+
+#[test]
+fn parts_of_regular_expressions_that_pcre_refuses_are_told_about() {
+    for (code, part) in [
+        ("var a = ¦/^[\\w-.]+$/.test(b);", "\\w-."),
+        ("var a = b.replace(¦/[^]/g, '');", "[^]"),
+        ("var a = new RegExp(¦'[\\\\w-.]' );", "\\w-."),
+    ] {
+        assert_found(code, V1, Rejected::PcreRegExp, Some(part));
+        assert_found(code, V2, Rejected::PcreRegExp, Some(part));
+    }
+}
+
+#[test]
+fn names_beyond_ascii_are_told_about_and_texts_are_not() {
+    for code in ["var ¦größe = 1;", "var o = {¦größe: 1};", "o.¦größe = 1;", "function ¦größe() {}", "var ¦é = 1;"]
+    {
+        assert_found(code, V1, Rejected::NonAsciiName, Some("Unexpected token"));
+        assert_found(code, V2, Rejected::NonAsciiName, Some("Unexpected token"));
+    }
+    assert_nothing("var a = 'größe', b = {'größe': /größe/}; // größe", V2);
 }
 
 #[test]

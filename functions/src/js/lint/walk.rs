@@ -1,7 +1,7 @@
 //! The walk through the syntax tree that finds what CloudFront's engine rejects.
 
 use super::tokens::{Token, Tokens, is_word};
-use super::{Finding, Rejected, perl};
+use super::{Finding, Rejected, pcre, perl};
 use boa_engine::ast::declaration::{Binding, LexicalDeclaration, Variable};
 use boa_engine::ast::expression::access::SuperPropertyAccess;
 use boa_engine::ast::expression::literal::{Literal, LiteralKind, ObjectMethodDefinition, PropertyDefinition};
@@ -64,6 +64,8 @@ pub(super) fn findings(
     for word in tokens.all() {
         if word.text.starts_with(|first| is_word(first) && first != '#') && word.text.contains('\\') {
             walk.note(word.at, Rejected::EscapedName, Some(unexpected("\\")));
+        } else if word.text.starts_with(is_word) && !word.text.is_ascii() {
+            walk.note(word.at, Rejected::NonAsciiName, Some("Unexpected token".to_owned()));
         }
         let number = word.text.starts_with(|first: char| first.is_ascii_digit());
         if walk.first_runtime && number && word.text.contains('_') {
@@ -406,6 +408,8 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         let pattern = self.interner.resolve_expect(node.pattern()).to_string();
         if let Some(part) = perl::part(&pattern) {
             self.note(node.span().start(), Rejected::PerlRegExp, Some(part.to_owned()));
+        } else if let Some(part) = pcre::part(&pattern) {
+            self.note(node.span().start(), Rejected::PcreRegExp, Some(part.to_owned()));
         }
         let flags = self.interner.resolve_expect(node.flags()).to_string();
         let what = match () {

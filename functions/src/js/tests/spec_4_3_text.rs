@@ -106,19 +106,82 @@ fn btoa_and_atob() {
 #[test]
 fn byte_strings_of_runtime_1_0() {
     for (expression, expected) in [
-        ("'é'.toUTF8()", r#""Ã©""#),
+        ("'é'.toUTF8().length", "2"),
+        ("['é'.toUTF8().charCodeAt(0), 'é'.toUTF8().codePointAt(1), 'é'.toUTF8()[0].charCodeAt(0)]", "[195,169,195]"),
         ("'é'.toUTF8().fromUTF8()", r#""é""#),
-        ("'\\xff'.fromUTF8()", "null"),
+        ("String.bytesFrom('ff', 'hex').fromUTF8()", "null"),
+        ("'é'.fromUTF8() + 'é'.fromBytes()", r#""éé""#),
         ("'é'.toBytes().length", "1"),
+        ("'é'.toBytes().fromBytes()", r#""é""#),
         ("'€'.toBytes()", "null"),
         ("'abc'.fromBytes(1)", r#""bc""#),
         ("'abcd'.toBytes(1, 3)", r#""bc""#),
         ("'aé'.toUTF8(1).length", "2"),
         ("String.bytesFrom([97, 98, 255]).length", "3"),
+        ("String.bytesFrom('ff00c3a9', 'hex').length", "4"),
+        ("String.bytesFrom('ff', 'hex').charCodeAt(0)", "255"),
+        ("('\u{1f600}'.charCodeAt(1)).toString(16)", r#""de00""#),
         ("String.bytesFrom('6162', 'hex')", r#""ab""#),
         ("String.bytesFrom('aGk=', 'base64')", r#""hi""#),
         ("String.bytesFrom('aGk', 'base64url')", r#""hi""#),
+        // What is UTF-8 as a whole is that text.
+        ("String.bytesFrom('w6k', 'base64url') === 'é'", "true"),
+        ("JSON.parse(String.bytesFrom('eyJuYW1lIjoiWm_DqyJ9', 'base64url')).name", r#""Zoë""#),
+        ("JSON.parse('\"é\"'.toUTF8()) === 'é'", "true"),
+        // Outside of the engine, and in digests, they are bytes.
+        ("encodeURIComponent('é'.toUTF8()) + encodeURIComponent(String.bytesFrom('ff', 'hex'))", r#""%C3%A9%FF""#),
+        ("encodeURI(String.bytesFrom('2f20ff', 'hex')) + encodeURI('/é')", r#""/%20%FF/%C3%A9""#),
+        ("'user:pass'.toUTF8().toString('base64')", r#""dXNlcjpwYXNz""#),
+        ("'é'.toUTF8().toString('base64url') + 'é'.toString('hex')", r#""w6kc3a9""#),
+        ("(String.bytesFrom('ff', 'hex') + 'é').toString('hex')", r#""ffc3a9""#),
+        ("new String('abc').toString('hex') + 'a'.toString() + new String('b').toString()", r#""616263ab""#),
+        ("'abc'.toString('utf8')", r#"throws TypeError: Unknown encoding: "utf8""#),
+        ("'abc'.toString(1)", "throws TypeError: encoding must be a string"),
+        ("String.prototype.toString.call(1)", "throws TypeError: unexpected value type"),
     ] {
         assert_eq!(evaluate_in(expression, FunctionRuntime::CloudfrontJs1_0), expected, "{expression}");
+    }
+}
+
+#[test]
+fn digests_of_runtime_1_0_are_bytes_and_of_bytes() {
+    let crypto =
+        "var crypto = require('crypto'); var md5 = function (data) { return crypto.createHash('md5').update(data); };";
+    let hmac = "function (key, text) { return crypto.createHmac('sha256', key).update(text).digest(); }";
+    for (expression, expected) in [
+        ("md5('x').digest().length", "16"),
+        ("md5('x').digest().toString('hex')", r#""9dd4e461268c8034f5c8564e155c67a6""#),
+        ("md5(String.bytesFrom('ff00', 'hex')).digest('hex')", r#""e0e8bfafbb0689563b2fba789c97b3cc""#),
+        ("md5('é').digest() === md5('é'.toUTF8()).digest()", "true"),
+        ("md5('é'.toBytes()).digest('hex')", r#""3406877694691ddd1dfb0aca54681407""#),
+        (
+            "hmac(hmac('a', 'b'), 'c').toString('hex')",
+            r#""afb366b1e7d0ffd4e7c273ecd31eb15ce01301c2c39155f3a8ddd8190ef26edc""#,
+        ),
+    ] {
+        let script = format!("(function () {{ {crypto} var hmac = {hmac}; return {expression}; }})()");
+        let value = evaluate_in(&script, FunctionRuntime::CloudfrontJs1_0);
+        assert_eq!(value, expected, "{expression}");
+    }
+}
+
+#[test]
+fn the_source_of_a_regular_expression_is_as_it_was_written() {
+    for runtime in [FunctionRuntime::CloudfrontJs1_0, FunctionRuntime::CloudfrontJs2_0] {
+        for (expression, expected) in [
+            (r"/a\/b/.source", r#""a\\/b""#),
+            (r"String(/a\/b/g)", r#""/a\\/b/g""#),
+            (r"/\\\//.source", r#""\\\\\\/""#),
+            (r"/[/]/.source + /[\/]/.source", r#""[/][\\/]""#),
+            ("new RegExp('a/b').source", r#""a/b""#),
+            ("new RegExp('').source + /a/.source", r#""(?:)a""#),
+            (
+                r"new RegExp([/^\/api\//, /^\/admin\//].map(function (r) { return r.source; }).join('|')).test('/admin/x')",
+                "true",
+            ),
+            (r"'/a/b'.split(/\//).length + '/a/b'.replace(/\//g, '-')", r#""3-a-b""#),
+        ] {
+            assert_eq!(evaluate_in(expression, runtime), expected, "{expression}");
+        }
     }
 }
