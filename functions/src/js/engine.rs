@@ -99,6 +99,8 @@ pub struct Engine {
     functions: Vec<Loaded>,
     shared: Vec<Shared>,
     clock: CpuClock,
+    /// See [`Engine::lacks_contexts`].
+    lacks_contexts: bool,
 }
 
 impl Default for Engine {
@@ -111,7 +113,7 @@ impl Engine {
     /// An engine without functions.
     pub fn new() -> Self {
         garbage::raise_threshold();
-        Self { functions: Vec::new(), shared: Vec::new(), clock: CpuClock::default() }
+        Self { functions: Vec::new(), shared: Vec::new(), clock: CpuClock::default(), lacks_contexts: false }
     }
 
     /// Compiles a function and prepares its context.
@@ -176,6 +178,7 @@ impl Engine {
     pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, began: Beginning) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
         let (result, printed) = function.call(&mut self.shared, call, None);
+        self.lacks_contexts |= self.shared[function.shared].is_lacked();
         let outcome = match result {
             Ok(Decision::Request(edit)) => Outcome::Request(Verdict::Continue(edit)),
             Ok(Decision::Respond(response)) => Outcome::Request(Verdict::Respond(response)),
@@ -210,6 +213,11 @@ impl Engine {
         Examination { returned, origin, fault, logs, cpu_us }
     }
 
+    /// Whether a call used up what other functions run in: the next call of one would have to prepare it.
+    pub(super) fn lacks_contexts(&self) -> bool {
+        self.lacks_contexts
+    }
+
     /// Frees what calls left behind and prepares what they used up. For the time between calls: it takes about a tenth
     /// of a millisecond a function.
     pub fn collect_garbage(&mut self) {
@@ -225,6 +233,7 @@ impl Engine {
         for (id, function) in self.functions.iter_mut().enumerate() {
             function.tidy(FunctionId(id as u32), &mut self.shared, open_contexts);
         }
+        self.lacks_contexts = false;
         boa_gc::force_collect();
     }
 }

@@ -247,9 +247,9 @@ impl Worker {
         test_function(self.source(load), event_json, now_ms).map_err(|error| error.to_string())
     }
 
-    /// Whether garbage must be collected before the next call, idle or not.
+    /// Whether garbage must be collected, or what was used up be prepared, before the next call, idle or not.
     fn collection_is_due(&self) -> bool {
-        self.garbage.is_due()
+        self.garbage.is_due() || self.engine.lacks_contexts()
     }
 
     /// Whether there is any garbage. Collecting between calls is what keeps collections out of calls; the best moment is when

@@ -71,6 +71,11 @@ impl Shared {
         Ok(self.realm.as_mut().expect("it was prepared"))
     }
 
+    /// Whether functions lack it that have not used it up.
+    pub(super) fn is_lacked(&self) -> bool {
+        self.realm.is_none() && self.only_for.is_none()
+    }
+
     /// It is thrown away.
     fn spend(&mut self) {
         self.realm = None;

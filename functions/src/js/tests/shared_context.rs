@@ -60,6 +60,8 @@ fn a_function_that_uses_up_its_context_harms_no_other() {
     let [spends, works] = [spends, works].map(|code| engine.load(source(code, Fidelity::Strict)).unwrap());
     for round in 0..10 {
         assert!(matches!(called(&mut engine, spends).outcome, Outcome::Request(Verdict::Continue(_))));
+        // So that it is prepared between the calls, and no other pays for it.
+        assert_eq!(engine.lacks_contexts(), engine.shares_context(spends, works), "round {round}");
         let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, works).outcome else { panic!("it works") };
         assert_eq!(edit.uri.as_deref(), Some(b"/1".as_slice()), "round {round}");
         if round % 2 == 1 {
