@@ -278,6 +278,12 @@ pub const GRACEFUL_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DNS_TTL: Duration = Duration::from_secs(30);
 /// How long a lookup of an origin's name may take.
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long requests wait for a lookup while there are older addresses of the name.
+pub const DNS_RENEWAL_TIMEOUT: Duration = Duration::from_millis(250);
+/// How old those may be.
+pub const DNS_STALE_MAX: Duration = Duration::from_mins(10);
+/// After a lookup that failed, how long the name is not asked for again.
+pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(1);
 /// How long a viewer may wait for another viewer's fetch of the same object.
 pub const COLLAPSE_WAIT_TIMEOUT: Duration = Duration::from_mins(2);
 /// A write to a viewer that takes nothing for so long is given up.
