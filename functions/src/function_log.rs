@@ -87,21 +87,24 @@ impl FunctionLog {
             return;
         }
         let start = format!("function/{name}\t{request_id}");
-        self.line(&format!("{start} START DistributionID: {distribution_id}"));
+        // Together: the log's queue counts what is written, and is everybody's.
+        let mut lines = Lines::default();
+        self.add(&mut lines, &format!("{start} START DistributionID: {distribution_id}"));
         let (mut bytes_left, mut lines_left) = (FUNCTION_LOG_BYTES_MAX, FUNCTION_LOG_LINES_MAX);
         for text in texts {
             let text = prefix(text, bytes_left);
             bytes_left -= text.len();
             // A text of several lines is several lines with the id, so that none can pass for another request's.
             for line in text.split(['\n', '\r']).take(lines_left) {
-                self.line(&format!("{start} {}", Printable(line)));
+                self.add(&mut lines, &format!("{start} {}", Printable(line)));
                 lines_left -= 1;
             }
             if bytes_left == 0 || lines_left == 0 {
                 break;
             }
         }
-        self.line(&format!("{start} END"));
+        self.add(&mut lines, &format!("{start} END"));
+        self.lines(lines);
     }
 }
 

@@ -26,6 +26,18 @@ use std::path::PathBuf;
 /// The number of the file descriptor under which a program finds its [`Launch::channel`].
 pub const CHANNEL: RawFd = 3;
 
+/// What this process runs, and goes on to run after an upgrade has put another file in its place: helpers of another version would not
+/// understand what they are told.
+pub const OWN_BINARY: &str = "/proc/self/exe";
+/// What helpers are called in lists of processes.
+const OWN_NAME: &std::ffi::CStr = c"homefront";
+
+/// Names this process as the binary is named.
+pub(crate) fn take_own_name() {
+    // A list without it is no worse than that.
+    let _ = rustix::thread::set_name(OWN_NAME);
+}
+
 /// What mimalloc, which the node allocates with, is told in a process of our own binary.
 pub(crate) const ALLOCATOR: [(&str, &str); 2] = [
     // It reserves 1 GiB of address space at once unless told otherwise: all of it would count as used before a process limits

@@ -1,7 +1,5 @@
 //! Which variant of an experiment a viewer gets, and what that changes in the request.
 
-use std::borrow::Cow;
-
 use homefront_config::experiment::{Experiment, Variant};
 use http::HeaderMap;
 
@@ -67,14 +65,6 @@ impl<'a> Assignment<'a> {
     /// Request headers (lower case) to set, before the cache key is built.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.variant().headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// The path (or path and query) the request goes on with, before the cache key is built.
-    pub fn uri<'u>(&self, uri: &'u str) -> Cow<'u, str> {
-        match &self.variant().uri_prefix {
-            Some(prefix) => Cow::Owned(format!("{prefix}{uri}")),
-            None => Cow::Borrowed(uri),
-        }
     }
 }
 
@@ -143,7 +133,7 @@ mod tests {
         let experiment = experiment(&[1, 1]);
         let b = assign(&experiment, &with_cookie("hf-checkout=b"), 0);
         assert_eq!(b.headers().collect::<Vec<_>>(), [("x-variant", "b")]);
-        assert_eq!(b.uri("/cart?x=1"), "/b/cart?x=1");
+        assert_eq!(b.variant().uri_prefix.as_deref(), Some("/b"));
         let a = assign(&experiment, &with_cookie("hf-checkout=a"), 0);
         assert_eq!(a.headers().count(), 0);
         assert_eq!(
@@ -151,7 +141,7 @@ mod tests {
             ["x-variant"],
             "a viewer's own x-variant is not believed"
         );
-        assert_eq!(a.uri("/cart"), "/cart");
+        assert_eq!(a.variant().uri_prefix, None);
         assert_eq!(a.variant().name, "a");
     }
 

@@ -6,14 +6,14 @@
 use super::child::Body;
 use super::enclosure;
 use super::sweeper::{self, Mark};
-use super::{CHANNEL, Child, Descendants, Launch, Limits, sibling};
+use super::{CHANNEL, Child, Descendants, Launch, Limits, OWN_BINARY, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{oneshot, watch};
@@ -31,7 +31,30 @@ pub struct Spawner {
 struct Order {
     launch: Launch,
     mark: Option<String>,
-    started: oneshot::Sender<io::Result<Body>>,
+    started: oneshot::Sender<io::Result<Started>>,
+}
+
+/// A process on its way to whoever wants it. Dropping it ends it.
+#[derive(Debug)]
+struct Started(Option<Body>);
+
+impl Started {
+    fn new(body: Body) -> Self {
+        Self(Some(body))
+    }
+
+    fn taken(mut self) -> Body {
+        self.0.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(unwanted) = &self.0 {
+            let _ = rustix::process::kill_process(unwanted.leader, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(unwanted.leader), WaitOptions::empty());
+        }
+    }
 }
 
 impl Spawner {
@@ -56,10 +79,8 @@ impl Spawner {
                     Some(enclosure) => enclosure::launch(&mut template, enclosure, launch),
                     None => start(launch, mark),
                 };
-                if let Err(Ok(unwanted)) = started.send(body) {
-                    let _ = rustix::process::kill_process(unwanted.leader, Signal::KILL);
-                    let _ = rustix::process::waitpid(Some(unwanted.leader), WaitOptions::empty());
-                }
+                // Whom nobody waits for any more is dropped, and ends.
+                let _ = started.send(body.map(Started::new));
             }
         })?;
         Ok(Self { orders, mark: Arc::new(mark), living: Arc::default() })
@@ -73,7 +94,7 @@ impl Spawner {
         let (started, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts processes is gone");
         self.orders.send(Order { launch, mark: mark.clone(), started }).map_err(|_| gone())?;
-        let body = answer.await.map_err(|_| gone())??;
+        let body = answer.await.map_err(|_| gone())??.taken();
         let child = Child::adopt(body, mark, self.clone())?;
         child.lower_priority(nice);
         Ok(child)
@@ -115,6 +136,9 @@ impl Spawner {
 /// Forks the node. What is enclosed is started otherwise.
 pub(super) fn start(launch: Launch, mark: Option<String>) -> io::Result<Body> {
     let mut command = Command::new(&launch.program);
+    if launch.program == Path::new(OWN_BINARY) {
+        command.arg0("homefront");
+    }
     command.args(&launch.arguments).env_clear().current_dir(&launch.folder);
     command.envs(launch.environment);
     if let Some(mark) = mark {

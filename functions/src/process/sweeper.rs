@@ -3,11 +3,12 @@
 //! Every child that may start processes carries a mark in its environment, which its descendants inherit. The sweeper is a
 //! process of our own binary that does nothing until the node is gone, however it went, and then kills all that is marked.
 
-use super::family;
+use super::{OWN_BINARY, family};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,10 +58,13 @@ pub(super) struct Sweeper {
 
 pub(super) fn start(executable: &Path, mark: &Mark) -> io::Result<Sweeper> {
     let mut command = Command::new(executable);
+    if executable == Path::new(OWN_BINARY) {
+        command.arg0("homefront");
+    }
     command.arg(SUBCOMMAND).arg(&mark.node).env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // In a group of its own, so that Ctrl-C on the node's terminal does not take it along.
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.process_group(0);
     Ok(Sweeper { process: command.spawn()? })
 }
 

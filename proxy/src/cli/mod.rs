@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use homefront_config::cases::CONFIG_FILE;
 use homefront_config::{Config, Warning};
 use homefront_functions::edge_code::Workers;
+use homefront_functions::process::OWN_BINARY;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,8 @@ fn workers() -> std::io::Result<Workers> {
     let installed = executable.parent().map(|bin| bin.join("../lib/homefront/libhomefront_python.so"));
     let python_module = [Some(beside), installed].into_iter().flatten().find(|path| path.exists());
     let function_workers = std::thread::available_parallelism().map_or(1, Into::into);
+    let own = Path::new(OWN_BINARY);
+    let executable = if own.exists() { own.to_owned() } else { executable };
     Ok(Workers { executable, python_module, function_workers })
 }
 

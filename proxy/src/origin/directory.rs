@@ -44,7 +44,8 @@ impl Directory {
         if !path.starts_with(&root) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let file = File::open(&path).await?;
+        // A pipe in the place of a file would keep a thread waiting for ever.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path).await?;
         let metadata = file.metadata().await?;
         if !metadata.is_file() {
             return Err(io::ErrorKind::NotFound.into());
@@ -226,6 +227,14 @@ mod tests {
         assert_eq!((status, body.len()), (304, 0));
         let date = headers["last-modified"].to_str().unwrap();
         assert_eq!(get(&directory, "/index.html", &[("if-modified-since", date)]).await.0, 304);
+    }
+
+    #[tokio::test]
+    async fn a_pipe_in_the_place_of_a_file_is_no_object_and_keeps_nobody_waiting() {
+        let (folder, directory) = folder();
+        let pipe = folder.path().join("public/pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(get(&directory, "/pipe", &[]).await.0, 404);
     }
 
     #[tokio::test]

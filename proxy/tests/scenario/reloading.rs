@@ -2,6 +2,7 @@
 
 use crate::harness::{Binary, Code, Connection, Edge, Language, PATIENCE, Reply, Running, get_of, in_every_language};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 in_every_language! {
@@ -203,6 +204,33 @@ fn told(line: &str, folder: &Path) -> String {
         Some((before, after)) => format!("{before}took_ms={}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
         None => line,
     }
+}
+
+#[tokio::test]
+async fn a_node_whose_binary_was_replaced_goes_on_with_helpers_of_its_own_version() {
+    let (folder, _origins) = answering("1").written();
+    let installed = folder.path().join("homefront");
+    fs::copy(env!("CARGO_BIN_EXE_homefront"), &installed).unwrap();
+    let mut command = tokio::process::Command::new(&installed);
+    command.args(["serve", "homefront.toml"]).current_dir(folder.path()).kill_on_drop(true);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let (mut binary, address) = Binary::start(command).await;
+    let mut log = binary.log();
+    let upgrade = folder.path().join("upgrade");
+    fs::write(&upgrade, "#!/bin/sh\necho another version\n").unwrap();
+    fs::set_permissions(&upgrade, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&upgrade, &installed).unwrap();
+    for replaced in [true, false] {
+        if !replaced {
+            fs::remove_file(&installed).unwrap();
+        }
+        let version = if replaced { "2" } else { "3" };
+        fs::write(folder.path().join("f.js"), answers(version)).unwrap();
+        log.line_with("was saved and serves").await;
+        assert_eq!(get(address).await, version);
+    }
+    binary.signal(rustix::process::Signal::TERM);
+    binary.ended().await;
 }
 
 #[tokio::test]
