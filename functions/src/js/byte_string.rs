@@ -11,6 +11,7 @@ use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::{JsArray, JsFunction};
 use boa_engine::{Context, JsArgs, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue, NativeFunction};
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
+use std::fmt::Write as _;
 
 /// The unit for byte 0.
 const BASE: u16 = 0xdc00;
@@ -226,7 +227,7 @@ fn percent_encoding(name: &'static str, reserved: &'static str, original: JsObje
                 if stays || (byte.is_ascii() && reserved.contains(char::from(byte))) {
                     encoded.push(char::from(byte));
                 } else {
-                    encoded.push_str(&format!("%{byte:02X}"));
+                    let _ = write!(encoded, "%{byte:02X}");
                 }
             }
             Ok(JsString::from(encoded).into())

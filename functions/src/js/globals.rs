@@ -32,9 +32,9 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     define(&string, "charCodeAt", native("charCodeAt", 1, char_code_at, context), context)?;
     regexp::install(context)?;
     if is_1_0 {
-        byte_string::install(context)?
+        byte_string::install(context)?;
     } else {
-        text_coding::install(context)?
+        text_coding::install(context)?;
     }
 
     let console = event::plain_object(context);

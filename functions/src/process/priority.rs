@@ -56,10 +56,8 @@ mod tests {
     async fn where_sessions_have_priorities_a_childs_is_lowered() {
         let launch = Launch { nice: 3, ..Launch::new("/bin/sleep", vec!["1000".into()]) };
         let child = Spawner::start(None).unwrap().spawn(launch).await.unwrap();
-        let Some(own) = of("self") else {
-            eprintln!("skipped: this kernel's sessions have no priorities");
-            return;
-        };
+        // Nothing to lower where the kernel's sessions have none.
+        let Some(own) = of("self") else { return };
         // At once for root; others may have to wait for their turn.
         let lowered = async {
             while of(&child.id().to_string()) != Some((own + 3).min(19)) {

@@ -66,7 +66,9 @@ impl Trials {
                 Some(Ok(trial)) => {
                     let state = self.state.lock();
                     if state.is_newest(&saved) && saved.trial.set(trial).is_ok() {
-                        servers.iter().for_each(|server| server.desk.put(server.index, saved.clone()));
+                        for server in servers {
+                            server.desk.put(server.index, saved.clone());
+                        }
                     }
                 }
                 Some(Err(error)) => {

@@ -5,14 +5,13 @@
 pub(super) fn part(pattern: &str) -> Option<&str> {
     let groups = groups(pattern);
     let mut names = Vec::new();
-    // Of the groups that are open, whether each looks behind, with the sign that opens it; `None` = it looks ahead.
-    let mut open: Vec<Option<Option<&str>>> = Vec::new();
+    let mut open = Vec::new();
     let mut offset = 0;
     while let Some(next) = pattern[offset..].chars().next() {
         let rest = &pattern[offset..];
         let length = match next {
             '\\' => match rest[1..].chars().next() {
-                Some(digit @ '1'..='9') if !refers(&rest[1..], groups) => return Some(&rest[..1 + digit.len_utf8()]),
+                Some(digit @ '1'..='9') if !refers(&rest[1..], groups) => return Some(&rest[..=digit.len_utf8()]),
                 Some(escaped) => 1 + escaped.len_utf8(),
                 None => 1,
             },
@@ -23,7 +22,11 @@ pub(super) fn part(pattern: &str) -> Option<&str> {
             '(' => {
                 let sign = ["(?<=", "(?<!"].into_iter().find(|sign| rest.starts_with(sign));
                 let looks_ahead = rest.starts_with("(?=") || rest.starts_with("(?!");
-                open.push(if looks_ahead { None } else { Some(sign.map(|sign| &rest[..sign.len()])) });
+                open.push(match sign {
+                    _ if looks_ahead => Group::Ahead,
+                    Some(sign) => Group::Behind(&rest[..sign.len()]),
+                    None => Group::Plain,
+                });
                 let name = rest.strip_prefix("(?<").filter(|_| sign.is_none()).and_then(|rest| rest.split_once('>'));
                 if let Some((name, _)) = name {
                     if names.contains(&name) {
@@ -103,8 +106,18 @@ fn is_of_many_lengths(rest: &str) -> bool {
 }
 
 /// What looks behind at this place, unless something looks ahead from there.
-fn looked_behind<'a>(open: &[Option<Option<&'a str>>]) -> Option<&'a str> {
-    open.iter().rev().map_while(|group| *group).find_map(|sign| sign)
+fn looked_behind<'a>(open: &[Group<'a>]) -> Option<&'a str> {
+    let nearest = open.iter().rev().find(|group| !matches!(group, Group::Plain));
+    nearest.and_then(|group| if let Group::Behind(sign) = group { Some(*sign) } else { None })
+}
+
+/// A group that is open.
+#[derive(Clone, Copy)]
+enum Group<'a> {
+    Plain,
+    Ahead,
+    /// With the sign that opens it.
+    Behind(&'a str),
 }
 
 /// What stands before a hyphen between brackets.
