@@ -237,7 +237,8 @@ impl Writer {
         let dropped = self.counters.dropped.load(Ordering::Relaxed);
         let is_due = self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
         if dropped > self.reported && is_due {
-            warn!(log = %self.sink, lines = dropped - self.reported, "log lines were lost: it takes them too slowly");
+            let why = if self.is_failing { "it cannot be written" } else { "it takes them too slowly" };
+            warn!(log = %self.sink, lines = dropped - self.reported, "log lines were lost: {why}");
             self.reported = dropped;
             self.reported_at = Some(Instant::now());
         }

@@ -201,7 +201,9 @@ impl Fill {
 
     pub(super) fn part(&self, reader: u64) {
         let mut state = self.state.lock();
-        state.readers.retain(|position| position.reader != reader);
+        if let Ok(place) = place_of(&state.readers, reader) {
+            state.readers.remove(place);
+        }
         state.release();
     }
 
@@ -209,7 +211,8 @@ impl Fill {
     pub(super) fn read(&self, reader: u64, to: Option<usize>) -> Read {
         let mut state = self.state.lock();
         let State { body, readers, phase, stalled, .. } = &mut *state;
-        let Some(position) = readers.iter_mut().find(|position| position.reader == reader) else { return Read::Broken };
+        let Ok(place) = place_of(readers, reader) else { return Read::Broken };
+        let position = &mut readers[place];
         if position.cut_off {
             return Read::Broken;
         }
@@ -238,11 +241,16 @@ impl Fill {
         if offset < state.body.start() || beyond {
             return false;
         }
-        let position = state.readers.iter_mut().find(|position| position.reader == reader);
-        let found = position.map(|position| position.offset = offset).is_some();
+        let place = place_of(&state.readers, reader).ok();
+        let found = place.map(|place| state.readers[place].offset = offset).is_some();
         state.release();
         found
     }
+}
+
+/// They stand in the order in which they have joined: all are woken for each piece, and one is not to look at all the others.
+fn place_of(readers: &[Position], reader: u64) -> Result<usize, usize> {
+    readers.binary_search_by_key(&reader, |position| position.reader)
 }
 
 impl State {
