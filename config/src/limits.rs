@@ -288,6 +288,8 @@ pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(1);
 pub const COLLAPSE_WAIT_TIMEOUT: Duration = Duration::from_mins(2);
 /// A write to a viewer that takes nothing for so long is given up.
 pub const VIEWER_WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the rest of a body is taken from a viewer that has been answered.
+pub const VIEWER_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Objects the node remembers as not cacheable, so that their requests do not wait for each other.
 pub const UNCACHEABLE_REMEMBERED_MAX: usize = 16_384;
 /// Streams a viewer may have open on one h2 connection. CloudFront: 128.

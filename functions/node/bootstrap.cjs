@@ -94,12 +94,13 @@
   };
 
   const logError = (what, error) => {
-    const shown = error instanceof Error ? error : new Error(error);
+    let shown;
     let text;
     try {
+      shown = error instanceof Error ? error : new Error(error);
       text = JSON.stringify(shown, (_, value) => withDetails(value));
     } catch {
-      text = JSON.stringify(errorObject(shown));
+      text = JSON.stringify(errorObject(shown ?? error));
     }
     console.error(what, `\t${text}`);
   };

@@ -37,6 +37,12 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     // The next request may be in the buffer already; it is answered after this one.
     session.set_pipelining_enabled(true);
     session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
+    if !session.req_header().headers.contains_key(header::EXPECT) {
+        // A viewer that is answered before all of its body has come reads the answer after it has sent the rest: were the connection
+        // closed, the system would throw the answer away. One that asked first may send none.
+        session.as_downstream_mut().set_close_on_response_before_downstream_finish(false);
+        session.as_downstream_mut().set_total_drain_timeout(Some(limits::VIEWER_DRAIN_TIMEOUT));
+    }
     if session.subrequest_ctx.is_some() {
         return;
     }

@@ -44,6 +44,9 @@ pub(crate) struct TlsFacts {
 impl Viewer {
     /// A viewer that has just connected.
     pub(crate) fn new(address: SocketAddr, server_ip: IpAddr, tls: Option<TlsFacts>) -> Self {
+        // A listener on `[::]` has viewers over IPv4, too, whose addresses are IPv4's for whoever compares them.
+        let (address, server_ip) =
+            (SocketAddr::new(address.ip().to_canonical(), address.port()), server_ip.to_canonical());
         let (in_request, renewals, date) = (AtomicBool::new(false), Mutex::default(), Mutex::new(None));
         Self { address, server_ip, tls, in_request, renewals, date }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Exchange {
     pub(crate) origin_failed: bool,
     /// It fetches the error page of another request.
     pub(crate) is_error_page: bool,
+    /// The viewer has the stored object already, and a viewer-response function is shown that before it goes out.
+    pub(crate) viewer_has_it: bool,
     /// The range it asks for is out of the object's reach, and there is a page that says so.
     pub(crate) out_of_reach: bool,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
@@ -228,6 +230,7 @@ impl Exchange {
             fetch: Fetch::default(),
             origin_failed: false,
             is_error_page: false,
+            viewer_has_it: false,
             out_of_reach: false,
             late_answer: None,
             log_data: LogData::default(),

@@ -211,6 +211,15 @@ impl ProxyHttp for Edge {
         }
     }
 
+    fn cache_not_modified_filter(
+        &self,
+        session: &Session,
+        stored: &ResponseHeader,
+        exchange: &mut Box<Exchange>,
+    ) -> Result<bool> {
+        Ok(serve::ends_with_its_head(session, stored, exchange))
+    }
+
     fn range_header_filter(
         &self,
         session: &mut Session,

@@ -4,7 +4,7 @@
 use crate::body_swap;
 use crate::cache::{range, store, vary};
 use crate::error_page;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Route};
 use crate::finish;
 use crate::forward;
 use crate::hooks;
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, Version, header};
 use pingora::cache::CachePhase;
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::conditional_filter;
 use pingora::proxy::{MultiRangeInfo, RangeType, Session};
 use pingora::{Error, ErrorType, Result};
 use std::ops::Range;
@@ -24,9 +25,21 @@ use std::time::Instant;
 /// As the other headers are written over HTTP/1.1: pingora writes a `HeaderName` that it has no spelling of in lower case.
 const CONTENT_RANGE: &str = "Content-Range";
 
+/// Whether the answer is a 304 and no more, because the viewer has the stored object already. A viewer-response function, or the page when
+/// it fails, may put a response with a body in its place, which pingora would not send: then [`response`] makes the 304.
+pub(crate) fn ends_with_its_head(session: &Session, stored: &ResponseHeader, exchange: &mut Exchange) -> bool {
+    let has_it = conditional_filter::not_modified_filter(session.req_header(), stored);
+    let is_shown = |route: &Route| route.behavior.associations.viewer_response.is_some();
+    exchange.viewer_has_it = has_it && from_cache(session) && exchange.route.as_ref().is_some_and(is_shown);
+    has_it && !exchange.viewer_has_it
+}
+
 /// Which part of a stored object a viewer gets. Ranges are read here: pingora misreads some (`bytes=-0`, ranges of empty
 /// objects, suffixes that overflow).
 pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut ResponseHeader) -> RangeType {
+    if exchange.viewer_has_it {
+        return RangeType::None;
+    }
     let request = session.req_header();
     let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
@@ -84,6 +97,9 @@ pub(crate) async fn response(
         return Ok(());
     }
     store::superseded(session, exchange)?;
+    if exchange.viewer_has_it {
+        conditional_filter::to_304(response);
+    }
     let result = result_type(session, exchange, response.status);
     exchange.origin_failed = hooks::take_origin_failed(response);
     polish(session, exchange, response)?;
@@ -107,6 +123,11 @@ pub(crate) async fn response(
         response.append_header(header::SET_COOKIE, cookie)?;
     }
     respond::sign(response, exchange.outcome.response_result, &exchange.request_id, &node.name)?;
+    // A 304 has none, whatever is given; and where it is one no more, the object is not what follows.
+    let replaced = match response.status {
+        StatusCode::NOT_MODIFIED if exchange.viewer_has_it => Some(Bytes::new()),
+        _ => replaced.or_else(|| exchange.viewer_has_it.then(Bytes::new)),
+    };
     if let Some(body) = replaced {
         return swap_body(session, exchange, response, body);
     }

@@ -10,15 +10,27 @@ use super::text::utf8;
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::{JsArray, JsFunction};
 use boa_engine::{Context, JsArgs, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue, NativeFunction};
+use homefront_config::function::FunctionRuntime;
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 /// The unit for byte 0.
 const BASE: u16 = 0xdc00;
 
+thread_local! {
+    /// Whether the program that runs on this thread has byte strings: to others such a unit is half of a character.
+    static THERE_ARE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A program of that runtime is about to run on this thread.
+pub(super) fn enter(runtime: FunctionRuntime) {
+    THERE_ARE.set(runtime == FunctionRuntime::CloudfrontJs1_0);
+}
+
 /// The byte that a unit stands for.
 fn byte_of(unit: u16) -> Option<u8> {
-    u8::try_from(unit.checked_sub(BASE)?).ok().filter(|byte| !byte.is_ascii())
+    u8::try_from(unit.checked_sub(BASE)?).ok().filter(|byte| !byte.is_ascii() && THERE_ARE.get())
 }
 
 /// A string with a character for each byte.

@@ -64,7 +64,8 @@ impl Encoding {
             Self::Hex => {
                 let text = utf8(text);
                 let pairs = text.as_bytes().chunks_exact(2);
-                pairs.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                pairs.map_while(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
             }
             Self::Base64 | Self::Base64Url => match text.as_str().as_latin1() {
                 Some(units) => decode_base64(units.iter().copied().map(u16::from), units.len()),
@@ -183,6 +184,7 @@ mod tests {
     #[test]
     fn decoding_ends_at_the_first_wrong_character() {
         assert_eq!(Encoding::Hex.decode(&js_string!("6162zz63")), b"ab");
+        assert_eq!(Encoding::Hex.decode(&js_string!("61+b")), b"a");
         assert_eq!(Encoding::Base64.decode(&js_string!("YWI=!!!")), b"ab");
         assert_eq!(Encoding::Base64.decode(&js_string!("YWI-_A")), [b'a', b'b', 0x3e, 0xfc]);
         assert_eq!(Encoding::Base64.decode(&js_string!("YWJjZ")), b"abc", "one digit is no byte");

@@ -82,17 +82,17 @@ impl Fault {
     }
 }
 
-/// Whether an error is what a write to something frozen gives.
+/// Whether an error's text, with its class, is what a write to something frozen gives. What comes of it is dear, so that a text which only
+/// has such words in it, perhaps a viewer's, is none.
 pub(super) fn is_refused_write(text: &str) -> bool {
-    [
-        "Cannot assign to read-only property",
-        "Cannot redefine property",
-        "Cannot delete",
-        "not extensible",
-        "set prototype",
-    ]
-    .iter()
-    .any(|part| text.contains(part))
+    const BEGINNINGS: [&str; 4] = [
+        "Cannot assign to read-only property \"",
+        "Cannot redefine property: \"",
+        "Cannot delete property",
+        "can't set prototype of this object",
+    ];
+    let message = text.strip_prefix("TypeError: ");
+    message.is_some_and(|message| BEGINNINGS.iter().any(|beginning| message.starts_with(beginning)))
 }
 
 /// At most `FUNCTION_ERROR_BYTES_MAX` bytes.
@@ -186,4 +186,30 @@ fn only_line_with(name: &str, source: &str) -> Option<u32> {
 
 fn is_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_refused_write;
+
+    #[test]
+    fn a_refused_write_is_told_by_class_and_words_from_their_beginning() {
+        for text in [
+            "TypeError: Cannot assign to read-only property \"a\" of object",
+            "TypeError: Cannot redefine property: \"a\"",
+            "TypeError: Cannot delete property \"a\" of object",
+            "TypeError: can't set prototype of this object",
+        ] {
+            assert!(is_refused_write(text), "{text}");
+        }
+        // What a viewer may have brought into an error of the program's own.
+        for text in [
+            "Error: Cannot delete property \"a\" of object",
+            "TypeError: bad token: Cannot delete property",
+            "Error: bad token: not extensible",
+            "Cannot redefine property: \"a\"",
+        ] {
+            assert!(!is_refused_write(text), "{text}");
+        }
+    }
 }

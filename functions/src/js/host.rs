@@ -33,6 +33,8 @@ pub(super) struct Host {
     pub(super) joining: RefCell<Vec<JsObject>>,
     /// How many conversions to a primitive value are under way, one within the other.
     pub(super) converting: Cell<usize>,
+    /// `JSON.stringify` as it was.
+    pub(super) stringify: OnceCell<JsObject>,
     /// Prototypes of the objects that modules hand out.
     pub(super) prototypes: RefCell<Prototypes>,
     /// Of the function that runs, to name members in error texts.
@@ -74,6 +76,7 @@ impl Host {
             log_data: RefCell::default(),
             symbols: RefCell::default(),
             joining: RefCell::default(),
+            stringify: OnceCell::default(),
             converting: Cell::default(),
             prototypes: RefCell::default(),
             source: RefCell::default(),

@@ -3,6 +3,7 @@
 use super::byte_string::has_bytes;
 use super::event::{data, plain_object};
 use super::globals::{define, native};
+use super::host::Host;
 use super::text::utf8;
 use boa_engine::object::builtins::JsArray;
 use boa_engine::property::PropertyKey;
@@ -13,6 +14,9 @@ use homefront_config::limits::FUNCTION_JSON_DEPTH_MAX;
 /// Replaces boa's.
 pub(super) fn install(context: &mut Context) -> JsResult<()> {
     let json = context.intrinsics().objects().json();
+    if let Some(stringify) = json.get(js_string!("stringify"), context)?.as_object() {
+        let _ = Host::of(context).stringify.set(stringify);
+    }
     define(&json, "parse", native("parse", 2, parse, context), context)
 }
 
@@ -36,8 +40,8 @@ pub(super) fn parse_text(text: &JsString, context: &mut Context) -> JsResult<JsV
 
 /// `JSON.stringify(value)`, for the host; nothing when it throws or gives nothing.
 pub(super) fn stringify(value: &JsValue, context: &mut Context) -> Option<String> {
-    let json = context.intrinsics().objects().json();
-    let stringify = json.get(js_string!("stringify"), context).ok()?.as_callable()?;
+    // A program may have put its own in the place.
+    let stringify = Host::of(context).stringify.get()?.clone();
     let text = stringify.call(&JsValue::undefined(), std::slice::from_ref(value), context).ok()?;
     Some(without_lone_surrogates(super::text::utf8(&text.as_string()?)))
 }

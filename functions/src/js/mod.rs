@@ -50,6 +50,7 @@ pub(crate) use engine::Examination;
 pub use engine::{Call, CallResult, Engine, EventType, FunctionId, FunctionSource, Outcome, Proof};
 pub(crate) use fault::Fault;
 pub use load_error::LoadError;
+pub(crate) use outcome::BASE64;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,8 @@ use homefront_config::limits::{
 };
 use std::collections::HashSet;
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+/// Bodies in base64, with padding or without.
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );

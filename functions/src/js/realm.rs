@@ -10,7 +10,7 @@ use super::kvs::Snapshot;
 use super::load_error::{LoadError, NO_HANDLER};
 use super::outcome::{Decision, Reader};
 use super::source::{self, Wrapped};
-use super::{Call, allowed, conversion, freeze, globals, modules, regexp};
+use super::{Call, allowed, byte_string, conversion, freeze, globals, modules, regexp};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::error::EngineError;
@@ -208,7 +208,7 @@ impl Realm {
         store: Option<Arc<Snapshot>>,
         inspect: Option<Inspect<'_>>,
     ) -> Run {
-        self.host.source.replace(program.text.clone());
+        self.begin(program);
         self.clock.set(call.now_ms);
         self.host.random.set(call.random_seed | 1);
         self.host.store.replace(store);
@@ -238,6 +238,12 @@ impl Realm {
         Run { result, printed, afterwards, write_refused: uncaught || self.host.write_refused.get() }
     }
 
+    /// A program of this realm is about to run.
+    fn begin(&self, program: &Program) {
+        byte_string::enter(self.host.runtime);
+        self.host.source.replace(program.text.clone());
+    }
+
     /// Runs module scope and handler until it has a value; `Err(None)` = there is no handler.
     fn handle(&mut self, program: &Program, call: &Call<'_>) -> Result<JsValue, Option<JsError>> {
         let event = self.accessors.event(call, &self.host, &mut self.context);
@@ -263,7 +269,7 @@ impl Realm {
 
     /// Evaluates the module scope once, without an event.
     pub(super) fn try_out(&mut self, program: &Program, store: Option<Arc<Snapshot>>) -> Trial {
-        self.host.source.replace(program.text.clone());
+        self.begin(program);
         self.host.store.replace(store);
         let Ok(before) = freeze::Inventory::take(self.roots.clone(), &mut self.context) else {
             return Trial { modifies_built_ins: true, uncallable: None, throws: None };

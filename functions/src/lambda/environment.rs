@@ -11,7 +11,7 @@ use super::runtime_api::{
     Admits, Answer, Channel, Invocation, Port, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, RuntimeApi,
 };
 use super::start_failure::{StartEnd, StartFailure};
-use super::usage::{Excess, exceeded};
+use super::usage::{Excess, Looks, exceeded};
 use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -86,6 +86,7 @@ pub(super) struct Environment {
     /// does through `curl`.
     at_rest: usize,
     peak: Peak,
+    looks: Looks,
     memory_used_mb_max: u64,
 }
 
@@ -147,8 +148,8 @@ impl Phase {
 #[derive(Debug)]
 pub(super) struct NotStarted {
     pub(super) failure: StartFailure,
-    /// What the function may still find in its folder when it is started again.
-    pub(super) folder: Folder,
+    /// What the function may still find in its folder when it is started again; none where there is too much in it.
+    pub(super) folder: Option<Folder>,
 }
 
 impl Environment {
@@ -170,7 +171,7 @@ impl Environment {
                 let failure = StartEnd::NotRun(error).failure(plan, phase.time_max(plan));
                 log.line(&platform_line(&failure.reason));
                 log.line(&init_report_line(begun.elapsed(), phase, failure.status()));
-                return Err(NotStarted { failure, folder });
+                return Err(NotStarted { failure, folder: Some(folder) });
             }
         };
         started(&child);
@@ -205,6 +206,7 @@ impl Environment {
                     frozen: None,
                     at_rest,
                     peak,
+                    looks: Looks::begin(),
                     memory_used_mb_max,
                 }));
             }
@@ -216,6 +218,7 @@ impl Environment {
             let _ = timeout(time_max.saturating_sub(begun.elapsed()), child.wait()).await;
         }
         child.kill();
+        let is_full = matches!(end, StartEnd::Exceeded(Excess::Files));
         // The runtimes of ours print what they report.
         let is_printed = matches!(end, StartEnd::Reported(_)) && plan.program.runtime.is_some();
         let failure = end.failure(plan, time_max);
@@ -223,7 +226,12 @@ impl Environment {
         lines.extend((!is_printed).then(|| platform_line(&failure.reason)));
         lines.push(init_report_line(begun.elapsed(), phase, failure.status()));
         output.end(&lines);
-        Err(NotStarted { failure, folder })
+        if is_full {
+            // Removing files takes time.
+            tokio::task::spawn_blocking(move || drop(folder));
+            return Err(NotStarted { failure, folder: None });
+        }
+        Err(NotStarted { failure, folder: Some(folder) })
     }
 
     /// A `bootstrap` that was just written may be open for writing still, in a child that another thread has just forked: the
@@ -394,6 +402,22 @@ impl Environment {
             }
         };
         timeout(patience, ready).await.unwrap_or(false)
+    }
+
+    /// Whether it has too much of something now that it has answered; then it is of no use any more, and its log says so. Lambda stops the
+    /// call in which that happens; short ones are over before anybody has looked.
+    pub(super) async fn holds_too_much(&mut self, lambda: &Lambda) -> bool {
+        let excess = self.looks.after_call(&self.child, memory_bytes_max(lambda), self.folder.as_ref()).await;
+        let Some(excess) = excess else { return false };
+        self.child.kill();
+        if excess == Excess::Files {
+            // The next environment makes an empty one. Removing files takes time.
+            let full = self.folder.take();
+            tokio::task::spawn_blocking(move || drop(full));
+        }
+        let what = format!("the environment was ended when it had answered: {}", excess.reason(lambda));
+        self.output.end(&[platform_line(&what)]);
+        true
     }
 
     /// How long its start took; `0` once a REPORT line has told it.

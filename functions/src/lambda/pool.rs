@@ -370,7 +370,14 @@ impl Pool {
             }
             Err(NotStarted { failure, folder }) => {
                 self.0.counters.start_failed();
-                self.0.state.lock().folders.push(folder);
+                let mut state = self.0.state.lock();
+                if state.code.generation == code.generation {
+                    state.folders.extend(folder);
+                } else {
+                    // Nothing of the older code's files is left to the newer.
+                    self.0.runtime.spawn_blocking(move || drop(folder));
+                }
+                drop(state);
                 Err(failure)
             }
         }
@@ -409,15 +416,17 @@ impl Pool {
     /// Ends a call and makes its environment free, or buries it. It counts as coming until then.
     async fn finish(&self, call: Call, outcome: &Outcome) {
         let duration = call.duration();
-        let finished = call.finish(&self.0.plan, outcome);
+        let mut finished = call.finish(&self.0.plan, outcome);
         let (Ok(environment) | Err(environment)) = &finished;
         self.0.counters.call(duration, environment.memory_used_mb_max());
-        let ready = match &finished {
-            Ok(environment) => environment.is_ready_again(PATIENCE).await,
-            Err(_) => false,
-        };
+        let (mut ready, mut is_spent) = (false, false);
+        if let Ok(environment) = &mut finished {
+            ready = environment.is_ready_again(PATIENCE).await;
+            is_spent = environment.holds_too_much(&self.0.plan.lambda).await;
+        }
         self.0.state.lock().coming -= 1;
         match finished {
+            Ok(environment) if is_spent => self.bury(environment),
             Ok(environment) if ready => self.release(environment),
             Ok(environment) => {
                 // It works on; it does not count as free, so that another may be started in its place.

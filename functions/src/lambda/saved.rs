@@ -112,14 +112,14 @@ async fn serve(pool: &Pool, lambda: &Lambda, packages: &Arc<Packages>, since: In
         Ok(package) => package,
         Err(error) => return Reloaded::Refused { reasons: vec![error.to_string()], last_good_serves: true },
     };
-    let older = pool.plan();
+    let older = pool.current_plan();
     let moved = (package.path() != older.lambda.code).then(|| {
         let lambda = Lambda { code: package.path().to_owned(), ..older.lambda.clone() };
         let program = match lambda.runtime {
             LambdaRuntime::Provided => Program::provided(&lambda.code),
             _ => older.program.clone(),
         };
-        Plan { lambda, program, package, ..older.clone() }
+        Plan { lambda, program, package, ..older }
     });
     pool.replace(moved);
     Reloaded::Taken { what: format!("lambda \"{}\"", lambda.name), file: lambda.code.clone(), took: since.elapsed() }

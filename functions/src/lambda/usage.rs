@@ -86,6 +86,53 @@ pub(super) async fn exceeded(child: &Arc<Child>, memory_bytes_max: u64, folder: 
     }
 }
 
+/// Looks that are taken between calls: those that are over sooner than [`exceeded`] looks are not looked at in it.
+#[derive(Debug)]
+pub(super) struct Looks {
+    last: Instant,
+    taken: u32,
+    are_many: bool,
+}
+
+impl Looks {
+    pub(super) fn begin() -> Self {
+        Self { last: Instant::now(), taken: 0, are_many: false }
+    }
+
+    /// What an environment that has answered has too much of, if it is time for a look.
+    pub(super) async fn after_call(
+        &mut self,
+        child: &Arc<Child>,
+        memory_bytes_max: u64,
+        folder: Option<&Folder>,
+    ) -> Option<Excess> {
+        if self.last.elapsed() < Duration::from_millis(LAMBDA_WATCH_MS) {
+            return None;
+        }
+        let (processes, seem_to_hold_more) = if self.are_many {
+            let child = child.clone();
+            aside(move || glance(&child, memory_bytes_max)).await
+        } else {
+            glance(child, memory_bytes_max)
+        };
+        self.are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
+        self.taken = self.taken.wrapping_add(1);
+        let excess = match folder {
+            _ if processes.len() > LAMBDA_PROCESSES_MAX => Some(Excess::Processes),
+            _ if seem_to_hold_more && (processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await) => {
+                Some(Excess::Memory)
+            }
+            Some(folder) if self.taken % LOOKS_PER_FILES == 0 => {
+                let folder = folder.path().to_owned();
+                aside(move || is_full(&folder)).await.then_some(Excess::Files)
+            }
+            _ => None,
+        };
+        self.last = Instant::now();
+        excess
+    }
+}
+
 /// The processes of an environment, and whether they seem to hold more than that.
 fn glance(child: &Child, memory_bytes_max: u64) -> (Vec<u32>, bool) {
     let processes = child.processes();

@@ -17,6 +17,7 @@ in_every_language! {
     an_environment_with_too_many_files_costs_that_call_only,
     files_beyond_1024_cannot_be_opened_and_the_environment_goes_on,
     memory_up_to_the_limit_is_the_functions_to_use,
+    calls_too_short_to_be_looked_at_hoard_no_memory_beyond_the_limit,
 }
 
 /// Holds as many MiB as the event says, in small pieces; waits until it is ended when they are many.
@@ -69,6 +70,58 @@ async fn an_environment_that_exhausts_its_memory_costs_that_call_only(language: 
         REPORT RequestId: <id><tab>Duration: <n> ms<tab>Billed Duration: <n> ms<tab>Memory Size: 128 MB<tab>Max Memory Used: <n> MB<tab>Status: error<tab>Error Type: Runtime.OutOfMemory
         ");
     }
+}
+
+async fn calls_too_short_to_be_looked_at_hoard_no_memory_beyond_the_limit(language: Language) {
+    const CALLS_MAX: usize = 200;
+    let hoards = source(
+        "
+import os
+kept = []
+def handler(event, context):
+    for _ in range(4): kept.append(bytearray(os.urandom(16)) * 65536)
+    return os.getpid()",
+        "
+const kept = [];
+exports.handler = async () => {
+    for (let i = 1; i < 5; i++) kept.push(Buffer.alloc(1 << 20, i));
+    return process.pid;
+};",
+    );
+    let fixture = Fixture::of(language, &hoards, |_, _| {});
+    let first = fixture.result(json!(0)).await;
+    let mut calls = 1;
+    while fixture.result(json!(0)).await == first {
+        calls += 1;
+        assert!(calls < CALLS_MAX, "4 MiB each, and 128 MB are the function's");
+    }
+    let told = "the environment was ended when it had answered: it held more than 128 MB";
+    assert!(fixture.log().iter().any(|line| line.contains(told)), "{}", fixture.masked_log());
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_that_fills_its_folder_leaves_the_next_one_an_empty_one() {
+    let place = tempfile::tempdir().unwrap();
+    let mended = place.path().join("mended");
+    let fills = format!(
+        "
+import os, threading
+tmp = os.environ['TMPDIR']
+if not os.path.exists({mended:?}):
+    for name in 'ab':
+        file = os.open(tmp + '/' + name, os.O_CREAT | os.O_WRONLY)
+        os.posix_fallocate(file, 0, 300 << 20)
+    threading.Event().wait()
+left = os.listdir(tmp)
+def handler(event, context): return left"
+    );
+    let fixture = Fixture::new(&fills);
+    let failed = format!("{:?}", fixture.call(json!(0)).await);
+    assert!(failed.contains("its files took more than 536870912 bytes"), "{failed}");
+    std::fs::write(&mended, "").unwrap();
+    assert_eq!(fixture.result(json!(0)).await, json!([]));
+    fixture.stop().await;
 }
 
 /// Nobody looks within so few milliseconds.

@@ -1,7 +1,9 @@
 //! A message as a case sees it, whoever made it: a function's result in either product's JSON, or HTTP.
 
 use super::event;
+use crate::js::BASE64;
 use base64::Engine as _;
+use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
@@ -51,12 +53,13 @@ impl Seen {
             }));
             seen.status = message.get("statusCode").and_then(Value::as_u64).and_then(|status| status.try_into().ok());
             seen.body = message.get("body").and_then(|body| match body {
-                Value::Object(body) => decoded(&text(body, "data")?, text(body, "encoding").as_deref()),
+                Value::Null => Some(Vec::new()),
+                Value::Object(body) => decoded(&text(body, "data")?, text(body, "encoding").as_deref(), &BASE64),
                 body => body.as_str().map(|text| text.as_bytes().to_vec()),
             });
         }
         seen.headers = headers;
-        Some(seen)
+        Some(seen.with_plain_values())
     }
 
     /// What a Lambda@Edge function returned.
@@ -79,12 +82,21 @@ impl Seen {
         seen.body = match message.get("body") {
             Some(Value::Object(body)) if text(body, "action").as_deref() == Some("replace") => {
                 let encoding = text(body, "encoding").unwrap_or_else(|| "base64".to_owned());
-                decoded(&text(body, "data").unwrap_or_default(), Some(&encoding))
+                decoded(&text(body, "data").unwrap_or_default(), Some(&encoding), &STANDARD)
             }
-            Some(Value::String(body)) => decoded(body, text(message, "bodyEncoding").as_deref()),
+            Some(Value::String(body)) => decoded(body, text(message, "bodyEncoding").as_deref(), &STANDARD),
             _ => None,
         };
-        Some(seen)
+        Some(seen.with_plain_values())
+    }
+
+    /// The node sends no white space around a header's value.
+    fn with_plain_values(mut self) -> Self {
+        for (_, value) in &mut self.headers {
+            let plain = value.trim_matches([' ', '\t']);
+            *value = plain.to_owned();
+        }
+        self
     }
 
     /// The lines of a name, in order.
@@ -98,9 +110,9 @@ fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
 }
 
-fn decoded(data: &str, encoding: Option<&str>) -> Option<Vec<u8>> {
+fn decoded(data: &str, encoding: Option<&str>, base64: &GeneralPurpose) -> Option<Vec<u8>> {
     match encoding {
-        Some("base64") => STANDARD.decode(data).ok(),
+        Some("base64") => base64.decode(data).ok(),
         _ => Some(data.as_bytes().to_vec()),
     }
 }

@@ -36,6 +36,10 @@ pub(crate) async fn origin_response(
     response: &mut ResponseHeader,
     exchange: &mut Exchange,
 ) -> Result<()> {
+    // Word that comes before the answer.
+    if response.status.is_informational() {
+        return Ok(());
+    }
     if let Err(failure) = fetch::admit_response(exchange, response) {
         return Err(if fetch::fail_over(session, exchange, Cause::Failure(&failure)) {
             ask_next(&failure.to_string())

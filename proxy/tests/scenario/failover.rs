@@ -11,7 +11,7 @@ in_every_language! {
 }
 
 /// A group of the origins `app` and `standby` that fails over at these statuses; `behavior` goes on with the default behavior.
-fn group(codes: &str, behavior: &str) -> String {
+pub(crate) fn group(codes: &str, behavior: &str) -> String {
     format!(
         r#"
         [[distribution]]

@@ -27,6 +27,7 @@ mod hostile_lambdas;
 mod hostile_viewers;
 mod https_origins;
 mod included_bodies;
+mod interim_responses;
 mod invoking;
 mod lambda_conformance;
 mod lambda_examples;

@@ -147,6 +147,7 @@ async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one(l
         fs::rename(folder.join("new.zip"), folder.join("l.zip")).unwrap();
     };
     zip("0");
+    let first = fs::read(folder.join("l.zip")).unwrap();
     let edge = edge.start().await;
     assert_eq!(edge.get("/").await.text(), "0");
     zip("1");
@@ -157,6 +158,9 @@ async fn a_saved_zip_file_serves_and_one_that_is_none_leaves_the_last_good_one(l
     }
     zip("2");
     until(&edge, "2", &["1"]).await;
+    fs::write(folder.join("older.zip"), first).unwrap();
+    fs::rename(folder.join("older.zip"), folder.join("l.zip")).unwrap();
+    until(&edge, "0", &["2"]).await;
     edge.stop().await;
 }
 
@@ -210,7 +214,9 @@ fn told(line: &str, folder: &Path) -> String {
 async fn a_node_whose_binary_was_replaced_goes_on_with_helpers_of_its_own_version() {
     let (folder, _origins) = answering("1").written();
     let installed = folder.path().join("homefront");
-    fs::copy(env!("CARGO_BIN_EXE_homefront"), &installed).unwrap();
+    // By another process: what this one writes may be held open by a child that another test starts, and cannot be run then.
+    let copy = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_homefront")).arg(&installed).status();
+    assert!(copy.unwrap().success());
     let mut command = tokio::process::Command::new(&installed);
     command.args(["serve", "homefront.toml"]).current_dir(folder.path()).kill_on_drop(true);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());

@@ -1,6 +1,6 @@
 //! CloudFront Functions on viewer events: what they may change, answer and see, and what stays as it was.
 
-use crate::harness::{Answer, Edge, Reply};
+use crate::harness::{Answer, Connection, Edge, Reply, get_of};
 
 const REQUEST: &str = "viewer_request = { function = \"f\" }";
 const RESPONSE: &str = "viewer_response = { function = \"f\" }";
@@ -289,4 +289,60 @@ async fn inline_isolation_gives_the_same() {
     assert_eq!(outcomes[0][0], (418, "FunctionGeneratedResponse".to_owned(), "short".to_owned()));
     assert_eq!(outcomes[0][1].0, 503);
     assert_eq!(outcomes[0][2].2, "/rewritten");
+}
+
+#[tokio::test]
+async fn a_viewer_that_has_the_object_gets_what_the_function_makes_of_that() {
+    let code = r"
+        function handler(event) {
+            var response = event.response;
+            response.headers['x-saw'] = { value: String(response.statusCode) };
+            if (event.request.headers['x-wish'] === undefined) return response;
+            if (event.request.headers['x-wish'].value === 'throws') throw new Error('no');
+            if (event.request.headers['x-wish'].value === 'status') response.statusCode = 200;
+            if (event.request.headers['x-wish'].value === 'body') {
+                response.statusCode = 200;
+                response.body = { encoding: 'text', data: 'another body' };
+            }
+            return response;
+        }
+    ";
+    let behavior = "viewer_response = { function = \"f\" }\norigin_request_policy = \"AllViewer\"";
+    let edge =
+        Edge::before(behavior, |_| Reply::ok("the object").with("ETag", "\"v1\"").with("Cache-Control", "max-age=60"));
+    let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
+    assert_eq!(edge.get("/x").await.x_cache(), "Miss");
+    let mut connection = edge.connect().await;
+    for (wish, status, text) in [
+        ("none", 304, ""),
+        ("throws", 503, "503 ERROR"),
+        ("status", 200, ""),
+        ("body", 200, "another body"),
+        ("none", 304, ""),
+    ] {
+        let answer = connection.send(&get_of("/x", &[("If-None-Match", "\"v1\""), ("X-Wish", wish)])).await;
+        assert_eq!(answer.status, status, "{wish}");
+        assert!(answer.text().contains(text) && !answer.text().contains("the object"), "{wish}: {}", answer.text());
+        assert_eq!(answer.body.is_empty(), text.is_empty(), "{wish}");
+        if status != 503 {
+            assert_eq!(answer.header("x-saw"), Some("304"), "{wish}");
+        }
+    }
+    let ranged = connection.send(&get_of("/x", &[("If-None-Match", "\"v1\""), ("Range", "bytes=0-1")])).await;
+    assert_eq!((ranged.status, ranged.text()), (304, ""));
+    let other = connection.send(&get_of("/x", &[("If-None-Match", "\"v2\"")])).await;
+    assert_eq!((other.status, other.header("x-saw"), other.text()), (200, Some("200"), "the object"));
+    assert_eq!(edge.asked_times("app"), 1);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_viewer_over_ipv4_is_ipv4s_on_a_listener_for_both() {
+    let code = "function handler(event) { return { statusCode: 200, statusDescription: event.viewer.ip }; }";
+    let code = code.replace("statusDescription: event.viewer.ip", "body: event.viewer.ip");
+    let edge = with(REQUEST, &code).listen("http = [\"[::]:0\"]").start().await;
+    let port = edge.address.port();
+    let mut connection = Connection::open(std::net::SocketAddr::from(([127, 0, 0, 1], port))).await;
+    assert_eq!(connection.send(&get_of("/", &[])).await.text(), "127.0.0.1");
+    edge.stop().await;
 }

@@ -4,12 +4,14 @@
 //! known, and a detail in the form of CloudFront's validation log.
 
 use super::refusal::{invalid, refused, shortened};
-use super::returned::{self, Object, Returned, unshared};
+use super::returned::{self, Object, Returned, unshared, with_whole_characters};
 use super::{Event, LambdaRequestEdit, body, headers, origin, status_description, text};
 use crate::rules::{self, Event as Trigger};
 use crate::{Failure, HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit, Verdict};
 use bytes::Bytes;
-use homefront_config::limits::{LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
+use homefront_config::limits::{
+    LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, LAMBDA_VIEWER_RESPONSE_BYTES_MAX, STATUS_DESCRIPTION_BYTES_MAX, URL_BYTES_MAX,
+};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -27,6 +29,7 @@ pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<Lambd
     if result == event.subject() {
         return Verdict::Continue(LambdaRequestEdit::default());
     }
+    let result = with_whole_characters(result);
     let judged = object(&result).and_then(|object| {
         if object.has("status") {
             generated(event.trigger, &result, object).map(Verdict::Respond)
@@ -47,6 +50,7 @@ pub fn response(event: &Event, response: &Response, result: Bytes) -> Verdict<Re
     if result == event.subject() {
         return Verdict::Continue(ResponseEdit::default());
     }
+    let result = with_whole_characters(result);
     let judged = object(&result).and_then(|object| {
         if event.trigger == Trigger::LambdaViewerResponse {
             viewer_response_edit(response, &object)
@@ -267,6 +271,12 @@ fn status(returned: &Map<String, Value>) -> Result<u16, Failure> {
 fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure> {
     let Some(value) = returned.get("statusDescription") else { return Ok(None) };
     let description = value.as_str().ok_or_else(|| refused("statusDescription is not a string"))?;
+    if description.len() > STATUS_DESCRIPTION_BYTES_MAX {
+        return Err(refused(format_args!(
+            "statusDescription has {} bytes; at most {STATUS_DESCRIPTION_BYTES_MAX} are taken",
+            description.len()
+        )));
+    }
     if !rules::header_value_valid(description) {
         return Err(refused("statusDescription has a control character"));
     }

@@ -11,6 +11,35 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 
+/// JSON in which half of a character, as `JSON.stringify` writes it of a text that was cut within one, is U+FFFD: no text has it, and its
+/// readers refuse the whole.
+pub(super) fn with_whole_characters(json: Bytes) -> Bytes {
+    const ESCAPE_BYTES: usize = 6;
+    let mut repaired: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(next) = json.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        let place = at + next;
+        at = place + ESCAPE_BYTES;
+        match escaped_unit(&json[place..]) {
+            Some(0xd800..=0xdbff) if matches!(escaped_unit(&json[at..]), Some(0xdc00..=0xdfff)) => at += ESCAPE_BYTES,
+            Some(0xd800..=0xdfff) => {
+                repaired.get_or_insert_with(|| json.to_vec())[place..at].copy_from_slice(b"\\ufffd");
+            }
+            Some(_) => {}
+            None => at = place + 2,
+        }
+    }
+    repaired.map_or(json, Bytes::from)
+}
+
+/// What `\uXXXX` at the beginning stands for.
+fn escaped_unit(rest: &[u8]) -> Option<u16> {
+    let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
 /// Where bodies are: `body` of a response, `body.data` of a request.
 const KEPT: &[&str] = &["body", "data"];
 
@@ -147,5 +176,28 @@ impl<'de> Visitor<'de> for Keeping {
             }
         }
         Ok(Returned::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_character_is_replaced_and_nothing_else_is_touched() {
+        for (json, whole) in [
+            (r#"{"body":"cut \ud83d"}"#, r#"{"body":"cut \ufffd"}"#),
+            (r#"["\ude00","\ud83d\ud83d\ude00","\uD83Dx"]"#, r#"["\ufffd","\ufffd\ud83d\ude00","\ufffdx"]"#),
+            (
+                r#"["\ud83d\ude00","\u00e9","\\ud83d","\"\n","\ud8"#,
+                r#"["\ud83d\ude00","\u00e9","\\ud83d","\"\n","\ud8"#,
+            ),
+            (r"\", r"\"),
+        ] {
+            let received = Bytes::from_static(json.as_bytes());
+            let repaired = with_whole_characters(received.clone());
+            assert_eq!(repaired, whole.as_bytes());
+            assert_eq!(repaired.as_ptr() == received.as_ptr(), json == whole, "what is whole is not copied");
+        }
     }
 }

@@ -98,6 +98,12 @@ fn shared_of(edition: Edition, only_for: Option<FunctionId>, shared: &mut Vec<Sh
     })
 }
 
+/// Whether a source may have private names (`#x`), which only classes have.
+fn may_have_private_names(code: &str) -> bool {
+    let begins_name = |rest: &str| rest.starts_with(|next: char| next.is_alphabetic() || "_$\\".contains(next));
+    code.contains("class") && code.split('#').skip(1).any(begins_name)
+}
+
 impl Loaded {
     pub(super) fn new(source: FunctionSource, shared: &mut Vec<Shared>) -> Result<Self, LoadError> {
         let FunctionSource { name, runtime, fidelity, code, store } = source;
@@ -118,7 +124,9 @@ impl Loaded {
         if let Some(why) = trial.uncallable {
             return Err(lint::about("handler", code, why));
         }
-        let proof = Proof { modifies_built_ins: trial.modifies_built_ins, throws: trial.throws };
+        // The global object can be given private fields, which nothing can find or take away again.
+        let modifies_built_ins = trial.modifies_built_ins || may_have_private_names(code);
+        let proof = Proof { modifies_built_ins, throws: trial.throws };
         Self::prepared(name, edition, wrapped, store, proof, shared)
     }
 

@@ -72,12 +72,12 @@ fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> 
     let key = PropertyKey::from(js_string!("message"));
     let own = error.borrow().properties().get(&key).and_then(|property| property.value()?.as_string());
     let Some(message) = own.map(|message| utf8(&message)) else { return Ok(()) };
-    let kind = error.get(js_string!("name"), context)?.as_string().map(|kind| utf8(&kind)).unwrap_or_default();
+    let kind = class_of(error);
     let known = match translate(&kind, &message) {
         None => by_place(&message, error, stack, context)?.map(Cow::Owned),
         known => known,
     };
-    if is_refused_write(known.as_deref().unwrap_or(&message)) {
+    if is_refused_write(&format!("{kind}: {}", known.as_deref().unwrap_or(&message))) {
         Host::of(context).write_refused.set(true);
     }
     if let Some(text) = known {
@@ -85,6 +85,20 @@ fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> 
         error.insert_property(key, property.enumerable(false).configurable(true));
     }
     Ok(())
+}
+
+/// Its `name` as its prototypes have it: a getter of the program's runs when the program asks for it, and not before.
+fn class_of(error: &JsObject) -> String {
+    let key = PropertyKey::from(js_string!("name"));
+    let mut object = error.clone();
+    loop {
+        let found = object.borrow().properties().get(&key);
+        if let Some(property) = found {
+            return property.value().and_then(JsValue::as_string).map(|name| utf8(&name)).unwrap_or_default();
+        }
+        let Some(prototype) = object.prototype() else { return String::new() };
+        object = prototype;
+    }
 }
 
 /// The text of an error whose place tells more.

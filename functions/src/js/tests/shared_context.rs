@@ -138,3 +138,45 @@ fn newer_code_in_the_place_of_older_leaves_nothing_of_it() {
     let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, id).outcome else { panic!("it works") };
     assert_eq!(edit.uri.as_deref(), Some(b"/2".as_slice()), "as before");
 }
+
+#[test]
+fn private_fields_of_the_global_object_are_gone_with_the_call() {
+    let code = "class Ret { constructor(o) { return o; } }
+        class A extends Ret {
+            #x = 'left by ' + now;
+            static has(o) { return #x in o; }
+        }
+        var now;
+        function handler(event) {
+            now = 'a call';
+            if (A.has(globalThis)) throw new Error('left over');
+            new A(globalThis);
+            return event.request;
+        }";
+    let mut engine = Engine::new();
+    let id = engine.load(source(code, Fidelity::Relaxed)).unwrap();
+    for round in 0..300 {
+        let result = called(&mut engine, id);
+        assert!(
+            matches!(result.outcome, Outcome::Request(Verdict::Continue(_))),
+            "round {round}: {:?}",
+            result.outcome
+        );
+        if round % 7 == 0 {
+            engine.collect_garbage();
+        }
+    }
+}
+
+#[test]
+fn a_getter_of_an_errors_name_does_not_run_before_the_catch_clause() {
+    let code = "function handler(event) {
+        var runs = 0;
+        try { throw Object.defineProperty(new Error('x'), 'name', { get: function () { runs++; throw new Error('inner'); } }); }
+        catch (error) { event.request.uri = '/caught' + runs; }
+        return event.request; }";
+    let mut engine = Engine::new();
+    let id = engine.load(source(code, Fidelity::Strict)).unwrap();
+    let Outcome::Request(Verdict::Continue(edit)) = called(&mut engine, id).outcome else { panic!("it is caught") };
+    assert_eq!(edit.uri.as_deref(), Some(b"/caught0".as_slice()));
+}

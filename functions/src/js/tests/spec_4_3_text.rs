@@ -185,3 +185,18 @@ fn the_source_of_a_regular_expression_is_as_it_was_written() {
         }
     }
 }
+
+#[test]
+fn half_of_a_character_is_no_byte_in_runtime_2_0() {
+    for (expression, expected) in [
+        (r"Buffer.from('\udcc3\udca9').toString('hex')", r#""efbfbdefbfbd""#),
+        (r"new TextEncoder().encode('\udcc3\udca9').length", "6"),
+        (r"encodeURIComponent('\udcc3\udca9')", "throws URIError: malformed URI"),
+        (
+            r"require('crypto').createHash('md5').update('paid \ud83d\udcb0'.slice(6)).digest('hex') === require('crypto').createHash('md5').update(Buffer.from('paid \ud83d\udcb0'.slice(6))).digest('hex')",
+            "true",
+        ),
+    ] {
+        assert_eq!(evaluate_in(expression, FunctionRuntime::CloudfrontJs2_0), expected, "{expression}");
+    }
+}

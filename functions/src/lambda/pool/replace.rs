@@ -29,6 +29,11 @@ impl Pool {
         self.0.runtime.spawn_blocking(move || drop((idle, folders, older)));
     }
 
+    /// What environments are started with from now on.
+    pub(in crate::lambda) fn current_plan(&self) -> Plan {
+        self.0.state.lock().code.plan.as_deref().unwrap_or(&self.0.plan).clone()
+    }
+
     /// Whether it runs what the function's code is now.
     pub(super) fn is_current(state: &State, environment: &Environment) -> bool {
         environment.generation == state.code.generation
