@@ -518,14 +518,14 @@
   }
 
   // Between two events the event loop turns once: what earlier ones left behind goes on.
-  const soon = (handler) => setImmediate(() => once(handler));
+  const soon = (handler) => setImmediate(() => nextOnce(handler));
 
-  const once = (handler) => {
+  const nextOnce = (handler) => {
     const called = next();
-    afterTurns(called.isAfterPause ? TURNS_AFTER_PAUSE : 0, () => answerOnce(handler, called));
+    afterTurns(called.isAfterPause ? TURNS_AFTER_PAUSE : 0, () => once(handler, called));
   };
 
-  const answerOnce = (handler, called) => {
+  const once = (handler, called) => {
     const { id } = called;
     // A callback that is kept may be called when another event is on its way.
     let hasGoneOn = false;

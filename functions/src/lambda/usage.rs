@@ -122,7 +122,7 @@ impl Looks {
             _ if seem_to_hold_more && (processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await) => {
                 Some(Excess::Memory)
             }
-            Some(folder) if self.taken % LOOKS_PER_FILES == 0 => {
+            Some(folder) if self.taken.is_multiple_of(LOOKS_PER_FILES) => {
                 let folder = folder.path().to_owned();
                 aside(move || is_full(&folder)).await.then_some(Excess::Files)
             }

@@ -56,6 +56,14 @@ fn output_has_awss_members_in_awss_order() {
 }
 
 #[test]
+fn output_is_what_the_function_returned_whatever_it_makes_of_json() {
+    let code =
+        "var own = JSON.stringify; JSON.stringify = function () { return own({ uri: '/faked', method: 'GET' }); };
+        function handler(event) { event.request.uri = '/real'; return event.request; }";
+    assert!(run(code, REQUEST).function_output.contains(r#""uri":"/real""#));
+}
+
+#[test]
 fn s8_a_query_string_that_is_text_is_text_in_the_output() {
     let code = "function handler(event) { event.request.querystring = 'b=2&a=1'; return event.request; }";
     let result = run(code, REQUEST);

@@ -72,7 +72,7 @@ fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> 
     let key = PropertyKey::from(js_string!("message"));
     let own = error.borrow().properties().get(&key).and_then(|property| property.value()?.as_string());
     let Some(message) = own.map(|message| utf8(&message)) else { return Ok(()) };
-    let kind = class_of(error);
+    let kind = class_of(error, context);
     let known = match translate(&kind, &message) {
         None => by_place(&message, error, stack, context)?.map(Cow::Owned),
         known => known,
@@ -87,11 +87,15 @@ fn reword(error: &JsObject, stack: Option<&JsObject>, context: &mut Context) -> 
     Ok(())
 }
 
-/// Its `name` as its prototypes have it: a getter of the program's runs when the program asks for it, and not before.
-fn class_of(error: &JsObject) -> String {
+/// Its `name`, unless a getter of the program's gives it: that runs when the program asks for it, and not before.
+fn class_of(error: &JsObject, context: &Context) -> String {
     let key = PropertyKey::from(js_string!("name"));
     let mut object = error.clone();
     loop {
+        // There it may be an accessor of ours, so that errors can be given another.
+        if let Some(class) = built_in_class(&object, context) {
+            return class.to_owned();
+        }
         let found = object.borrow().properties().get(&key);
         if let Some(property) = found {
             return property.value().and_then(JsValue::as_string).map(|name| utf8(&name)).unwrap_or_default();
@@ -99,6 +103,21 @@ fn class_of(error: &JsObject) -> String {
         let Some(prototype) = object.prototype() else { return String::new() };
         object = prototype;
     }
+}
+
+/// Of which class an object is the prototype.
+fn built_in_class(object: &JsObject, context: &Context) -> Option<&'static str> {
+    let classes = context.intrinsics().constructors();
+    let prototypes = [
+        ("TypeError", classes.type_error()),
+        ("RangeError", classes.range_error()),
+        ("ReferenceError", classes.reference_error()),
+        ("SyntaxError", classes.syntax_error()),
+        ("URIError", classes.uri_error()),
+        ("EvalError", classes.eval_error()),
+        ("Error", classes.error()),
+    ];
+    prototypes.into_iter().find(|(_, class)| JsObject::equals(&class.prototype(), object)).map(|(name, _)| name)
 }
 
 /// The text of an error whose place tells more.
