@@ -21,6 +21,15 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Why a body that would follow is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Withheld {
+    /// The viewer has the object already, and a viewer-response function is shown that before it goes out.
+    ViewerHasIt,
+    /// The range it asks for is out of the object's reach, and there is a page that says so.
+    OutOfReach,
+}
+
 /// The state of one request. It lives as long as the request, and nothing of it is shared.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -48,10 +57,8 @@ pub(crate) struct Exchange {
     pub(crate) origin_failed: bool,
     /// It fetches the error page of another request.
     pub(crate) is_error_page: bool,
-    /// The viewer has the stored object already, and a viewer-response function is shown that before it goes out.
-    pub(crate) viewer_has_it: bool,
-    /// The range it asks for is out of the object's reach, and there is a page that says so.
-    pub(crate) out_of_reach: bool,
+    /// Why the viewer does not get the stored object though pingora sends it.
+    pub(crate) withheld: Option<Withheld>,
     /// A whole response for `finish` to write, because pingora's way has no place for its body.
     pub(crate) late_answer: Option<(Box<ResponseHeader>, Bytes)>,
     /// What functions gave to the access log.
@@ -230,8 +237,7 @@ impl Exchange {
             fetch: Fetch::default(),
             origin_failed: false,
             is_error_page: false,
-            viewer_has_it: false,
-            out_of_reach: false,
+            withheld: None,
             late_answer: None,
             log_data: LogData::default(),
             failure: None,

@@ -4,7 +4,7 @@
 use crate::body_swap;
 use crate::cache::{range, store, vary};
 use crate::error_page;
-use crate::exchange::{Exchange, Route};
+use crate::exchange::{Exchange, Route, Withheld};
 use crate::finish;
 use crate::forward;
 use crate::hooks;
@@ -30,14 +30,15 @@ const CONTENT_RANGE: &str = "Content-Range";
 pub(crate) fn ends_with_its_head(session: &Session, stored: &ResponseHeader, exchange: &mut Exchange) -> bool {
     let has_it = conditional_filter::not_modified_filter(session.req_header(), stored);
     let is_shown = |route: &Route| route.behavior.associations.viewer_response.is_some();
-    exchange.viewer_has_it = has_it && from_cache(session) && exchange.route.as_ref().is_some_and(is_shown);
-    has_it && !exchange.viewer_has_it
+    let is_shown = has_it && from_cache(session) && exchange.route.as_ref().is_some_and(is_shown);
+    exchange.withheld = is_shown.then_some(Withheld::ViewerHasIt);
+    has_it && !is_shown
 }
 
 /// Which part of a stored object a viewer gets. Ranges are read here: pingora misreads some (`bytes=-0`, ranges of empty
 /// objects, suffixes that overflow).
 pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut ResponseHeader) -> RangeType {
-    if exchange.viewer_has_it {
+    if exchange.withheld.is_some() {
         return RangeType::None;
     }
     let request = session.req_header();
@@ -50,7 +51,7 @@ pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut R
         range::Serve::Whole => return RangeType::None,
         range::Serve::Unsatisfiable if error_page::is_due(session, exchange, StatusCode::RANGE_NOT_SATISFIABLE) => {
             // pingora would end the response with its head; the page takes the place of the whole body instead.
-            exchange.out_of_reach = true;
+            exchange.withheld = Some(Withheld::OutOfReach);
             unsatisfiable(response, length).map(|_invalid| RangeType::None)
         }
         range::Serve::Unsatisfiable => unsatisfiable(response, length),
@@ -97,7 +98,8 @@ pub(crate) async fn response(
         return Ok(());
     }
     store::superseded(session, exchange)?;
-    if exchange.viewer_has_it {
+    let viewer_has_it = exchange.withheld == Some(Withheld::ViewerHasIt);
+    if viewer_has_it {
         conditional_filter::to_304(response);
     }
     let result = result_type(session, exchange, response.status);
@@ -109,7 +111,7 @@ pub(crate) async fn response(
         return Ok(());
     }
     let page = error_page::put(session, exchange, response).await?;
-    let page = page.or_else(|| exchange.out_of_reach.then(Bytes::new));
+    let page = page.or_else(|| (exchange.withheld == Some(Withheld::OutOfReach)).then(Bytes::new));
     exchange.first_byte(result, Instant::now());
     respond::follow_policy(&node.name, session.req_header(), exchange, source(session, exchange), response)?;
     let replaced = match page {
@@ -125,8 +127,8 @@ pub(crate) async fn response(
     respond::sign(response, exchange.outcome.response_result, &exchange.request_id, &node.name)?;
     // A 304 has none, whatever is given; and where it is one no more, the object is not what follows.
     let replaced = match response.status {
-        StatusCode::NOT_MODIFIED if exchange.viewer_has_it => Some(Bytes::new()),
-        _ => replaced.or_else(|| exchange.viewer_has_it.then(Bytes::new)),
+        StatusCode::NOT_MODIFIED if viewer_has_it => Some(Bytes::new()),
+        _ => replaced.or_else(|| viewer_has_it.then(Bytes::new)),
     };
     if let Some(body) = replaced {
         return swap_body(session, exchange, response, body);

@@ -150,18 +150,18 @@ async fn a_viewer_that_waits_for_100_continue_is_told_to_go_on_and_the_origin_do
 
 #[tokio::test]
 async fn a_viewer_that_is_answered_before_its_body_has_come_reads_the_answer() {
-    const PIECE: [u8; 65_536] = [b'x'; 65_536];
     const PIECES: usize = 320;
+    let piece = vec![b'x'; 65_536];
     let code = "function handler() { return { statusCode: 403, statusDescription: 'Forbidden', body: 'not you' }; }";
     let behavior = format!("{UPLOADS}\nviewer_request = {{ function = \"f\" }}");
     let edge =
         Edge::before(&behavior, |_| Reply::ok("origin")).function_with("f", code, "budget_ms = 5000").start().await;
     let mut connection = edge.connect().await;
-    let head = format!("POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", PIECES * PIECE.len());
+    let head = format!("POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", PIECES * piece.len());
     connection.write(head.as_bytes()).await;
     // More than any buffer on the way holds; it reads only then.
     for _ in 0..PIECES {
-        connection.write(&PIECE).await;
+        connection.write(&piece).await;
     }
     let answer = connection.answer(false).await;
     assert_eq!((answer.status, answer.text()), (403, "not you"));
