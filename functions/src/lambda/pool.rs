@@ -9,7 +9,6 @@ use super::counters::{Counters, Figures};
 use super::environment::{Environment, NotStarted, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
 use super::start_failure::{StartEnd, StartFailure};
-use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::Child;
 use crate::{Failure, FailureKind};
@@ -21,7 +20,7 @@ use homefront_config::limits::{
 };
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -156,7 +155,7 @@ impl Pool {
             housekeeping: housekeeping.clone(),
             counters: Counters::default(),
         });
-        tokio::spawn(keep_house(Arc::downgrade(&shared), housekeeping));
+        tokio::spawn(housekeeping::keep_house(Arc::downgrade(&shared), housekeeping));
         let pool = Self(shared);
         pool.start_where_needed(&mut pool.0.state.lock());
         pool
@@ -512,53 +511,6 @@ impl Pool {
         self.0.living.gone().await;
     }
 
-    /// Ends idle environments and takes those out that are to be frozen; says when to look again.
-    fn tidy(&self, now: Instant) -> (Vec<Idle>, Option<Instant>) {
-        let Bounds { idle_max, freeze_after, .. } = self.0.bounds;
-        let mut state = self.0.state.lock();
-        // Those that idle longest come first; what is provisioned stays.
-        let mut may_end = state.used.saturating_sub(self.0.plan.lambda.provisioned_concurrency);
-        let (ended, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.idle).into_iter().partition(|idle| {
-            let ends = may_end > 0 && now >= idle.since + idle_max;
-            may_end -= usize::from(ends);
-            ends
-        });
-        let (unfrozen, kept) = kept
-            .into_iter()
-            .partition::<Vec<_>, _>(|idle| now >= idle.since + freeze_after && !idle.environment.is_frozen());
-        state.idle = kept;
-        state.used -= ended.len();
-        // They are back in a moment: none is to be started in their place.
-        state.coming += unfrozen.len();
-        let mut look_at: Option<Instant> = None;
-        for idle in &state.idle {
-            let next = if !idle.environment.is_frozen() {
-                idle.since + freeze_after
-            } else if may_end > 0 {
-                idle.since + idle_max
-            } else {
-                continue;
-            };
-            look_at = Some(look_at.map_or(next, |at| at.min(next)));
-        }
-        state.housekeeping_at = look_at;
-        drop(state);
-        if !ended.is_empty() {
-            // Removing folders takes time.
-            self.0.runtime.spawn_blocking(move || drop(ended));
-        }
-        (unfrozen, look_at)
-    }
-
-    /// Freezes environments and gives them back. One that has many processes takes a while.
-    fn freeze(&self, unfrozen: Vec<Idle>) {
-        for Idle { mut environment, since } in unfrozen {
-            environment.freeze();
-            self.0.state.lock().coming -= 1;
-            self.put_by(environment, since);
-        }
-    }
-
     fn lease(&self, environment: Box<Environment>) -> Lease {
         Lease { pool: self.clone(), environment: Some(environment) }
     }
@@ -580,32 +532,13 @@ enum Found {
     Wait(u64, oneshot::Receiver<Result<Lease, NoCall>>),
 }
 
-async fn keep_house(pool: Weak<Shared>, wake: Arc<Notify>) {
-    loop {
-        let Some(shared) = pool.upgrade() else { return };
-        let pool_now = Pool(shared);
-        let (unfrozen, look_at) = pool_now.tidy(Instant::now());
-        if unfrozen.is_empty() {
-            drop(pool_now);
-        } else {
-            aside(move || pool_now.freeze(unfrozen)).await;
-        }
-        match look_at {
-            Some(at) => tokio::select! {
-                () = tokio::time::sleep_until(at.into()) => {}
-                () = wake.notified() => {}
-            },
-            None => wake.notified().await,
-        }
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         self.housekeeping.notify_one();
     }
 }
 
+mod housekeeping;
 mod replace;
 use replace::Code;
 

@@ -32,7 +32,7 @@ pub(super) fn with_whole_characters(json: Bytes) -> Bytes {
     repaired.map_or(json, Bytes::from)
 }
 
-/// What `\uXXXX` at the beginning stands for.
+/// What an escape as `\u00e9` at the beginning stands for.
 fn escaped_unit(rest: &[u8]) -> Option<u16> {
     let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
     let digits =
