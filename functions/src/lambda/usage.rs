@@ -55,16 +55,11 @@ impl Excess {
 pub(super) async fn exceeded(child: &Arc<Child>, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
     const PAUSE: Duration = Duration::from_millis(LAMBDA_WATCH_MS);
     let folder = folder.map(|folder| folder.path().to_owned());
-    let (mut look, mut pause, mut are_many) = (0_u32, PAUSE, false);
+    let (mut looks, mut pause, mut are_many) = (0_u32, PAUSE, false);
     loop {
         tokio::time::sleep(pause).await;
         let began = Instant::now();
-        let (processes, seem_to_hold_more) = if are_many {
-            let child = child.clone();
-            aside(move || glance(&child, memory_bytes_max)).await
-        } else {
-            glance(child, memory_bytes_max)
-        };
+        let (processes, seem_to_hold_more) = look(child, memory_bytes_max, are_many).await;
         are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
         pause = if are_many { PAUSE.max(began.elapsed() * LAMBDA_WATCH_SHARE) } else { PAUSE };
         if processes.len() > LAMBDA_PROCESSES_MAX {
@@ -76,8 +71,8 @@ pub(super) async fn exceeded(child: &Arc<Child>, memory_bytes_max: u64, folder: 
                 return Excess::Memory;
             }
         }
-        look = look.wrapping_add(1);
-        if let (0, Some(folder)) = (look % LOOKS_PER_FILES, &folder) {
+        looks = looks.wrapping_add(1);
+        if let (0, Some(folder)) = (looks % LOOKS_PER_FILES, &folder) {
             let folder = folder.clone();
             if aside(move || is_full(&folder)).await {
                 return Excess::Files;
@@ -109,12 +104,7 @@ impl Looks {
         if self.last.elapsed() < Duration::from_millis(LAMBDA_WATCH_MS) {
             return None;
         }
-        let (processes, seem_to_hold_more) = if self.are_many {
-            let child = child.clone();
-            aside(move || glance(&child, memory_bytes_max)).await
-        } else {
-            glance(child, memory_bytes_max)
-        };
+        let (processes, seem_to_hold_more) = look(child, memory_bytes_max, self.are_many).await;
         self.are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
         self.taken = self.taken.wrapping_add(1);
         let excess = match folder {
@@ -131,6 +121,15 @@ impl Looks {
         self.last = Instant::now();
         excess
     }
+}
+
+/// In passing, or where it keeps nobody waiting if there were many.
+async fn look(child: &Arc<Child>, memory_bytes_max: u64, were_many: bool) -> (Vec<u32>, bool) {
+    if !were_many {
+        return glance(child, memory_bytes_max);
+    }
+    let child = child.clone();
+    aside(move || glance(&child, memory_bytes_max)).await
 }
 
 /// The processes of an environment, and whether they seem to hold more than that.
