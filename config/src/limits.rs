@@ -63,6 +63,9 @@ pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
 pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
 /// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
 pub const CACHE_FILLING_SHARE: u64 = 4;
+/// Objects that viewers still read after they were evicted may hold one part in this many of `[cache] memory` beside it; beyond
+/// it responses pass without being stored.
+pub const CACHE_LENT_SHARE: u64 = 4;
 /// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.
 pub const CACHE_PASSING_LAG_BYTES: usize = 1_048_576;
 /// Bytes beyond that which another viewer of the same response may be behind before it is cut off.

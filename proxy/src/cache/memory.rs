@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use body::Body;
 use fill::{Fill, Role};
 use filling::Filling;
+use held::Held;
 use homefront_config::limits;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
@@ -31,6 +32,7 @@ use writer::Writer;
 mod body;
 mod fill;
 mod filling;
+mod held;
 mod reader;
 mod stored;
 mod writer;
@@ -39,6 +41,7 @@ mod writer;
 pub struct Memory {
     objects: Cache<u128, Object, BuildHasherDefault<KeyHash>>,
     filling: Filling,
+    held: Arc<Held>,
     /// Larger objects are passed through without being kept.
     object_bytes_max: u64,
     clock: Clock,
@@ -60,17 +63,20 @@ impl Object {
 }
 
 impl Memory {
-    /// A tier for at most `bytes_max` bytes of complete objects, and a quarter of that of objects being filled. It lives as
-    /// long as the process, because pingora refers to storages that way.
+    /// A tier for at most `bytes_max` bytes of complete objects, a quarter of that of objects being filled, and another of
+    /// those that viewers still read after they were evicted. It lives as long as the process, because pingora refers to
+    /// storages that way.
     pub fn leak(bytes_max: u64, clock: Clock) -> &'static Self {
         let objects = Cache::builder()
             .name("memory tier")
             .max_capacity(bytes_max)
             .weigher(|_, object: &Object| object.weight())
             .build_with_hasher(BuildHasherDefault::default());
+        let held = Arc::new(Held::new(bytes_max));
         Box::leak(Box::new(Self {
             objects,
-            filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE),
+            filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE, held.clone()),
+            held,
             object_bytes_max: limits::CACHED_OBJECT_BYTES_MAX.min(bytes_max),
             clock,
         }))
@@ -148,6 +154,14 @@ impl Memory {
                 _ => Op::Put(object),
             });
         });
+        self.evict_in_time();
+    }
+
+    /// moka evicts when it has a moment; where memory is short, that moment is now.
+    fn evict_in_time(&self) {
+        if self.held.is_full() {
+            self.objects.run_pending_tasks();
+        }
     }
 
     fn remove(&self, hash: u128) -> bool {
@@ -202,6 +216,7 @@ impl Storage for Memory {
     }
 
     async fn get_miss_handler(&'static self, key: &CacheKey, meta: &CacheMeta, _: &SpanHandle) -> Result<MissHandler> {
+        self.evict_in_time();
         let hash = hash_of(key);
         let meta = Arc::new(StoredMeta::of(meta, &self.clock));
         let fill = self.filling.begin(hash, meta, self.object_bytes_max);

@@ -11,6 +11,7 @@ in_every_language! {
     a_start_that_fails_is_tried_once_more_for_the_event_that_waits,
     a_result_that_is_too_large_is_told_in_the_log,
     an_event_waits_as_long_as_its_environment_takes_to_start,
+    a_package_that_is_gone_is_named,
 }
 
 async fn a_function_that_never_starts_is_not_started_for_every_event(language: Language) {
@@ -79,6 +80,19 @@ async fn an_event_waits_as_long_as_its_environment_takes_to_start(language: Lang
     let (first, throttled) = tokio::join!(first, gate_keeper);
     assert_eq!(first, "started");
     assert_eq!(throttled.kind, FailureKind::LambdaLimitExceeded, "no environment starts for the second event");
+    fixture.stop().await;
+}
+
+async fn a_package_that_is_gone_is_named(language: Language) {
+    let answers = source("def handler(event, context): return 1", "exports.handler = async () => 1;");
+    let fixture = Fixture::of(language, &answers, |_, _| {});
+    std::fs::remove_dir_all(fixture.code.path()).unwrap();
+    let none = fixture.pool.call(&Bytes::from_static(b"{}")).await.unwrap_err();
+    let object: serde_json::Value = serde_json::from_slice(&none.error_payload()).unwrap();
+    let reason = format!("its deployment package {} is not there any more", fixture.code.path().display());
+    assert_eq!(object, json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": reason}));
+    assert_eq!(none.failure.detail, format!("lambda \"hook\": {reason}"));
+    assert!(fixture.log().contains(&format!("homefront: {reason}")), "{:?}", fixture.log());
     fixture.stop().await;
 }
 

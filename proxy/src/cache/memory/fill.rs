@@ -137,7 +137,7 @@ impl Fill {
         state.body.push(bytes);
         let pause = match state.keep {
             Keep::Whole => {
-                state.body.join_enough();
+                state.body.join_enough(self.budget.held());
                 None
             }
             Keep::Passing { lag_bytes } => state.slow_down(lag_bytes)?,
@@ -154,7 +154,7 @@ impl Fill {
             let wrong = self.meta.announced_bytes().is_some_and(|bytes| bytes != state.body.len() as u64);
             state.phase = if wrong { Phase::Failed } else { Phase::Complete };
             if state.keep == Keep::Whole {
-                state.body.join_all();
+                state.body.join_all(self.budget.held());
             }
         }
         let failed = state.phase == Phase::Failed;

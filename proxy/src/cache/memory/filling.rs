@@ -1,6 +1,7 @@
 //! The objects that are being filled, found by key.
 
 use super::fill::Fill;
+use super::held::Held;
 use super::stored::StoredMeta;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -23,15 +24,24 @@ pub(super) struct Filling {
 pub(super) struct Budget {
     bytes_max: u64,
     bytes: AtomicU64,
+    held: Arc<Held>,
 }
 
 impl Budget {
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, bytes: AtomicU64::new(0) }
+    pub(super) fn new(bytes_max: u64, held: Arc<Held>) -> Self {
+        Self { bytes_max, bytes: AtomicU64::new(0), held }
+    }
+
+    /// What counts the bytes of objects.
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.held
     }
 
     /// Takes `bytes` if there is room for them.
     pub(super) fn take(&self, bytes: u64) -> bool {
+        if self.held.is_full() {
+            return false;
+        }
         let taken = self.bytes.fetch_add(bytes, Ordering::AcqRel);
         let fits = taken.saturating_add(bytes) <= self.bytes_max;
         if !fits {
@@ -51,11 +61,11 @@ impl Budget {
 }
 
 impl Filling {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64, held: Arc<Held>) -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard::default()),
             next_id: AtomicU64::new(0),
-            budget: Arc::new(Budget::new(bytes_max)),
+            budget: Arc::new(Budget::new(bytes_max, held)),
         }
     }
 

@@ -427,6 +427,28 @@ async fn the_tier_holds_no_more_bytes_than_it_may() {
     assert_eq!(tier.memory.filling.budget().taken(), 0);
 }
 
+#[tokio::test]
+async fn what_viewers_read_after_its_eviction_counts_and_nothing_is_stored_while_it_is_too_much() {
+    const MIB: usize = 1_048_576;
+    let tier = tier_of(4 * MIB as u64);
+    let body = "x".repeat(MIB);
+    let mut slow_viewers = Vec::new();
+    for index in 0..20 {
+        let name = format!("{index}");
+        tier.put(&name, &body).await;
+        slow_viewers.extend(tier.look_up(&name).await);
+    }
+    // Four in the tier, and as much again as fills and viewers may have.
+    assert!(slow_viewers.len() < 8, "{} objects", slow_viewers.len());
+    assert!(tier.memory.held.bytes() <= 6 * MIB as u64);
+    // Who reads them gets them whole.
+    for (_, mut reader) in slow_viewers {
+        assert_eq!(read_all(&mut reader).await.unwrap().len(), MIB);
+    }
+    tier.put("after", &body).await;
+    assert_eq!(tier.body("after").await.unwrap().len(), MIB);
+}
+
 #[test]
 fn writers_purges_and_readers_agree_when_they_race() {
     let tier = tier();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use super::super::held::Held;
 use super::*;
 use crate::clock::Clock;
 use pingora::cache::CacheMeta;
@@ -18,8 +19,12 @@ fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
     Arc::new(StoredMeta::of(&CacheMeta::new(clock.now(), clock.now(), 0, 0, header), &clock))
 }
 
+fn budget(bytes_max: u64) -> Arc<Budget> {
+    Arc::new(Budget::new(bytes_max, Arc::new(Held::new(u64::MAX))))
+}
+
 fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {
-    Fill::new(0, meta(&[]), object_bytes_max, Arc::new(Budget::new(budget_bytes)))
+    Fill::new(0, meta(&[]), object_bytes_max, budget(budget_bytes))
 }
 
 fn mib() -> Bytes {
@@ -99,7 +104,7 @@ fn another_viewer_is_cut_off_when_it_falls_too_far_behind() {
 
 #[test]
 fn fills_pass_when_together_they_hold_too_much() {
-    let budget = Arc::new(Budget::new(3 * MIB as u64));
+    let budget = budget(3 * MIB as u64);
     let fills = [(); 2].map(|()| Fill::new(0, meta(&[]), u64::MAX, budget.clone()));
     for fill in &fills {
         fill.push(mib()).unwrap();
@@ -116,7 +121,7 @@ fn fills_pass_when_together_they_hold_too_much() {
 #[test]
 fn a_body_shorter_or_longer_than_announced_is_not_complete() {
     for body in ["shor", "too long"] {
-        let fill = Fill::new(0, meta(&[("content-length", "5")]), 100, Arc::new(Budget::new(100)));
+        let fill = Fill::new(0, meta(&[("content-length", "5")]), 100, budget(100));
         let (reader, _) = fill.join(Role::Follower);
         fill.push(Bytes::from_static(body.as_bytes())).unwrap();
         assert_eq!(fill.complete(), Err(FillError::Length));
@@ -127,7 +132,7 @@ fn a_body_shorter_or_longer_than_announced_is_not_complete() {
 
 #[test]
 fn an_object_announced_as_too_large_is_never_joined() {
-    let fill = Fill::new(0, meta(&[("content-length", "101")]), 100, Arc::new(Budget::new(1_000)));
+    let fill = Fill::new(0, meta(&[("content-length", "101")]), 100, budget(1_000));
     assert!(!fill.can_be_joined());
 }
 
