@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::origin::failover::Cause;
 use crate::origin::local;
 use crate::respond;
+use pingora::protocols::http::v1::server::HttpSession as SessionV1;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
@@ -21,6 +22,18 @@ pub(crate) fn fail(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
     let error = Error::explain(ErrorType::Custom("Failure"), failure.to_string());
     exchange.failure = Some(failure);
     error
+}
+
+/// Takes the rest of a viewer's body before its connection is closed, or the system would throw away the answer that it has not
+/// read yet. Where the connection goes on, pingora does the same.
+pub(crate) async fn hear_out(session: &mut Session) {
+    let closes = session.get_keepalive().is_none() && !session.was_upgraded();
+    let downstream = session.as_downstream_mut();
+    let has_patience = |viewer: &SessionV1| viewer.get_total_drain_timeout().is_some();
+    if closes && downstream.as_http1().is_some_and(has_patience) {
+        // It may be gone: nothing is lost.
+        let _ = downstream.drain_request_body().await;
+    }
 }
 
 /// An origin's failure enters as its answer where answers are cached: CloudFront keeps errors for `ErrorCachingMinTTL`, and

@@ -261,5 +261,6 @@ impl ProxyHttp for Edge {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Box<Exchange>) {
         observe::finished::request_finished(&self.0, session, error, exchange);
+        finish::hear_out(session).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Request bodies reach the origin whole and once, however they were framed.
 
-use crate::harness::{Code, Edge, Http2, Language, Origin, Reply, in_every_language, one_origin};
+use crate::harness::{Code, Connection, Edge, Http2, Language, Origin, Reply, Running, in_every_language, one_origin};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -148,27 +148,42 @@ async fn a_viewer_that_waits_for_100_continue_is_told_to_go_on_and_the_origin_do
     edge.stop().await;
 }
 
-#[tokio::test]
-async fn a_viewer_that_is_answered_before_its_body_has_come_reads_the_answer() {
-    const PIECES: usize = 320;
-    let piece = vec![b'x'; 65_536];
+/// An edge that answers before any body has come.
+async fn edge_that_does_not_wait() -> Running {
     let code = "function handler() { return { statusCode: 403, statusDescription: 'Forbidden', body: 'not you' }; }";
     let behavior = format!("{UPLOADS}\nviewer_request = {{ function = \"f\" }}");
-    let edge =
-        Edge::before(&behavior, |_| Reply::ok("origin")).function_with("f", code, "budget_ms = 5000").start().await;
+    Edge::before(&behavior, |_| Reply::ok("origin")).function_with("f", code, "budget_ms = 5000").start().await
+}
+
+/// Sends more than any buffer on the way holds, and reads only then.
+async fn upload(edge: &Running, version_and_headers: &str) -> Connection {
+    const PIECES: usize = 320;
+    let piece = vec![b'x'; 65_536];
     let mut connection = edge.connect().await;
-    let head = format!("POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", PIECES * piece.len());
+    let length = PIECES * piece.len();
+    let head = format!("POST /x HTTP/{version_and_headers}\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n");
     connection.write(head.as_bytes()).await;
-    // More than any buffer on the way holds; it reads only then.
     for _ in 0..PIECES {
         connection.write(&piece).await;
     }
     let answer = connection.answer(false).await;
     assert_eq!((answer.status, answer.text()), (403, "not you"));
-    assert_eq!(
-        connection.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await.status,
-        403,
-        "over the same connection"
-    );
+    connection
+}
+
+#[tokio::test]
+async fn a_viewer_that_is_answered_before_its_body_has_come_reads_the_answer() {
+    let edge = edge_that_does_not_wait().await;
+    let mut connection = upload(&edge, "1.1").await;
+    let next = connection.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(next.status, 403, "over the same connection");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_whose_connection_ends_reads_the_answer_that_came_before_the_end_of_its_body() {
+    let edge = edge_that_does_not_wait().await;
+    upload(&edge, "1.1\r\nConnection: close").await;
+    upload(&edge, "1.0").await;
     edge.stop().await;
 }
