@@ -5,6 +5,7 @@
 
 mod child;
 pub mod enclosure;
+mod exec;
 mod exit;
 mod family;
 pub mod files;

@@ -37,11 +37,10 @@ pub(crate) fn begin(session: &mut Session, exchange: &mut Exchange) {
     // The next request may be in the buffer already; it is answered after this one.
     session.set_pipelining_enabled(true);
     session.set_write_timeout(Some(limits::VIEWER_WRITE_TIMEOUT));
-    if !session.req_header().headers.contains_key(header::EXPECT) {
-        // A viewer that is answered before all of its body has come reads the answer after it has sent the rest: were the connection
-        // closed, the system would throw the answer away. One that asked first may send none.
-        session.as_downstream_mut().set_close_on_response_before_downstream_finish(false);
-        session.as_downstream_mut().set_total_drain_timeout(Some(limits::VIEWER_DRAIN_TIMEOUT));
+    // An origin's early hints go no further: over HTTP/2 they cannot, HTTP/1.0 has no such thing, and nobody has looked at them.
+    session.set_ignore_info_resp(true);
+    if !waits_for_continue(session.req_header()) {
+        hears_out(session);
     }
     if session.subrequest_ctx.is_some() {
         return;
@@ -92,10 +91,19 @@ pub(crate) async fn steps(
 /// Tells a viewer that waits for it to go on: the origin is never asked. One that has left is noticed when its body is read.
 pub(crate) async fn ask_for_body(session: &mut Session) {
     if waits_for_continue(session.req_header()) {
+        let _ = session.as_downstream_mut().write_continue_response().await;
         // It is said once.
         session.req_header_mut().remove_header(&header::EXPECT);
-        let _ = session.as_downstream_mut().write_continue_response().await;
+        hears_out(session);
     }
+}
+
+/// A viewer that is answered before all of its body has come reads the answer after it has sent the rest: were the connection closed,
+/// the system would throw the answer away. One that asks first, and was not told to go on, may send none.
+fn hears_out(session: &mut Session) {
+    let downstream = session.as_downstream_mut();
+    downstream.set_close_on_response_before_downstream_finish(false);
+    downstream.set_total_drain_timeout(Some(limits::VIEWER_DRAIN_TIMEOUT));
 }
 
 fn waits_for_continue(request: &RequestHeader) -> bool {
@@ -171,10 +179,9 @@ pub(crate) fn tell_of_viewer(node: &Node, request: &mut RequestHeader, exchange:
     for name in &forged {
         request.remove_header(name);
     }
-    for (name, value) in &told {
-        request.insert_header(*name, value.clone()).map_err(|error| Failure::Internal(error.to_string()))?;
+    for (name, value) in told {
+        request.insert_header(name, value).map_err(|error| Failure::Internal(error.to_string()))?;
     }
-    exchange.cloudfront = told;
     Ok(())
 }
 

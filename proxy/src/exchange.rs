@@ -43,8 +43,6 @@ pub(crate) struct Exchange {
     pub(crate) asked: Asked,
     /// Who answers; absent until the route is chosen.
     pub(crate) route: Option<Route>,
-    /// CloudFront's own headers that the behavior's policies name, for this viewer.
-    pub(crate) cloudfront: Vec<(&'static str, HeaderValue)>,
     /// What the viewer sent under such names, where a Lambda@Edge function on viewer response is to see it.
     pub(crate) viewers_own: Headers,
     /// `Set-Cookie` lines the node adds: the sticky cookie of an experiment.
@@ -230,7 +228,6 @@ impl Exchange {
             viewer: None,
             asked: Asked::default(),
             route: None,
-            cloudfront: Vec::new(),
             viewers_own: Headers::default(),
             set_cookies: Vec::new(),
             included_body: None,

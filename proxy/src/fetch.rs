@@ -162,7 +162,6 @@ fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Res
     let lines = forward::origin_headers(&forward::OriginRequest {
         viewer: &request.headers,
         facts: &facts,
-        cloudfront: &exchange.cloudfront,
         cache_policy: policy,
         origin_request_policy: extra,
         origin_host: origin.host(),

@@ -17,17 +17,17 @@ mod viewer;
 pub use viewer::{
     CLOUDFRONT_HEADERS_ABSENT, Scheme, TlsHandshake, ViewerFacts, ViewerTls, cloudfront_headers, is_cloudfront_header,
 };
+use viewer::{cloudfront_name, names_listed};
 
 /// All that decides about the headers of an origin request.
 #[derive(Debug, Clone, Copy)]
 pub struct OriginRequest<'a> {
-    /// The viewer's headers after the viewer-request function. For a request that the cache answers or fills, conditions and
-    /// ranges in it must be the cache's own already: they are passed on as they are.
+    /// The viewer's headers after the viewer-request function; of CloudFront's own names only what [`cloudfront_headers`] gave
+    /// and what the function made of it. For a request that the cache answers or fills, conditions and ranges in it must be the
+    /// cache's own already: they are passed on as they are.
     pub viewer: &'a HeaderMap,
     /// What is known of the viewer beside its headers.
     pub facts: &'a ViewerFacts<'a>,
-    /// What [`cloudfront_headers`] gave for this request, before the viewer-request function.
-    pub cloudfront: &'a [(&'static str, HeaderValue)],
     /// Of the behavior.
     pub cache_policy: &'a CachePolicy,
     /// Of the behavior.
@@ -47,7 +47,7 @@ pub enum OriginHost<'a> {
     Chosen(&'a str),
 }
 
-/// Removed whatever the policies say. `x-edge-*`, `proxy-*` and CloudFront's own names are removed by their prefix.
+/// Removed whatever the policies say. `x-edge-*` and `proxy-*` are removed by their prefix.
 const NEVER_FORWARDED: [&str; 10] = [
     "connection",
     "expect",
@@ -112,12 +112,10 @@ pub fn origin_headers(request: &OriginRequest<'_>) -> Vec<(Cow<'static, str>, He
     if let Ok(id) = HeaderValue::from_str(request.facts.request_id) {
         add("X-Amz-Cf-Id", id);
     }
-    for (name, value) in request.cloudfront {
-        add(name, value.clone());
-    }
     for (name, value) in request.viewer {
         if passes(request, name) {
-            sent.push((wire_name(name), value.clone()));
+            let wire = cloudfront_name(name.as_str()).map_or_else(|| wire_name(name), Cow::Borrowed);
+            sent.push((wire, value.clone()));
         }
     }
     replace_with_custom(&mut sent, request.custom_headers);
@@ -156,11 +154,11 @@ pub fn takes_header(
 pub fn may_vary(
     cache_policy: &CachePolicy,
     origin_request_policy: Option<&OriginRequestPolicy>,
-    cloudfront: &[(&'static str, HeaderValue)],
     name: &HeaderName,
 ) -> bool {
+    let is_of_devices = |name: &str| cloudfront_name(name).is_some_and(|name| name.starts_with("CloudFront-Is-"));
     takes_header(cache_policy, origin_request_policy, name.as_str())
-        || (name == header::USER_AGENT && cloudfront.iter().any(|(name, _)| name.starts_with("CloudFront-Is-")))
+        || (name == header::USER_AGENT && names_listed(cache_policy, origin_request_policy).any(is_of_devices))
 }
 
 /// The two policies together: their union, but of two block lists what neither blocks.
@@ -196,11 +194,15 @@ fn passes(request: &OriginRequest<'_>, name: &HeaderName) -> bool {
     ];
     if made_above.contains(name)
         || NEVER_FORWARDED.contains(&text)
-        || is_cloudfront_header(name.as_str())
         || text.starts_with("proxy-")
         || text.starts_with("x-edge-")
     {
         return false;
+    }
+    if is_cloudfront_header(text) {
+        // The viewer's are gone: a function may have added one that the policies take.
+        let mut named = names_listed(request.cache_policy, request.origin_request_policy);
+        return named.any(|other| other.eq_ignore_ascii_case(text)) || listed(request, text);
     }
     if name == header::AUTHORIZATION {
         return forwards_authorization(request);

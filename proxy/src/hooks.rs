@@ -222,7 +222,7 @@ fn tell_what_is_not_sent(node: &Node, response: &ResponseHeader, edit: &Response
 }
 
 /// 204 and 304.
-fn without_body(status: u16) -> bool {
+pub(crate) fn without_body(status: u16) -> bool {
     [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].iter().any(|bodiless| bodiless.as_u16() == status)
 }
 

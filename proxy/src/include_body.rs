@@ -170,6 +170,15 @@ pub(crate) fn forward(session: &mut Session, exchange: &mut Exchange, piece: &mu
     }
 }
 
+/// The answer is on its way, so that nothing is sent again: what was read takes no room any more, however long the viewer reads. What
+/// the origin has not got yet stays.
+pub(crate) fn let_go(exchange: &mut Exchange) {
+    if let Some(included) = exchange.included_body.as_mut().filter(|included| included.viewer.is_none()) {
+        (included.start, included.place) = (Bytes::new(), Place::default());
+        exchange.fetch.body = exchange.fetch.body.take().map(|_sent| Bytes::new());
+    }
+}
+
 /// A session whose body was read and kept; it is at its end, or not.
 async fn stand_in(head: RequestHeader, ended: bool) -> pingora::Result<ServerSession> {
     let request: &[u8] = if ended {

@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
 use crate::finish;
 use crate::respond;
-use http::{HeaderValue, Method, Uri, Version};
+use http::{Method, Uri, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
@@ -18,7 +18,6 @@ pub(crate) struct Renewal {
     route: Route,
     /// What the viewer asked for.
     asked: (Method, Uri, String),
-    cloudfront: Vec<(&'static str, HeaderValue)>,
 }
 
 /// Called before a stale object is served. Whoever holds the lock of the object is followed by a request that renews it;
@@ -31,7 +30,6 @@ pub(crate) fn hand_over(session: &mut Session, exchange: &Exchange) -> bool {
             head: session.req_header().clone(),
             route: route.clone(),
             asked: (exchange.asked.method.clone(), exchange.asked.target.clone(), exchange.asked.host.clone()),
-            cloudfront: exchange.cloudfront.clone(),
         });
         readable(session);
     }
@@ -57,7 +55,6 @@ pub(crate) fn steps(session: &mut Session, exchange: &mut Exchange) -> pingora::
     *session.req_header_mut() = renewal.head;
     exchange.viewer = Some(respond::facts_of(&viewer));
     (exchange.asked.method, exchange.asked.target, exchange.asked.host) = renewal.asked;
-    exchange.cloudfront = renewal.cloudfront;
     exchange.route = Some(renewal.route);
     Ok(())
 }

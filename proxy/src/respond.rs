@@ -3,6 +3,8 @@
 use crate::connection::Viewer;
 use crate::exchange::{Exchange, Route};
 use crate::failure::Failure;
+use crate::hooks;
+use crate::include_body;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::page::{self, Redirect, Sentence};
 use crate::request_id::{NodeName, RequestId};
@@ -197,6 +199,7 @@ pub(crate) async fn send(
 ) -> pingora::Result<()> {
     exchange.outcome.detail = answer.detail;
     exchange.first_byte(answer.result, now);
+    include_body::let_go(exchange);
     let body_allowed = session.req_header().method != Method::HEAD && !matches!(answer.status, 204 | 304);
     if answer.close {
         session.set_keepalive(None);
@@ -249,7 +252,7 @@ fn head(answer: Answer) -> pingora::Result<ResponseHeader> {
     head.append_header("Date", "")?;
     let content_type = headers.iter().position(named(header::CONTENT_TYPE)).map(|at| headers.remove(at));
     append(&mut head, content_type)?;
-    if answer.status != 204 {
+    if !hooks::without_body(answer.status) {
         head.append_header("Content-Length", answer.body.len().to_string())?;
     }
     head.append_header("Connection", "keep-alive")?;

@@ -8,6 +8,7 @@ use crate::exchange::{Exchange, Route, Withheld};
 use crate::finish;
 use crate::forward;
 use crate::hooks;
+use crate::include_body;
 use crate::node::Node;
 use crate::observe::access_log::{Detail, ResultType};
 use crate::respond;
@@ -25,6 +26,9 @@ use std::time::Instant;
 /// As the other headers are written over HTTP/1.1: pingora writes a `HeaderName` that it has no spelling of in lower case.
 const CONTENT_RANGE: &str = "Content-Range";
 
+/// No byte of an object that is not what the viewer gets: it may be long, or still be on its way.
+const NOTHING: RangeType = RangeType::Single(0..0);
+
 /// Whether the answer is a 304 and no more, because the viewer has the stored object already. A viewer-response function, or the page when
 /// it fails, may put a response with a body in its place, which pingora would not send: then [`response`] makes the 304.
 pub(crate) fn ends_with_its_head(session: &Session, stored: &ResponseHeader, exchange: &mut Exchange) -> bool {
@@ -39,7 +43,7 @@ pub(crate) fn ends_with_its_head(session: &Session, stored: &ResponseHeader, exc
 /// objects, suffixes that overflow).
 pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut ResponseHeader) -> RangeType {
     if exchange.withheld.is_some() {
-        return RangeType::None;
+        return NOTHING;
     }
     let request = session.req_header();
     let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -50,9 +54,9 @@ pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut R
     let chosen = match range::decide(&request.headers, &response.headers, length) {
         range::Serve::Whole => return RangeType::None,
         range::Serve::Unsatisfiable if error_page::is_due(session, exchange, StatusCode::RANGE_NOT_SATISFIABLE) => {
-            // pingora would end the response with its head; the page takes the place of the whole body instead.
+            // pingora would end the response with its head; the page takes the place of the body instead.
             exchange.withheld = Some(Withheld::OutOfReach);
-            unsatisfiable(response, length).map(|_invalid| RangeType::None)
+            unsatisfiable(response, length).map(|_invalid| NOTHING)
         }
         range::Serve::Unsatisfiable => unsatisfiable(response, length),
         range::Serve::Single(range) => single(response, &range, length),
@@ -98,6 +102,7 @@ pub(crate) async fn response(
         return Ok(());
     }
     store::superseded(session, exchange)?;
+    include_body::let_go(exchange);
     let viewer_has_it = exchange.withheld == Some(Withheld::ViewerHasIt);
     if viewer_has_it {
         conditional_filter::to_304(response);
@@ -192,7 +197,7 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
     response.set_version(Version::HTTP_11);
     if let Some(route) = &exchange.route {
         let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
-        match vary::to_viewer(&response.headers, |name| forward::may_vary(policy, extra, &exchange.cloudfront, name)) {
+        match vary::to_viewer(&response.headers, |name| forward::may_vary(policy, extra, name)) {
             Some(vary) => response.insert_header("Vary", vary)?,
             None => drop(response.remove_header(&header::VARY)),
         }

@@ -9,7 +9,9 @@ use super::globals::{char_code_at, define, native};
 use super::text::utf8;
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::{JsArray, JsFunction};
-use boa_engine::{Context, JsArgs, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue, NativeFunction};
+use boa_engine::{
+    Context, JsArgs, JsNativeError, JsObject, JsResult, JsStr, JsString, JsValue, NativeFunction, js_string,
+};
 use homefront_config::function::FunctionRuntime;
 use homefront_config::limits::FUNCTION_ARRAY_LENGTH_MAX;
 use std::cell::Cell;
@@ -34,7 +36,7 @@ fn byte_of(unit: u16) -> Option<u8> {
 }
 
 /// A string with a character for each byte.
-fn byte_string(bytes: &[u8]) -> JsString {
+pub(super) fn byte_string(bytes: &[u8]) -> JsString {
     if bytes.is_ascii() {
         return JsString::from(JsStr::latin1(bytes));
     }
@@ -77,6 +79,38 @@ pub(super) fn bytes_of(text: &JsString) -> Vec<u8> {
     bytes
 }
 
+/// What `JSON.stringify` gives, where bytes are escaped as halves of characters are, with the bytes themselves.
+pub(super) fn unescaped(json: &JsString) -> JsString {
+    const BACKSLASH: u16 = b'\\' as u16;
+    if !THERE_ARE.get() || !json.iter().any(|unit| unit == BACKSLASH) {
+        return json.clone();
+    }
+    let units: Vec<u16> = json.iter().collect();
+    let (mut out, mut rest) = (Vec::with_capacity(units.len()), units.as_slice());
+    while let Some(&unit) = rest.first() {
+        let taken = if unit != BACKSLASH {
+            out.push(unit);
+            1
+        } else if let Some(byte) = escaped_byte(rest) {
+            out.push(byte);
+            6
+        } else {
+            // What is escaped begins no escape.
+            out.extend(rest.iter().take(2));
+            2
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    JsString::from(out.as_slice())
+}
+
+/// The byte whose escape these units begin with.
+fn escaped_byte(units: &[u16]) -> Option<u16> {
+    let escape = String::from_utf16(units.get(..6)?).ok()?;
+    let unit = u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok()?;
+    byte_of(unit).map(|_| unit)
+}
+
 /// Puts the methods of runtime 1.0 in place.
 pub(super) fn install(context: &mut Context) -> JsResult<()> {
     let string = context.intrinsics().constructors().string().clone();
@@ -97,6 +131,11 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
     for (name, reserved) in [("encodeURIComponent", ""), ("encodeURI", ";/?:@&=+$,#")] {
         let Some(original) = global.get(JsString::from(name), context)?.as_callable() else { continue };
         define(&global, name, percent_encoding(name, reserved, original, context), context)?;
+    }
+    let json = context.intrinsics().objects().json();
+    let stringify = json.get(js_string!("stringify"), context)?.as_callable();
+    if let Some(stringify) = stringify {
+        define(&json, "stringify", with_bytes(stringify, context), context)?;
     }
     Ok(())
 }
@@ -247,4 +286,16 @@ fn percent_encoding(name: &'static str, reserved: &'static str, original: JsObje
         original,
     );
     FunctionObjectBuilder::new(context.realm(), function).name(JsString::from(name)).length(1).build()
+}
+
+/// `JSON.stringify`, in what it gives bytes are bytes.
+fn with_bytes(stringify: JsObject, context: &Context) -> JsFunction {
+    let function = NativeFunction::from_copy_closure_with_captures(
+        |this, arguments, stringify: &JsObject, context| {
+            let json = stringify.call(this, arguments, context)?;
+            Ok(json.as_string().map_or(json.clone(), |text| unescaped(&text).into()))
+        },
+        stringify,
+    );
+    FunctionObjectBuilder::new(context.realm(), function).name(js_string!("stringify")).length(3).build()
 }

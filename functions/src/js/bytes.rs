@@ -1,6 +1,6 @@
 //! Bytes that a program hands to a native function: strings, buffers and views of them.
 
-use super::byte_string::{bytes_of, decoded};
+use super::byte_string::{byte_string, bytes_of};
 use super::text::utf8;
 use base64::Engine as _;
 use base64::alphabet;
@@ -160,7 +160,7 @@ pub(super) fn uint8_array(bytes: &[u8], context: &mut Context) -> JsResult<JsObj
 /// A Buffer in runtime 2.0, a byte string in 1.0.
 pub(super) fn buffer_or_byte_string(bytes: &[u8], context: &mut Context) -> JsResult<JsValue> {
     let prototype = super::host::Host::of(context).prototypes.borrow().buffer.clone();
-    let Some(prototype) = prototype else { return Ok(decoded(bytes).into()) };
+    let Some(prototype) = prototype else { return Ok(byte_string(bytes).into()) };
     let array = uint8_array(bytes, context)?;
     array.set_prototype(Some(prototype));
     Ok(array.into())

@@ -177,8 +177,10 @@ impl Engine {
     /// Calls a function for which this thread has been at work for a moment already.
     pub(super) fn call_since(&mut self, id: FunctionId, call: &Call<'_>, began: Beginning) -> CallResult {
         let function = &mut self.functions[id.0 as usize];
+        // What changes built-ins has contexts of its own.
+        let runs_shared = !function.modifies_built_ins();
         let (result, printed) = function.call(&mut self.shared, call, None);
-        self.lacks_contexts |= self.shared[function.shared].is_lacked();
+        self.lacks_contexts |= runs_shared && self.shared[function.shared].is_lacked();
         let outcome = match result {
             Ok(Decision::Request(edit)) => Outcome::Request(Verdict::Continue(edit)),
             Ok(Decision::Respond(response)) => Outcome::Request(Verdict::Respond(response)),
@@ -229,12 +231,13 @@ impl Engine {
         self.tidy(1);
     }
 
+    /// What calls left behind goes first: a call that has used nearly all the memory it may is not to end the process that makes room.
     fn tidy(&mut self, open_contexts: usize) {
+        boa_gc::force_collect();
         for (id, function) in self.functions.iter_mut().enumerate() {
             function.tidy(FunctionId(id as u32), &mut self.shared, open_contexts);
         }
         self.lacks_contexts = false;
-        boa_gc::force_collect();
     }
 }
 

@@ -1,6 +1,6 @@
 //! `JSON.parse`: bounded in depth, one pass, with the error texts of CloudFront's engine.
 
-use super::byte_string::has_bytes;
+use super::byte_string::{bytes_of, decoded, has_bytes, unescaped};
 use super::event::{data, plain_object};
 use super::globals::{define, native};
 use super::host::Host;
@@ -22,7 +22,7 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 
 fn parse(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
-    let text = if has_bytes(&text) { JsString::from(utf8(&text)) } else { text };
+    let text = if has_bytes(&text) { decoded(&bytes_of(&text)) } else { text };
     let value = parse_text(&text, context)?;
     let Some(function) = arguments.get_or_undefined(1).as_callable() else { return Ok(value) };
     let root = plain_object(context);
@@ -43,7 +43,7 @@ pub(super) fn stringify(value: &JsValue, context: &mut Context) -> Option<String
     // A program may have put its own in the place.
     let stringify = Host::of(context).stringify.get()?.clone();
     let text = stringify.call(&JsValue::undefined(), std::slice::from_ref(value), context).ok()?;
-    Some(without_lone_surrogates(super::text::utf8(&text.as_string()?)))
+    Some(without_lone_surrogates(utf8(&unescaped(&text.as_string()?))))
 }
 
 /// JSON as others read it: half a surrogate pair, which JavaScript writes as an escape, becomes U+FFFD, as it does in an answer.

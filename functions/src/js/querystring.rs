@@ -1,5 +1,6 @@
 //! The module `querystring`.
 
+use super::byte_string::bytes_of;
 use super::event::{data, plain_object};
 use super::globals::{define, native};
 use super::text::{js_string as text_of_bytes, utf8};
@@ -95,10 +96,10 @@ fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(&spaces).decode_utf8_lossy().into_owned()
 }
 
-fn percent_encoded(text: &str) -> String {
+fn percent_encoded(text: &JsString) -> String {
     const KEPT: &[u8] = b"-_.!~*'()";
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for byte in bytes_of(text) {
         if byte.is_ascii_alphanumeric() || KEPT.contains(&byte) {
             encoded.push(char::from(byte));
         } else {
@@ -151,13 +152,13 @@ fn encoded(value: &JsValue, encode: Option<&JsObject>, context: &mut Context) ->
             let encoded = encode.call(&JsValue::undefined(), &[text.into()], context)?;
             Ok(utf8(&encoded.to_string(context)?))
         }
-        None => Ok(percent_encoded(&utf8(&text))),
+        None => Ok(percent_encoded(&text)),
     }
 }
 
 fn escape(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let text = arguments.get_or_undefined(0).to_string(context)?;
-    Ok(JsString::from(percent_encoded(&utf8(&text))).into())
+    Ok(JsString::from(percent_encoded(&text)).into())
 }
 
 fn unescape(_this: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {

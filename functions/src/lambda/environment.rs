@@ -479,7 +479,8 @@ impl Environment {
             request_id,
             duration,
             memory_mb: plan.lambda.memory_mb,
-            memory_used_mb_max: self.memory_used_mb_max,
+            // The limit leaves out pages of files, which the system can take back; what is resident counts them.
+            memory_used_mb_max: self.memory_used_mb_max.min(u64::from(plan.lambda.memory_mb)),
             init: self.init.take(),
             status,
         };

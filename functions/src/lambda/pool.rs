@@ -8,6 +8,7 @@ use super::call::{Call, NoCall, execution_failure};
 use super::counters::{Counters, Figures};
 use super::environment::{Environment, NotStarted, Outcome, Phase, Plan, platform_line};
 use super::folder::Folder;
+use super::package::Package;
 use super::start_failure::{StartEnd, StartFailure};
 use crate::function_log::FunctionLog;
 use crate::process::Child;
@@ -146,11 +147,14 @@ impl Pool {
     /// An empty pool. Needs a tokio runtime, in which its environments will live.
     pub(super) fn new(plan: Plan, bounds: Bounds) -> Self {
         let housekeeping = Arc::new(Notify::new());
+        let code = Code { generation: 0, plan: Some(Arc::new(plan.clone())) };
+        // Another takes its place when it is saved, and then its files are to go.
+        let package = Package::Folder(plan.package.path().to_owned());
         let shared = Arc::new(Shared {
-            plan,
+            plan: Plan { package, ..plan },
             bounds,
             runtime: Handle::current(),
-            state: Mutex::default(),
+            state: Mutex::new(State { code, ..State::default() }),
             living: Living::new(),
             housekeeping: housekeeping.clone(),
             counters: Counters::default(),

@@ -117,18 +117,23 @@ impl Program {
 }
 
 /// Whether the interpreter that a script names in its first line is there, as `#!/usr/bin/env node` does in a container without
-/// Node.js. `Err` names it and says why it cannot run. What is no script has none.
+/// Node.js. `Err` names it and says why it cannot run, or names the file that is neither a script nor an ELF program, as the system
+/// and Lambda have it. For which machine a program is, and that of a .zip file, the system tells.
 fn script_interpreter(script: &Path) -> Result<(), (PathBuf, String)> {
     /// What Linux reads of it.
     const LINE_BYTES_MAX: usize = 256;
     let mut start = Vec::with_capacity(LINE_BYTES_MAX);
     let read = File::open(script).and_then(|file| file.take(LINE_BYTES_MAX as u64).read_to_end(&mut start));
-    let Some(line) = read.ok().and_then(|_| start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()) else {
+    if read.is_err() || start.starts_with(b"\x7fELF") {
         return Ok(());
-    };
+    }
+    let no_program =
+        || (script.to_owned(), "it is neither an ELF program nor a script that begins with `#!`".to_owned());
+    let rest = start.strip_prefix(b"#!").ok_or_else(no_program)?;
+    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut words =
         line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
-    let Some(interpreter) = words.next().map(Path::new) else { return Ok(()) };
+    let interpreter = words.next().map(Path::new).ok_or_else(no_program)?;
     if let Err(error) = interpreter.metadata() {
         let bytes = interpreter.as_os_str().as_bytes();
         let (named, hint) = match bytes.strip_suffix(b"\r") {

@@ -5,6 +5,7 @@
 
 use super::child::Body;
 use super::enclosure;
+use super::exec::without_shell;
 use super::sweeper::{self, Mark};
 use super::{CHANNEL, Child, Descendants, Launch, Limits, OWN_BINARY, sibling};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
@@ -163,6 +164,9 @@ pub(super) fn start(launch: Launch, mark: Option<String>) -> io::Result<Body> {
             limit(limits)?;
             channel.as_ref().map_or(Ok(()), |channel| hand_over(channel, CHANNEL))
         });
+    }
+    if launch.program != Path::new(OWN_BINARY) {
+        without_shell(&mut command)?;
     }
     let mut process = command.spawn()?;
     Ok(Body {

@@ -36,9 +36,9 @@ pub(crate) async fn origin_response(
     response: &mut ResponseHeader,
     exchange: &mut Exchange,
 ) -> Result<()> {
-    // Word that comes before the answer.
+    // Word that comes before the answer, as often as the origin likes.
     if response.status.is_informational() {
-        return Ok(());
+        return in_time(exchange, Instant::now());
     }
     if let Err(failure) = fetch::admit_response(exchange, response) {
         return Err(if fetch::fail_over(session, exchange, Cause::Failure(&failure)) {
@@ -165,14 +165,19 @@ fn again(exchange: &mut Exchange, answer: Arc<dyn LocalOrigin>) -> Box<Error> {
 
 /// The origin's body, or what an origin-response function put in its place.
 pub(crate) fn origin_body(exchange: &mut Exchange, body: &mut Option<Bytes>, now: Instant) -> Result<()> {
+    in_time(exchange, now)?;
+    if let Some(replacement) = &mut exchange.fetch.replaced_body {
+        // The first piece carries all of it, the others nothing.
+        *body = Some(std::mem::take(replacement));
+    }
+    Ok(())
+}
+
+fn in_time(exchange: &mut Exchange, now: Instant) -> Result<()> {
     if exchange.over_completion_budget(fetch::completion_budget(exchange), now) {
         let origin = fetch::origin_id(exchange);
         let reason = "response_completion_timeout_s is over".to_owned();
         return Err(finish::fail(exchange, Failure::OriginTimeout { origin, reason }));
-    }
-    if let Some(replacement) = &mut exchange.fetch.replaced_body {
-        // The first piece carries all of it, the others nothing.
-        *body = Some(std::mem::take(replacement));
     }
     Ok(())
 }

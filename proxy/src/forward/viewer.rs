@@ -121,24 +121,40 @@ pub fn is_cloudfront_header(name: impl AsRef<[u8]>) -> bool {
 }
 
 /// The headers that the policies of a behavior ask for, in wire case. To be put in place of the viewer's own (see
-/// [`is_cloudfront_header`]) before functions run and the cache key is built; all of them go to the origin as well.
+/// [`is_cloudfront_header`]) before functions run and the cache key is built; what a function leaves of them goes to the origin
+/// as well.
 pub fn cloudfront_headers(
     viewer: &HeaderMap,
     facts: &ViewerFacts<'_>,
     cache_policy: &CachePolicy,
     origin_request_policy: Option<&OriginRequestPolicy>,
 ) -> Vec<(&'static str, HeaderValue)> {
+    let wanted =
+        |name: &str| names_listed(cache_policy, origin_request_policy).any(|other| other.eq_ignore_ascii_case(name));
+    let made = MADE.iter().filter(|(name, _)| wanted(name));
+    made.filter_map(|(name, make)| Some((*name, make(viewer, facts)?))).collect()
+}
+
+/// The headers that the policies of a behavior list by name, CloudFront's among them.
+pub(super) fn names_listed<'a>(
+    cache_policy: &'a CachePolicy,
+    origin_request_policy: Option<&'a OriginRequestPolicy>,
+) -> impl Iterator<Item = &'a str> {
     let added: &[String] = match origin_request_policy.map(|policy| &policy.headers) {
         Some(HeaderSelection::AllowList(names) | HeaderSelection::AllViewerAnd(names)) => names,
         Some(HeaderSelection::AllExceptAnd { cloudfront, .. }) => cloudfront,
         None | Some(HeaderSelection::None | HeaderSelection::AllViewer | HeaderSelection::AllExcept(_)) => &[],
     };
-    if cache_policy.headers.is_empty() && added.is_empty() {
-        return Vec::new();
+    cache_policy.headers.iter().chain(added).map(String::as_str)
+}
+
+/// How CloudFront writes a header of its own; `None` = it has none of this name.
+pub(super) fn cloudfront_name(name: &str) -> Option<&'static str> {
+    if !is_cloudfront_header(name) {
+        return None;
     }
-    let wanted = |name: &str| cache_policy.headers.iter().chain(added).any(|other| other.eq_ignore_ascii_case(name));
-    let made = MADE.iter().filter(|(name, _)| wanted(name));
-    made.filter_map(|(name, make)| Some((*name, make(viewer, facts)?))).collect()
+    let known = MADE.iter().map(|(name, _)| *name).chain(CLOUDFRONT_HEADERS_ABSENT);
+    known.into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn forwarded_proto(facts: &ViewerFacts<'_>) -> HeaderValue {

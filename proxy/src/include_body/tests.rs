@@ -160,3 +160,19 @@ async fn a_body_takes_the_room_it_needs_and_gives_all_of_it_back() {
     drop(one);
     room.fit(&mut other, 4 * INCLUDED_BODY_BLOCK_BYTES).await;
 }
+
+#[tokio::test]
+async fn a_body_takes_no_room_while_its_answer_is_on_its_way() {
+    let room = Room::of(INCLUDED_BODY_BLOCK_BYTES, Patience { pause_max: LONG, time_max: LONG });
+    let (mut viewer, mut session) = uploading(4).await;
+    viewer.write_all(b"body").await.unwrap();
+    let (mut exchange, _) = read_all(&room, &mut session).await.unwrap();
+    prepare(&mut session, &mut exchange).await.unwrap();
+    let_go(&mut exchange);
+    assert!(room.is_full(), "the origin has not got it yet");
+    let mut piece = None;
+    forward(&mut session, &mut exchange, &mut piece, true);
+    assert_eq!(piece.as_deref(), Some(&b"body"[..]));
+    let_go(&mut exchange);
+    assert!(!room.is_full());
+}

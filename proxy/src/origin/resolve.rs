@@ -134,6 +134,7 @@ impl Resolver {
             Err(reason) => reason,
         };
         if known.since.elapsed() >= limits::DNS_STALE_MAX {
+            self.keep(name, Err(reason.clone()), Instant::now(), limits::DNS_FAILURE_TTL);
             return Err(reason.into());
         }
         // Of all who waited the first says so.
@@ -354,6 +355,19 @@ mod tests {
             }
         }
         assert_eq!(asked.load(Ordering::Relaxed), 2, "the second is running yet");
+    }
+
+    #[tokio::test]
+    async fn addresses_that_are_too_old_are_forgotten_and_the_failure_is_remembered() {
+        let (resolver, gate, asked) = gated(|| Err(io::Error::other("no server")));
+        gate.add_permits(100);
+        let since = Instant::now().checked_sub(limits::DNS_STALE_MAX).unwrap();
+        resolver.keep("app.test", Ok(["192.0.2.1".parse().unwrap()].into()), since, Duration::ZERO);
+        for _ in 0..10 {
+            let error = resolver.resolve("app.test", 80, 0, Dualstack).await.unwrap_err();
+            assert_eq!(error.to_string(), "no server");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

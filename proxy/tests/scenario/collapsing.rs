@@ -101,14 +101,24 @@ async fn waiting_requests_are_released_when_the_answer_may_not_be_shared() {
 
 /// An edge whose origin streams; the other end of its one body comes when it is asked.
 async fn streaming() -> (Running, Arc<Mutex<Option<Pieces>>>, Arc<Notify>) {
+    streaming_to("", &[], |edge| edge).await
+}
+
+/// The same with these lines in its behavior, these headers, and what else there is in the node.
+async fn streaming_to(
+    behavior: &str,
+    headers: &'static [(&str, &str)],
+    with: impl FnOnce(Edge) -> Edge,
+) -> (Running, Arc<Mutex<Option<Pieces>>>, Arc<Notify>) {
     let (pieces, asked) = (Arc::new(Mutex::new(None)), Arc::new(Notify::new()));
     let (pieces_there, asked_there) = (pieces.clone(), asked.clone());
-    let edge = Edge::before("", move |_| {
+    let edge = with(Edge::before(behavior, move |_| {
         let (reply, sender) = Reply::streamed();
+        let reply = headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value));
         *pieces_there.lock() = Some(sender);
         asked_there.notify_one();
         reply
-    })
+    }))
     .start()
     .await;
     (edge, pieces, asked)
@@ -137,6 +147,27 @@ async fn readers_get_the_first_bytes_of_an_object_before_its_fill_ends() {
     let third = edge.get("/x").await;
     assert_eq!((third.x_cache(), third.text()), ("Hit", "begin end"));
     assert_eq!(edge.asked_times("app"), 1);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_has_an_object_that_is_still_coming_is_told_so_without_waiting_for_its_end() {
+    let code = "function handler(event) { event.response.headers['x-ran'] = { value: '1' }; return event.response; }";
+    let headers = &[("ETag", "\"1\""), ("Cache-Control", "max-age=60")];
+    let with = |edge: Edge| edge.function_with("f", code, "budget_ms = 5000");
+    let (edge, pieces, asked) = streaming_to("viewer_response = { function = \"f\" }", headers, with).await;
+    let mut first = edge.connect().await;
+    first.write(get_of("/x", &[]).as_bytes()).await;
+    asked.notified().await;
+    let mut pieces = pieces.lock().take().unwrap();
+    pieces.send(Frame::data(Bytes::from_static(b"begin "))).await.unwrap();
+    assert_eq!(first.head().await.x_cache(), "Miss");
+    let mut second = edge.connect().await;
+    for _ in 0..2 {
+        let answer = second.send(&get_of("/x", &[("If-None-Match", "\"1\"")])).await;
+        assert_eq!((answer.status, answer.header("x-ran"), answer.text()), (304, Some("1"), ""));
+    }
+    drop(pieces);
     edge.stop().await;
 }
 

@@ -243,3 +243,24 @@ async fn the_page_names_what_cloudfront_names() {
     }
     insta::assert_snapshot!(sentences.join("\n"));
 }
+
+#[tokio::test]
+async fn what_a_function_makes_of_cloudfronts_headers_is_what_is_keyed_and_what_the_origin_gets() {
+    let code = "function handler(event) { var headers = event.request.headers; \
+                headers['cloudfront-is-mobile-viewer'] = { value: 'false' }; delete headers['cloudfront-forwarded-proto']; \
+                headers['cloudfront-viewer-country'] = { value: 'DE' }; headers['cloudfront-viewer-city'] = { value: 'Ulm' }; \
+                return event.request; }";
+    let behavior = "viewer_request = { function = \"f\" }\ncache_policy = \"keyed\"\n[[cache_policy]]\nname = \"keyed\"\n\
+                    default_ttl_s = 60\nheaders = [\"CloudFront-Is-Mobile-Viewer\", \"CloudFront-Forwarded-Proto\", \
+                    \"CloudFront-Viewer-Country\"]\n";
+    let edge = Edge::before(behavior, |_| Reply::ok("page")).function_with("f", code, "budget_ms = 5000").start().await;
+    let phone = [("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148")];
+    assert_eq!(edge.get_with("/", &phone).await.x_cache(), "Miss");
+    assert_eq!(edge.get("/").await.x_cache(), "Hit", "the function has made them one");
+    let asked = &edge.asked("app")[0];
+    assert_eq!(asked.header("cloudfront-is-mobile-viewer"), Some("false"));
+    assert_eq!(asked.header("cloudfront-forwarded-proto"), None, "taken away");
+    assert_eq!(asked.header("cloudfront-viewer-country"), Some("DE"), "added, and named by the policy");
+    assert_eq!(asked.header("cloudfront-viewer-city"), None, "no policy names it");
+    edge.stop().await;
+}

@@ -22,15 +22,11 @@ const OK: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length
 const FAILED: &str = "HTTP/1.1 500 No\r\nContent-Length: 5\r\nConnection: close\r\n\r\nfirst";
 const HOOK: &str = "origin_response = { lambda = \"l\" }";
 
-/// Asks over a connection and reads past the hints.
+/// What comes first: no hints.
 async fn answer(edge: &crate::harness::Running) -> crate::harness::Answer {
     let mut connection = edge.connect().await;
     connection.write(b"GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
-    let mut answer = connection.answer(false).await;
-    while answer.status == 103 {
-        answer = connection.answer(false).await;
-    }
-    answer
+    connection.answer(false).await
 }
 
 async fn the_origin_response_function_sees_the_answer_and_changes_it(language: Language) {
@@ -74,5 +70,15 @@ async fn a_group_fails_over_at_the_answer_and_no_function_runs_on_an_origins_err
     let edge = edge.function_with("f", code, "budget_ms = 5000").start().await;
     let failed = answer(&edge).await;
     assert_eq!((failed.status, failed.header("x-ran")), (500, None));
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_knows_no_hints_gets_the_answer_alone() {
+    let edge = Edge::with(one_origin("")).served("app", hinting(OK)).start().await;
+    let mut connection = edge.connect().await;
+    connection.write(b"GET /x HTTP/1.0\r\nHost: a.test\r\n\r\n").await;
+    let answer = connection.answer(false).await;
+    assert_eq!((answer.status, answer.header("link"), answer.text()), (200, None, "hello"));
     edge.stop().await;
 }

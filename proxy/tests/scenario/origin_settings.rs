@@ -57,6 +57,24 @@ async fn s6_1_connection_timeout_bounds_an_origin_that_takes_no_connection() {
     edge.stop().await;
 }
 
+/// An origin that says that its answer will come, again and again.
+fn hinting() -> Origin {
+    Origin::raw(|mut viewer| async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while viewer.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {
+            ticks.tick().await;
+        }
+    })
+}
+
+#[tokio::test]
+async fn s6_1_response_completion_timeout_ends_hints_that_go_on() {
+    let settings = "timeouts: { readTimeout: 1, responseCompletionTimeout: 2 }, connectionAttempts: 1";
+    let edge = updating(settings).served("app", hinting()).start().await;
+    assert_eq!(edge.get("/x").await.status, 504);
+    edge.stop().await;
+}
+
 /// An origin that goes on with its answer, a piece at a time, until nobody reads it any more.
 fn endless() -> Origin {
     Origin::raw(|mut viewer| async move {

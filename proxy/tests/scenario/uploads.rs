@@ -166,6 +166,9 @@ async fn upload(edge: &Running, version_and_headers: &str) -> Connection {
     for _ in 0..PIECES {
         connection.write(&piece).await;
     }
+    if version_and_headers.contains("Expect") {
+        assert_eq!(connection.status_line().await, "HTTP/1.1 100 Continue");
+    }
     let answer = connection.answer(false).await;
     assert_eq!((answer.status, answer.text()), (403, "not you"));
     connection
@@ -177,6 +180,19 @@ async fn a_viewer_that_is_answered_before_its_body_has_come_reads_the_answer() {
     let mut connection = upload(&edge, "1.1").await;
     let next = connection.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
     assert_eq!(next.status, 403, "over the same connection");
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_was_told_to_go_on_reads_the_answer_that_came_before_the_end_of_its_body() {
+    let refusing = Origin::raw(|mut tcp| async move {
+        let mut some = [0; 4_096];
+        assert!(tcp.read(&mut some).await.unwrap() > 0);
+        tcp.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 7\r\n\r\nnot you").await.unwrap();
+        while tcp.read(&mut some).await.is_ok_and(|read| read > 0) {}
+    });
+    let edge = Edge::with(one_origin(UPLOADS)).served("app", refusing).start().await;
+    upload(&edge, "1.1\r\nExpect: 100-continue").await;
     edge.stop().await;
 }
 

@@ -346,3 +346,15 @@ async fn the_address_of_a_viewer_over_ipv4_is_ipv4s_on_a_listener_for_both() {
     assert_eq!(connection.send(&get_of("/", &[])).await.text(), "127.0.0.1");
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn a_304_that_a_function_answers_with_promises_no_body() {
+    let code = "function handler() { return { statusCode: 304, headers: { etag: { value: '\"1\"' } }, body: 'zzz' }; }";
+    let edge = Edge::before("viewer_request = { function = \"f\" }", |_| Reply::ok("origin"))
+        .function_with("f", code, "budget_ms = 5000")
+        .start()
+        .await;
+    let answer = edge.get("/").await;
+    assert_eq!((answer.status, answer.header("etag"), answer.header("content-length")), (304, Some("\"1\""), None));
+    edge.stop().await;
+}

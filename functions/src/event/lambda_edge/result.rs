@@ -191,7 +191,7 @@ fn generated(trigger: Trigger, received: &Bytes, returned: Object<'_>) -> Result
     let body = response_body(returned, received, body)?.unwrap_or_default();
     check_size(trigger, headers.iter().map(|(name, value)| name.len() + value.len()).sum(), &body)?;
     no_body_without_content(status, &body)?;
-    Ok(Response { status, status_description: description(returned)?, headers, body: Some(body) })
+    Ok(Response { status, status_description: description(returned, None)?, headers, body: Some(body) })
 }
 
 fn origin_response_edit(response: &Response, received: &Bytes, returned: Object<'_>) -> Result<ResponseEdit, Failure> {
@@ -237,8 +237,7 @@ fn status_line(response: &Response, returned: &Map<String, Value>) -> Result<(u1
         Some(Value::String(status)) if *status == shown => response.status,
         _ => status(returned)?,
     };
-    let description = description(returned)?.filter(|description| *description != status_description(response));
-    Ok((status, description))
+    Ok((status, description(returned, Some(&status_description(response)))?))
 }
 
 fn headers_of(returned: &Map<String, Value>) -> &Value {
@@ -268,9 +267,13 @@ fn status(returned: &Map<String, Value>) -> Result<u16, Failure> {
         .ok_or_else(|| refused(format_args!("status {} is not one of 200 to 599", shortened(value))))
 }
 
-fn description(returned: &Map<String, Value>) -> Result<Option<String>, Failure> {
+/// `None` = as it was `shown`: an origin may give what no function may.
+fn description(returned: &Map<String, Value>, shown: Option<&str>) -> Result<Option<String>, Failure> {
     let Some(value) = returned.get("statusDescription") else { return Ok(None) };
     let description = value.as_str().ok_or_else(|| refused("statusDescription is not a string"))?;
+    if shown == Some(description) {
+        return Ok(None);
+    }
     if description.len() > STATUS_DESCRIPTION_BYTES_MAX {
         return Err(refused(format_args!(
             "statusDescription has {} bytes; at most {STATUS_DESCRIPTION_BYTES_MAX} are taken",

@@ -504,6 +504,15 @@ fn an_untouched_response_changes_nothing() {
 }
 
 #[test]
+fn a_reason_that_the_origin_gave_and_no_function_may_give_passes() {
+    let long = Response { status_description: Some("r".repeat(1_500)), ..response() };
+    let event = response_event(&long);
+    let shown: Value = serde_json::from_slice(event.json()).unwrap();
+    let untouched = shown["Records"][0]["cf"]["response"].to_string();
+    assert_eq!(result::response(&event, &long, untouched.into()), Verdict::Continue(ResponseEdit::default()));
+}
+
+#[test]
 fn an_origin_response_can_be_changed_in_every_part() {
     let edit = edit(changed_response(|response| {
         response["status"] = json!(200);

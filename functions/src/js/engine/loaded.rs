@@ -3,11 +3,11 @@
 use super::{Call, FunctionId, FunctionSource, LoadError, Proof};
 use crate::js::fault::Fault;
 use crate::js::kvs::Snapshot;
-use crate::js::lint;
+use crate::js::lint::{self, Finding, Rejected};
 use crate::js::outcome::Decision;
 use crate::js::realm::{self, Afterwards, Edition, Inspect, Printed, Program, Protection, Realm, Run};
 use crate::js::source::{self, Wrapped};
-use homefront_config::limits::FUNCTION_CODE_BYTES_MAX;
+use homefront_config::limits::{FUNCTION_CODE_BYTES_MAX, FUNCTION_FINDINGS_MAX};
 use std::sync::Arc;
 
 /// A context with frozen built-ins for all functions of one edition: nothing of a call is left in it for the next, whichever
@@ -98,10 +98,12 @@ fn shared_of(edition: Edition, only_for: Option<FunctionId>, shared: &mut Vec<Sh
     })
 }
 
-/// Whether a source may have private names (`#x`), which only classes have.
-fn may_have_private_names(code: &str) -> bool {
-    let begins_name = |rest: &str| rest.starts_with(|next: char| next.is_alphabetic() || "_$\\".contains(next));
-    code.contains("class") && code.split('#').skip(1).any(begins_name)
+/// Whether a source may have private names (`#x`), which only classes have, and those only where they are no fault. Of a source with
+/// more findings than are kept nothing is known.
+fn may_have_private_names(code: &str, findings: &[Finding]) -> bool {
+    let may_have_class =
+        findings.len() >= FUNCTION_FINDINGS_MAX || findings.iter().any(|finding| finding.what == Rejected::Class);
+    may_have_class && code.contains('#')
 }
 
 impl Loaded {
@@ -113,7 +115,8 @@ impl Loaded {
                 format!("the function has {} bytes; CloudFront takes at most {FUNCTION_CODE_BYTES_MAX}", code.len());
             return Err(LoadError::of_source(message));
         }
-        if let Some(fault) = lint::lint(&code, runtime).iter().find(|finding| finding.is_fault(fidelity)) {
+        let findings = lint::lint(&code, runtime);
+        if let Some(fault) = findings.iter().find(|finding| finding.is_fault(fidelity)) {
             return Err(fault.error());
         }
         let code = code.strip_prefix('\u{feff}').unwrap_or(&code);
@@ -125,7 +128,7 @@ impl Loaded {
             return Err(lint::about("handler", code, why));
         }
         // The global object can be given private fields, which nothing can find or take away again.
-        let modifies_built_ins = trial.modifies_built_ins || may_have_private_names(code);
+        let modifies_built_ins = trial.modifies_built_ins || may_have_private_names(code, &findings);
         let proof = Proof { modifies_built_ins, throws: trial.throws };
         Self::prepared(name, edition, wrapped, store, proof, shared)
     }

@@ -142,7 +142,18 @@ fn note(function: &PooledFunction, index: usize, answer: Result<Answer, TalkErro
         Ok(Answer::Loaded(number, result, findings)) if number as usize == index => {
             let _ = function.findings.set(findings);
             let _ = match result {
-                Ok(proof) => function.proof.set(proof).is_ok(),
+                Ok(proof) => {
+                    let is_dear = proof.modifies_built_ins;
+                    let is_news = function.proof.set(proof).is_ok();
+                    if is_dear && is_news {
+                        let name = &function.function.name;
+                        tracing::info!(
+                            "function \"{name}\" changes built-ins: each call gets a context of its own, which makes it several \
+                             times as dear"
+                        );
+                    }
+                    is_news
+                }
                 Err(error) => function.fault.set(error).is_ok(),
             };
             Ok(())

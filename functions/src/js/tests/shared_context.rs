@@ -40,6 +40,32 @@ fn no_function_sees_what_another_one_did() {
 }
 
 #[test]
+fn a_page_with_classes_and_anchors_changes_no_built_ins() {
+    let page = r##"function handler(event) { // class #a
+        return { statusCode: 200, body: '<body class="m" style="color:#fff"><a href="#top">x</a>' }; }"##;
+    let classes = "class A { b() { return '#'; } } function handler(event) { return event.request; }";
+    let mut engine = Engine::new();
+    let strict = engine.load(source(page, Fidelity::Strict)).unwrap();
+    let relaxed = engine.load(source(page, Fidelity::Relaxed)).unwrap();
+    assert!(!engine.modifies_built_ins(strict) && !engine.modifies_built_ins(relaxed));
+    // There could be private names in it.
+    let with_class = engine.load(source(classes, Fidelity::Relaxed)).unwrap();
+    assert!(engine.modifies_built_ins(with_class));
+}
+
+#[test]
+fn a_function_that_changes_built_ins_has_contexts_of_its_own_ready_and_needs_no_other() {
+    let code = "String.prototype.shout = function () { return this + '!'; };
+                function handler(event) { event.request.uri = '/a'.shout(); return event.request; }";
+    let mut engine = Engine::new();
+    let id = engine.load(source(code, Fidelity::Strict)).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(called(&mut engine, id).outcome, Outcome::Request(Verdict::Continue(_))));
+        assert!(!engine.lacks_contexts(), "the next call need not wait for one");
+    }
+}
+
+#[test]
 fn errors_name_members_of_the_function_they_are_in() {
     let mut engine = Engine::new();
     let throws = |member: &str| format!("function handler(event) {{ return event.nothing.{member}; }}");

@@ -128,6 +128,13 @@ fn byte_strings_of_runtime_1_0() {
         ("String.bytesFrom('w6k', 'base64url') === 'é'", "true"),
         ("JSON.parse(String.bytesFrom('eyJuYW1lIjoiWm_DqyJ9', 'base64url')).name", r#""Zoë""#),
         ("JSON.parse('\"é\"'.toUTF8()) === 'é'", "true"),
+        ("JSON.parse('\"' + String.bytesFrom('ff', 'hex') + '\"').charCodeAt(0)", "255"),
+        (
+            "encodeURIComponent(JSON.stringify({ a: 'é'.toUTF8(), b: '\\\\udcc3' }))",
+            r#""%7B%22a%22%3A%22%C3%A9%22%2C%22b%22%3A%22%5C%5Cudcc3%22%7D""#,
+        ),
+        ("require('querystring').escape(String.bytesFrom('ff', 'hex') + 'é'.toUTF8())", r#""%FF%C3%A9""#),
+        ("require('querystring').stringify({ a: String.bytesFrom('ff', 'hex') })", r#""a=%FF""#),
         // Outside of the engine, and in digests, they are bytes.
         ("encodeURIComponent('é'.toUTF8()) + encodeURIComponent(String.bytesFrom('ff', 'hex'))", r#""%C3%A9%FF""#),
         ("encodeURI(String.bytesFrom('2f20ff', 'hex')) + encodeURI('/é')", r#""/%20%FF/%C3%A9""#),
@@ -150,6 +157,8 @@ fn digests_of_runtime_1_0_are_bytes_and_of_bytes() {
     let hmac = "function (key, text) { return crypto.createHmac('sha256', key).update(text).digest(); }";
     for (expression, expected) in [
         ("md5('x').digest().length", "16"),
+        // A text by chance.
+        ("md5('user4017').digest().length", "16"),
         ("md5('x').digest().toString('hex')", r#""9dd4e461268c8034f5c8564e155c67a6""#),
         ("md5(String.bytesFrom('ff00', 'hex')).digest('hex')", r#""e0e8bfafbb0689563b2fba789c97b3cc""#),
         ("md5('é').digest() === md5('é'.toUTF8()).digest()", "true"),

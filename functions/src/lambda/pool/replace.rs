@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Code {
     pub(super) generation: u64,
-    /// `None` = the plan the pool was made with.
+    /// Keeps the package; that of the pool only names the one it was made with. `None` = there is no pool yet.
     pub(super) plan: Option<Arc<Plan>>,
 }
 

@@ -144,6 +144,33 @@ async fn what_a_program_of_its_own_reports_is_told_in_the_log() {
 }
 
 #[tokio::test]
+async fn what_was_unpacked_of_an_older_package_is_removed_when_another_takes_its_place() {
+    let unpacked = crate::lambda::folder::Folder::create_uncovered().unwrap();
+    let older = unpacked.path().to_owned();
+    let fixture = Fixture::with("def handler(event, context): return 'newer'", |plan, _| {
+        plan.package = Package::Unpacked(Arc::new(unpacked));
+    });
+    let newer = Package::Folder(fixture.code.path().to_owned());
+    fixture.pool.replace(Some(Plan { package: newer, ..fixture.pool.current_plan() }));
+    until(|| !older.exists()).await;
+    assert_eq!(fixture.result(json!({})).await, "newer");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_script_that_does_not_say_what_runs_it_is_no_program() {
+    let fixture = Fixture::of(Language::Provided, &source("", ""), |_, _| {});
+    executable(fixture.code.path(), "echo run by a shell > \"$LAMBDA_TASK_ROOT/ran\"\n");
+    let none = fixture.pool.call(&Bytes::from_static(b"{}")).await.unwrap_err();
+    let object: serde_json::Value = serde_json::from_slice(&none.error_payload()).unwrap();
+    let bootstrap = fixture.code.path().join("bootstrap").display().to_string();
+    let reason = format!("cannot start {bootstrap}: Exec format error (os error 8)");
+    assert_eq!(object, json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": reason}));
+    assert!(!fixture.code.path().join("ran").exists(), "its text is nobody's commands");
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_be_started_is_told_in_the_log() {
     let fixture = Fixture::of(Language::Provided, &source("", ""), |_, _| {});
     executable(fixture.code.path(), "#!/no/such/interpreter\n");

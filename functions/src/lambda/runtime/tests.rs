@@ -23,15 +23,18 @@ async fn a_bootstrap_whose_interpreter_is_missing_is_refused_with_its_name() {
         std::fs::write(package.path().join("bootstrap"), format!("{first_line}\nexit\n")).unwrap();
         super::script_interpreter(&package.path().join("bootstrap")).err()
     };
-    for good in
-        ["#!/bin/sh", "#! /bin/sh -eu", "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u", "\x7fELF", "", "#!"]
-    {
+    for good in ["#!/bin/sh", "#! /bin/sh -eu", "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u", "\x7fELF"] {
         assert_eq!(refusal(good), None, "{good}");
     }
     let told = |first_line| refusal(first_line).map(|(path, reason)| format!("{}: {reason}", path.display())).unwrap();
     insta::assert_snapshot!(told("#!/no/such/interpreter -x"), @"/no/such/interpreter: bootstrap names it in its first line: No such file or directory (os error 2)");
     insta::assert_snapshot!(told("#!/usr/bin/env no-such-interpreter"), @"no-such-interpreter: bootstrap names it in its first line: it is not on PATH");
     insta::assert_snapshot!(told("#!/usr/bin/env -S no-such-interpreter -u"), @"no-such-interpreter: bootstrap names it in its first line: it is not on PATH");
+    for bad in ["", "echo started", "#!", "#! \t"] {
+        let (path, reason) = refusal(bad).unwrap();
+        assert_eq!(path, package.path().join("bootstrap"));
+        assert_eq!(reason, "it is neither an ELF program nor a script that begins with `#!`", "{bad}");
+    }
     insta::assert_snapshot!(told("#!/bin/sh\r"), @"/bin/sh: bootstrap names it in its first line: No such file or directory (os error 2), as the line ends with CR LF");
 }
 

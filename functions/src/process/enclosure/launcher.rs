@@ -2,6 +2,7 @@
 
 use super::LAST_WORD_BYTES;
 use super::order::{Files, Order};
+use crate::process::exec::without_shell;
 use crate::process::spawner::{confine, hand_over, limit};
 use crate::process::{CHANNEL, sibling};
 use rustix::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -173,7 +174,10 @@ fn become_program(channel: Option<&OwnedFd>, order: Order) -> io::Result<io::Err
     rustix::process::setpgid(None, None)?;
     channel.map_or(Ok(()), |channel| hand_over(channel, CHANNEL))?;
     limit(order.limits)?;
-    Ok(Command::new(order.program).args(order.arguments).env_clear().envs(order.environment).exec())
+    let mut command = Command::new(order.program);
+    command.args(order.arguments).env_clear().envs(order.environment);
+    without_shell(&mut command)?;
+    Ok(command.exec())
 }
 
 /// Output and channel are the program's alone: whoever reads them learns when the program has closed them.

@@ -41,7 +41,7 @@ impl HandleHit for CompleteReader {
     }
 
     fn seek(&mut self, start: usize, end: Option<usize>) -> Result<()> {
-        if start >= self.body.len() {
+        if start >= self.body.len() && !wants_nothing(start, end) {
             return out_of_range(start);
         }
         (self.offset, self.to) = (start, end);
@@ -101,7 +101,7 @@ impl HandleHit for PartialReader {
 
     /// The bytes need not be there yet: the next read waits for them.
     fn seek(&mut self, start: usize, end: Option<usize>) -> Result<()> {
-        if !self.fill.seek(self.reader, start) {
+        if !wants_nothing(start, end) && !self.fill.seek(self.reader, start) {
             return out_of_range(start);
         }
         self.to = end;
@@ -125,6 +125,11 @@ impl Drop for PartialReader {
     fn drop(&mut self) {
         self.fill.part(self.reader);
     }
+}
+
+/// That much is there of every object.
+fn wants_nothing(start: usize, end: Option<usize>) -> bool {
+    end.is_some_and(|end| end <= start)
 }
 
 fn broken<T>() -> Result<T> {
