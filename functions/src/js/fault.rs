@@ -59,7 +59,8 @@ impl Fault {
     pub(super) fn thrown(error: JsError, context: &mut Context) -> Self {
         let of_the_engine =
             error.as_opaque().is_none_or(|value| value.as_object().is_some_and(|object| object.is::<Error>()));
-        let place = of_the_engine.then(|| Place::of(&error.to_string())).flatten();
+        // boa says of a loop that is too long where its function begins.
+        let place = (of_the_engine && !is_too_long_a_loop(&error)).then(|| Place::of(&error.to_string())).flatten();
         let text = cut(text_of(error, context));
         let text = if text.is_empty() { "what was thrown has no text".to_owned() } else { text };
         let (text, line) = blame(&text, place, &Host::of(context)).unwrap_or((text, place.map(|place| place.line)));
@@ -126,6 +127,11 @@ fn limit_of(error: &JsError) -> Option<String> {
         }
         other => format!("InternalError: {other}"),
     })
+}
+
+fn is_too_long_a_loop(error: &JsError) -> bool {
+    let limit = error.as_engine().map(behind_panics);
+    matches!(limit, Some(EngineError::RuntimeLimit(RuntimeLimitError::LoopIteration)))
 }
 
 /// The engine takes a limit for an inconsistency where it goes on to make a promise.

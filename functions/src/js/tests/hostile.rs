@@ -121,6 +121,12 @@ fn endless_loops_end() {
 }
 
 #[test]
+fn a_loop_that_is_too_long_is_not_said_to_be_where_its_function_begins() {
+    let detail = super::failure("function handler(event) {\n var a = 1;\n\n while (true) { a++; }\n}").detail;
+    assert!(detail.ends_with("RangeError: a loop took more turns than a call has time for"), "{detail}");
+}
+
+#[test]
 fn endless_promise_jobs_end() {
     let code = "function handler(event) { function f() { return Promise.resolve().then(f); } return f(); }";
     insta::assert_snapshot!(failure(code).detail);
