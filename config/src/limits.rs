@@ -319,6 +319,9 @@ pub const LAMBDA_FREEZE_AFTER_MS: u64 = 100;
 /// Bytes of what stands before an event, a result or an error between the node and a runtime of ours: ids and names. Lambda: header
 /// lines of HTTP.
 pub const LAMBDA_CHANNEL_HEAD_BYTES_MAX: usize = 4_096;
+/// Bytes of an event that `homefront invoke` and `homefront test` give a Lambda@Edge function. Lambda: the same for an Invoke; the
+/// largest that a node makes has a body of 1 MB in base64.
+pub const LAMBDA_EVENT_BYTES_MAX: u64 = 6 * 1_048_576;
 /// Bytes of a result over the Runtime API. Lambda: 6 MiB and 100 bytes.
 pub const LAMBDA_PAYLOAD_BYTES_MAX: usize = 6 * 1_048_576 + 100;
 /// Bytes of a request to the Runtime API that are received though nobody wants them, so that the connection can be kept.

@@ -1,4 +1,4 @@
-// An OpenID Connect issuer on this machine that signs everybody in as Ada. For trying the example; runs until its input ends.
+// An OpenID Connect issuer on this machine that signs everybody in as Ada. For trying the example: issuer.mjs [PORT] [--until-input-ends]
 import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -50,8 +50,12 @@ function idToken({ client_id: aud, nonce }) {
 }
 
 let issuer;
-server.listen(Number(process.argv[2] ?? 9400), '127.0.0.1', () => {
+const words = process.argv.slice(2);
+const untilInputEnds = words.includes('--until-input-ends');
+const [port = '9400'] = words.filter((word) => !word.startsWith('--'));
+server.listen(Number(port), '127.0.0.1', () => {
     issuer = `http://127.0.0.1:${server.address().port}`;
     console.log(issuer);
 });
-process.stdin.resume().on('end', () => process.exit());
+// A terminal stops who reads from it in the background, and a script's input may have ended before it began.
+if (untilInputEnds) process.stdin.resume().on('end', () => process.exit());

@@ -7,14 +7,16 @@ mod event;
 mod json;
 mod lambda_event;
 mod seen;
+mod varying;
 
 pub use compare::{answer, call, log_contains, origin_request};
 pub use diff::diff;
 pub use event::{viewer_request, viewer_response};
 pub use lambda_event::lambda_event;
 pub use seen::Seen;
+pub use varying::{REQUEST_ID, Varying};
 
-use crate::lambda::InvokeResult;
+use crate::lambda::{InvokeResult, is_frame};
 use crate::test_function::TestResult;
 use serde_json::Value;
 use std::fmt;
@@ -79,6 +81,8 @@ pub struct Ran {
     pub refusal: Option<Refusal>,
     /// The lines it printed, without those of the platform.
     pub log: Vec<String>,
+    /// What is masked in its error and its log, so that they are the same in every run.
+    pub varying: Varying,
     /// In percent; CloudFront Functions only.
     pub utilization: Option<u8>,
 }
@@ -107,6 +111,7 @@ impl Ran {
             error: failed.then(|| result.error_message.clone()),
             refusal: refusal.filter(|_| !failed),
             log: result.logs.clone(),
+            varying: Varying::default(),
             utilization: Some(result.compute_utilization),
         }
     }
@@ -122,14 +127,13 @@ impl Ran {
                 _ => failure.detail.clone(),
             }
         });
-        let platform = |line: &str| {
-            ["START ", "END ", "REPORT ", "INIT_START ", "INIT_REPORT "].iter().any(|word| line.starts_with(word))
-        };
+        let varying = Varying::of(result);
         Self {
             output: payload.filter(|_| error.is_none()),
             refusal: refusal.filter(|_| error.is_none()),
-            error,
-            log: result.log.iter().filter(|line| !platform(line)).cloned().collect(),
+            error: error.map(|error| varying.text(&error)),
+            log: result.log.iter().filter(|line| !is_frame(line)).map(|line| varying.line(line)).collect(),
+            varying,
             utilization: None,
         }
     }

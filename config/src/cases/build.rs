@@ -10,7 +10,7 @@ use crate::distribution::Distribution;
 use crate::language::collection::Map;
 use crate::language::scalar::{Text, value};
 use crate::language::{At, Reading, Value as _};
-use crate::limits::{CONFIG_FILE_BYTES_MAX, LAMBDA_ORIGIN_RESPONSE_BYTES_MAX, URL_BYTES_MAX};
+use crate::limits::{CONFIG_FILE_BYTES_MAX, LAMBDA_EVENT_BYTES_MAX, URL_BYTES_MAX};
 use crate::load::{document, read_text};
 use crate::path_pattern::PathPattern;
 use crate::raw::each;
@@ -208,7 +208,7 @@ impl Builder<'_, '_> {
             raw::Event::Object(object) => return Some(object),
             raw::Event::File(path) => At { value: path, span: event.span },
         };
-        let bytes = self.reading.file(&path, "event", LAMBDA_ORIGIN_RESPONSE_BYTES_MAX as u64)?;
+        let bytes = self.reading.file(&path, "event", LAMBDA_EVENT_BYTES_MAX)?;
         match serde_json::from_slice(&bytes) {
             Ok(object) => Some(object),
             Err(error) => {

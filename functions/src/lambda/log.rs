@@ -186,6 +186,27 @@ pub(super) fn start_line(request_id: &str, version: &str) -> String {
     format!("START RequestId: {request_id} Version: {version}")
 }
 
+/// The request id of a START line of the platform's.
+pub(crate) fn started(line: &str) -> Option<&str> {
+    let (request_id, version) = line.strip_prefix("START RequestId: ")?.split_once(" Version: ")?;
+    (is_word(request_id) && is_word(version)).then_some(request_id)
+}
+
+/// Whether the platform wrote a line that frames a call or a start. A function may print lines that begin with the same words.
+pub(crate) fn is_frame(line: &str) -> bool {
+    let ended = line.strip_prefix("END RequestId: ").is_some_and(is_word);
+    let reported = line
+        .split_once("\tDuration: ")
+        .is_some_and(|(start, _)| start.strip_prefix("REPORT RequestId: ").is_some_and(is_word));
+    let init = line.strip_prefix("INIT_REPORT Init Duration: ").is_some_and(|rest| rest.contains(" ms\tPhase: "));
+    started(line).is_some() || ended || reported || init
+}
+
+/// A request id, or a version.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
 /// `END RequestId: …`
 pub(super) fn end_line(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
@@ -316,6 +337,40 @@ mod tests {
         let status = Status::Error("Runtime.ExitError");
         insta::assert_snapshot!(text(Report { init: None, status: Some(status), ..report }), @"REPORT RequestId: 6f8c<tab>Duration: 15.74 ms<tab>Billed Duration: 16 ms<tab>Memory Size: 128 MB<tab>Max Memory Used: 56 MB<tab>Status: error<tab>Error Type: Runtime.ExitError");
         insta::assert_snapshot!(init_report_line(Duration::from_millis(1_236), Phase::Init, status).replace('\t', "<tab>"), @"INIT_REPORT Init Duration: 1236.00 ms<tab>Phase: init<tab>Status: error<tab>Error Type: Runtime.ExitError");
+    }
+
+    #[test]
+    fn lines_that_begin_with_the_platforms_words_are_the_functions_own() {
+        let report = Report {
+            request_id: "6f8c",
+            duration: Duration::from_millis(1),
+            memory_mb: 128,
+            memory_used_mb_max: 56,
+            init: None,
+            status: Some(Status::Timeout),
+        };
+        let init = init_report_line(Duration::from_millis(1), Phase::Init, Status::Timeout);
+        for frame in [start_line("6f8c", "1"), end_line("6f8c"), report.to_string(), init] {
+            assert!(is_frame(&frame), "{frame}");
+        }
+        assert_eq!(started(&start_line("6f8c", "1")), Some("6f8c"));
+        let printed = [
+            "START of it",
+            "START RequestId: 6f8c",
+            "START RequestId: 6f8c and more Version: 1",
+            "END",
+            "END of it",
+            "END RequestId: ",
+            "END RequestId: 6f8c was the last",
+            "REPORT card",
+            "REPORT RequestId: 6f8c",
+            "INIT_START now",
+            "INIT_REPORT Init Duration: none",
+            " END RequestId: 6f8c",
+        ];
+        for line in printed {
+            assert!(!is_frame(line) && started(line).is_none(), "{line}");
+        }
     }
 
     #[tokio::test]

@@ -35,13 +35,14 @@ pub use counters::Figures;
 use environment::{Outcome, Plan};
 use folder::Folder;
 use homefront_config::{Config, Lambda};
+pub(crate) use log::{is_frame, started};
 use package::Packages;
 use parking_lot::Mutex;
 use pool::{Bounds, Pool};
 use runtime::{Checked, Program};
 use saved::{Logs, Source};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The Lambda@Edge functions that behaviors use, by name.
@@ -61,6 +62,8 @@ pub struct InvokeResult {
     pub payload: Bytes,
     /// What the function printed, between its START, END and REPORT lines.
     pub log: Vec<String>,
+    /// Where its package lay, as its own messages name it.
+    pub package: PathBuf,
     /// Why there is no result.
     pub error: Option<Failure>,
     /// What it was billed for; no invocation when it could not be started.
@@ -172,7 +175,9 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
     let log = FunctionLog::new(move |line| sink.lock().push(line.to_owned()));
     let spawner = Spawner::start(Some(workers.executable.clone()))
         .map_err(|source| StartError::System { what: "cannot start a thread".to_owned(), source })?;
-    let pool = Pool::new(Preparation::default().plan(lambda, workers, &spawner, &log).await?, Bounds::default());
+    let plan = Preparation::default().plan(lambda, workers, &spawner, &log).await?;
+    let package = plan.package.path().to_owned();
+    let pool = Pool::new(plan, Bounds::default());
     let called = pool.call_to_end(&event).await;
     let figures = pool.figures();
     pool.stop().await;
@@ -182,7 +187,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
         Err(none) => (none.error_payload(), Some(none.failure)),
     };
     let log = std::mem::take(&mut *lines.lock());
-    Ok(InvokeResult { payload, log, error, figures })
+    Ok(InvokeResult { payload, log, package, error, figures })
 }
 
 fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {

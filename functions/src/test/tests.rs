@@ -28,7 +28,14 @@ fn trial(text: &str) -> Trial {
 }
 
 fn ran(output: Value) -> Ran {
-    Ran { output: Some(output), error: None, refusal: None, log: Vec::new(), utilization: Some(21) }
+    Ran {
+        output: Some(output),
+        error: None,
+        refusal: None,
+        log: Vec::new(),
+        varying: Varying::default(),
+        utilization: Some(21),
+    }
 }
 
 /// Everything a case prints that expects this of what a function did.
@@ -206,15 +213,24 @@ fn a_lambdas_result_is_a_message_too() {
 fn a_lambdas_log_and_error_are_without_the_platforms_lines() {
     let failure =
         crate::Failure { kind: crate::FailureKind::LambdaExecution, sentence: None, detail: "gone".to_owned() };
-    let lines = ["START RequestId: 1 Version: 1", "hello", "END RequestId: 1", "REPORT RequestId: 1"];
+    let lines = [
+        "START RequestId: 6f8c Version: 1",
+        "START of it",
+        "hello of 6f8c in /srv/site/hook",
+        "REPORT card",
+        "END RequestId: 6f8c",
+        "REPORT RequestId: 6f8c\tDuration: 15.74 ms\t",
+    ];
     let result = InvokeResult {
-        payload: r#"{"errorType":"ValueError","errorMessage":"boom"}"#.into(),
+        payload: r#"{"errorType":"ValueError","errorMessage":"boom in 6f8c"}"#.into(),
         log: lines.map(str::to_owned).to_vec(),
+        package: "/srv/site/hook".into(),
         error: Some(failure),
         figures: crate::lambda::Figures::default(),
     };
     let ran = Ran::lambda(&result, None);
-    assert_eq!((ran.output, ran.error.as_deref(), ran.log), (None, Some("ValueError: boom"), vec!["hello".to_owned()]));
+    assert_eq!((ran.output, ran.error.as_deref()), (None, Some("ValueError: boom in [request-id]")));
+    assert_eq!(ran.log, ["START of it", "hello of [request-id] in [package]", "REPORT card"]);
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(super) fn run(name: &str, event_file: &Path, config: &Path, as_json: bool) -
         return runtime.block_on(unless_interrupted(invoked)).unwrap_or_else(|code| code);
     }
     if let Some(lambda) = config.lambdas.iter().find(|lambda| lambda.name == name) {
+        if event.len() as u64 > limits::LAMBDA_EVENT_BYTES_MAX {
+            let file = event_file.display();
+            let (length, max) = (length(event_file), limits::LAMBDA_EVENT_BYTES_MAX);
+            return refuse(&format!("{file}: the event has {length}; the limit is {max}, as of Lambda's Invoke"));
+        }
         return match serde_json::from_slice::<serde::de::IgnoredAny>(&event) {
             Ok(_) => {
                 let invoked = invoke_lambda(lambda, event, as_json);
@@ -65,13 +70,21 @@ fn names(config: &Config) -> String {
 /// At most one byte more than the largest event is read, so that its size is judged and memory is bounded.
 fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut event = Vec::new();
-    let bound = limits::LAMBDA_ORIGIN_RESPONSE_BYTES_MAX as u64 + 1;
+    let bound = limits::LAMBDA_EVENT_BYTES_MAX + 1;
     if path.as_os_str() == "-" {
         std::io::stdin().lock().take(bound).read_to_end(&mut event)?;
     } else {
         std::fs::File::open(path)?.take(bound).read_to_end(&mut event)?;
     }
     Ok(event)
+}
+
+/// How long an event is that is longer than what is read of it. What comes through a pipe has no length.
+fn length(path: &Path) -> String {
+    match std::fs::metadata(path) {
+        Ok(file) if file.len() > limits::LAMBDA_EVENT_BYTES_MAX => format!("{} bytes", file.len()),
+        _ => format!("more than {} bytes", limits::LAMBDA_EVENT_BYTES_MAX),
+    }
 }
 
 async fn invoke_function(

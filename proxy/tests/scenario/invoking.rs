@@ -291,6 +291,45 @@ async fn a_bad_event_file_is_refused_with_its_name_and_what_is_wrong() {
     insta::assert_snapshot!(told(&said, &folder));
 }
 
+/// An origin-request event with a body of this many bytes.
+fn event_with_body(bytes: usize) -> String {
+    let data = "YWJj".repeat(bytes / 3);
+    let body = format!(
+        r#""headers": {{}}, "body": {{ "action": "read-only", "data": "{data}", "encoding": "base64", "inputTruncated": false }}"#
+    );
+    ORIGIN_REQUEST.replace(r#""headers": {}"#, &body)
+}
+
+#[tokio::test]
+async fn the_largest_event_of_a_node_is_taken_and_one_that_lambda_refuses_is_refused_with_its_size() {
+    let folder = functions(Language::Python);
+    let cases = "[[case]]\nname = \"a large body\"\nlambda = \"hook\"\nevent = \"large.json\"\nexpect = { uri = \"/docs/index.html\" }\n";
+    for (name, text) in [
+        ("large.json", event_with_body(1_048_576)),
+        ("too-large.json", event_with_body(6 * 1_048_576)),
+        ("large.cases.toml", cases.to_owned()),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    for words in [&["invoke", "hook", "large.json"][..], &["test", "large.cases.toml"]] {
+        let Ended { code, stdout, stderr } = run(&folder, words).await;
+        assert_eq!(code, Some(0), "{words:?}: {}{stderr}", &stdout[..stdout.len().min(2_000)]);
+    }
+    let mut said = String::new();
+    let piped = std::fs::File::open(folder.path().join("too-large.json")).unwrap();
+    let mut reads = binary::command(folder.path(), &["invoke", "hook", "-"]);
+    reads.stdin(piped);
+    for command in [binary::command(folder.path(), &["invoke", "hook", "too-large.json"]), reads] {
+        let Ended { code, stdout, stderr } = binary::run(command).await;
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        said += &stderr;
+    }
+    insta::assert_snapshot!(said, @r"
+    error: too-large.json: the event has 8388982 bytes; the limit is 6291456, as of Lambda's Invoke
+    error: -: the event has more than 6291456 bytes; the limit is 6291456, as of Lambda's Invoke
+    ");
+}
+
 #[tokio::test]
 async fn an_unknown_name_is_refused_with_the_names_there_are() {
     let folder = functions(Language::Python);

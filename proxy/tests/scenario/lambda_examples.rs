@@ -124,9 +124,31 @@ fn redirect(answer: &Answer) -> (String, String) {
 }
 
 #[tokio::test]
+async fn the_issuer_goes_on_without_an_input_and_ends_with_one_when_told() {
+    let issuer = |words: &[&str], input: Stdio| {
+        let mut issuer = Command::new("node");
+        issuer.arg(repository("examples/oidc-login/issuer.mjs")).args(words);
+        issuer.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
+    };
+    // As a script starts it in the background. It answers a request that comes after it could have seen that its input has ended.
+    let mut scripted = issuer(&["0"], Stdio::null());
+    let mut lines = BufReader::new(scripted.stdout.take().unwrap()).lines();
+    let address = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("an address").unwrap().unwrap();
+    let address = address.strip_prefix("http://").unwrap().parse().unwrap();
+    for _ in 0..2 {
+        assert_eq!(get(address, "/.well-known/openid-configuration", &[]).await.status, 200);
+    }
+    assert!(scripted.try_wait().unwrap().is_none(), "it goes on");
+    let mut told = issuer(&["0", "--until-input-ends"], Stdio::piped());
+    drop(told.stdin.take());
+    let ended = tokio::time::timeout(PATIENCE, told.wait()).await.expect("an end").unwrap();
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
 async fn viewers_sign_in_at_an_openid_connect_issuer() {
     let mut issuer = Command::new("node");
-    issuer.arg(repository("examples/oidc-login/issuer.mjs")).arg("0");
+    issuer.arg(repository("examples/oidc-login/issuer.mjs")).args(["0", "--until-input-ends"]);
     let (_issuer, issuer) = serving(issuer).await;
     let folder = copied("oidc-login");
     let (_node, address) = Binary::serve(folder.path()).await;

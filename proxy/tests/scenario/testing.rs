@@ -329,6 +329,23 @@ async fn snapshots_are_written_when_told_and_compared_otherwise() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_a_page_of_the_nodes_own_is_the_same_in_every_run() {
+    const REFUSED: &str = r#"
+[[case]]
+name = "a method that is not allowed"
+request = { path = "/", method = "DELETE" }
+expect = { status = 403, body_contains = "Request ID: ", snapshot = "page.txt" }
+"#;
+    let folder = folder(&[("cases.toml", REFUSED)]);
+    for words in [&["--update"][..], &[]] {
+        let ended = run(folder.path(), words).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    }
+    let page = std::fs::read_to_string(folder.path().join("page.txt")).unwrap();
+    assert!(page.contains("\nx-amz-cf-id: [varies]\n") && page.contains("\nRequest ID: [request-id]\n"), "{page}");
+}
+
+#[tokio::test]
 async fn a_snapshot_of_what_fails_otherwise_is_not_written() {
     let case = WITH_SNAPSHOTS.replace("TypeError", "RangeError");
     let folder = folder(&[("cases.toml", &case)]);

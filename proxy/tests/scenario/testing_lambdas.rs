@@ -1,6 +1,6 @@
 //! `homefront test` of Lambda@Edge functions, which run in each language what they are told of.
 
-use crate::harness::{Code, Edge, Language, in_every_language};
+use crate::harness::{Code, Edge, Language, Reply, in_every_language, one_origin};
 use crate::testing::told;
 use tempfile::TempDir;
 
@@ -8,6 +8,7 @@ in_every_language! {
     a_case_of_a_lambda_is_made_of_messages_as_the_node_makes_the_event,
     cases_of_lambdas_pass_and_what_differs_is_shown_case_by_case,
     cases_of_a_node_run_its_lambdas,
+    what_differs_from_run_to_run_is_masked,
 }
 
 /// A site whose behaviors have functions on each event.
@@ -220,4 +221,75 @@ expect = { headers = { x-cache = "Hit from cloudfront" }, origin_requests = 0 }
         (exit code 0)
         ");
     }
+}
+
+/// Logs as its language does, or ends as the path says.
+fn logs() -> Code {
+    let python = r#"
+import logging, os, threading
+
+logging.getLogger().setLevel("INFO")
+
+def handler(event, context):
+    request = event["Records"][0]["cf"]["request"]
+    if request["uri"] == "/throw": raise ValueError("boom")
+    if request["uri"] == "/exit": os._exit(3)
+    if request["uri"] == "/hang": threading.Event().wait()
+    logging.info("hello %s", request["uri"])
+    print("START of it\nREPORT card\n" + __file__)
+    request["headers"]["x-request-id"] = [{"value": context.aws_request_id}]
+    return request
+"#;
+    let node = r#"
+exports.handler = async (event, context) => {
+    const { request } = event.Records[0].cf;
+    if (request.uri === "/throw") throw Object.assign(new Error("boom"), { name: "ValueError" });
+    if (request.uri === "/exit") process.exit(3);
+    if (request.uri === "/hang") await new Promise((done) => setTimeout(done, 60_000));
+    console.log("hello", request.uri);
+    process.stdout.write(`START of it\nREPORT card\n${__filename}\n`);
+    request.headers["x-request-id"] = [{ value: context.awsRequestId }];
+    return request;
+};
+"#;
+    Code { python: python.to_owned(), node: node.to_owned() }
+}
+
+async fn what_differs_from_run_to_run_is_masked(language: Language) {
+    let logged = match language {
+        Language::Python => r#""[INFO]\t[timestamp]\t[request-id]\thello /a", "#,
+        Language::Node => r#""[timestamp]\t[request-id]\tINFO\thello /a", "#,
+        // That runtime leaves `logging` as Python has it.
+        Language::Provided => r#""INFO:root:hello /a", "#,
+    };
+    let case = |path: &str, expect: &str| {
+        let lambda = if path == "/hang" { "hangs" } else { "logs" };
+        format!(
+            "[[case]]\nname = '{path}'\nlambda = '{lambda}'\nrequest = {{ path = '{path}' }}\nexpect = {{ {expect}, snapshot = 'snapshots{path}.json' }}\n"
+        )
+    };
+    let file = language.file();
+    let cases = [
+        case("/a", &format!(r#"log = [{logged}"START of it", "REPORT card", "[package]/{file}"]"#)),
+        case("/throw", "error_contains = 'ValueError: boom'"),
+        case("/exit", "error_contains = 'RequestId: [request-id] Error: Runtime exited'"),
+        case("/hang", "error_contains = 'RequestId: [request-id] Error: Task timed out'"),
+    ];
+    let hangs = "origin_request = { lambda = \"logs\" }\n[[distribution.behavior]]\npath_pattern = \"/hang\"\ntarget_origin = \"app\"\norigin_request = { lambda = \"hangs\" }";
+    let edge = Edge::with(one_origin(hangs))
+        .origin("app", |_| Reply::ok("hello"))
+        .lambda(language, "logs", &logs(), "timeout_s = 30")
+        .lambda(language, "hangs", &logs(), "timeout_s = 1")
+        .file("cases.toml", cases.join("\n"));
+    let folder = edge.written().0;
+    for words in [&["--update"][..], &[]] {
+        let said = told(&folder, words).await;
+        assert!(said.contains("\n4 passed") && said.ends_with("(exit code 0)\n"), "{said}");
+    }
+    let snapshot = |name: &str| std::fs::read_to_string(folder.path().join("snapshots").join(name)).unwrap();
+    let (named, hung) = (snapshot("a.json"), snapshot("hang.json"));
+    assert!(named.contains(r#""value": "[request-id]""#), "{named}");
+    assert!(hung.contains("[timestamp] [request-id] Task timed out"), "{hung}");
+    // Its own runtime prints no traces.
+    assert_eq!(snapshot("throw.json").contains("[package]/main"), language != Language::Provided);
 }

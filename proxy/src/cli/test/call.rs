@@ -90,7 +90,7 @@ fn judge(expect: &FunctionExpect, ran: &Ran, seen: impl FnOnce(&Value) -> Option
 fn told(ran: &Ran) -> String {
     let mut told = json!({});
     if let Some(output) = &ran.output {
-        told["output"] = output.clone();
+        told["output"] = ran.varying.value(output);
     }
     if let Some(error) = &ran.error {
         told["error"] = error.as_str().into();

@@ -169,16 +169,22 @@ fn request_id(answer: &Seen) -> Option<String> {
 
 /// All that came of a request.
 fn told(seen: &Seen) -> String {
+    let request_id = request_id(seen);
+    // The node's own pages have it in them, and so has what an origin or a function makes of it.
+    let without_id = |text: &str| match &request_id {
+        Some(id) if !id.is_empty() => text.replace(id.as_str(), test::REQUEST_ID),
+        _ => text.to_owned(),
+    };
     let mut text = format!("{}\n", seen.status.unwrap_or_default());
     for (name, value) in &seen.headers {
-        let value = if VARYING.contains(&name.as_str()) { "[varies]" } else { value };
+        let value = if VARYING.contains(&name.as_str()) { "[varies]".to_owned() } else { without_id(value) };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name}: {value}");
     }
     let body = seen.body.as_deref().unwrap_or_default();
     text.push('\n');
     match std::str::from_utf8(body) {
-        Ok(body) => text.push_str(body),
+        Ok(body) => text.push_str(&without_id(body)),
         Err(_) => {
             let _ = write!(text, "[{} bytes, SHA-256 {}]", body.len(), STANDARD.encode(Sha256::digest(body)));
         }
