@@ -91,10 +91,10 @@ pub(crate) async fn steps(
 /// Tells a viewer that waits for it to go on: the origin is never asked. One that has left is noticed when its body is read.
 pub(crate) async fn ask_for_body(session: &mut Session) {
     if waits_for_continue(session.req_header()) {
+        hears_out(session);
         let _ = session.as_downstream_mut().write_continue_response().await;
         // It is said once.
         session.req_header_mut().remove_header(&header::EXPECT);
-        hears_out(session);
     }
 }
 

@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use body::Body;
 use fill::{Fill, Role};
 use filling::Filling;
-use held::Held;
 use homefront_config::limits;
+use lent::{Lent, Stored};
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 use pingora::Result;
@@ -32,7 +33,7 @@ use writer::Writer;
 mod body;
 mod fill;
 mod filling;
-mod held;
+mod lent;
 mod reader;
 mod stored;
 mod writer;
@@ -41,7 +42,7 @@ mod writer;
 pub struct Memory {
     objects: Cache<u128, Object, BuildHasherDefault<KeyHash>>,
     filling: Filling,
-    held: Arc<Held>,
+    lent: Arc<Lent>,
     /// Larger objects are passed through without being kept.
     object_bytes_max: u64,
     clock: Clock,
@@ -51,7 +52,7 @@ pub struct Memory {
 #[derive(Clone)]
 struct Object {
     meta: Arc<StoredMeta>,
-    body: Arc<Body>,
+    body: Arc<Stored>,
 }
 
 impl Object {
@@ -71,12 +72,18 @@ impl Memory {
             .name("memory tier")
             .max_capacity(bytes_max)
             .weigher(|_, object: &Object| object.weight())
+            .eviction_listener(|_, object: Object, cause| {
+                // New metadata leaves the body where it is; `store` puts another in its place.
+                if cause != RemovalCause::Replaced {
+                    object.body.let_go();
+                }
+            })
             .build_with_hasher(BuildHasherDefault::default());
-        let held = Arc::new(Held::new(bytes_max));
+        let lent = Arc::new(Lent::new(bytes_max));
         Box::leak(Box::new(Self {
             objects,
-            filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE, held.clone()),
-            held,
+            filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE, lent.clone()),
+            lent,
             object_bytes_max: limits::CACHED_OBJECT_BYTES_MAX.min(bytes_max),
             clock,
         }))
@@ -147,20 +154,25 @@ impl Memory {
 
     /// Keeps a filled object, unless it was purged meanwhile or a later answer is there already.
     fn store(&self, hash: u128, fill: &Arc<Fill>, body: Body) {
-        let object = Object { meta: Arc::new(fill.meta.with_length(body.len())), body: Arc::new(body) };
+        let meta = Arc::new(fill.meta.with_length(body.len()));
+        let body = Stored::new(body, self.lent.clone());
+        fill.is_stored_as(&body);
+        let mut is_kept = false;
         self.filling.graduate(hash, fill, || {
-            self.objects.entry(hash).and_compute_with(|entry| match entry {
-                Some(entry) if entry.value().meta.updated > object.meta.updated => Op::Nop,
-                _ => Op::Put(object),
+            self.objects.entry(hash).and_compute_with(|entry| {
+                let older = entry.as_ref().map(moka::Entry::value);
+                if older.is_some_and(|older| older.meta.updated > meta.updated) {
+                    return Op::Nop;
+                }
+                if let Some(older) = older {
+                    older.body.let_go();
+                }
+                is_kept = true;
+                Op::Put(Object { meta, body: body.clone() })
             });
         });
-        self.evict_in_time();
-    }
-
-    /// moka evicts when it has a moment; where memory is short, that moment is now.
-    fn evict_in_time(&self) {
-        if self.held.is_full() {
-            self.objects.run_pending_tasks();
+        if !is_kept {
+            body.let_go();
         }
     }
 
@@ -194,7 +206,7 @@ impl Storage for Memory {
             }
             (_, Some(object)) => {
                 let meta = object.meta;
-                Some(self.found(&meta, Box::new(CompleteReader::new(object.body))))
+                Some(self.found(&meta, Box::new(CompleteReader::new(object.body.reading()))))
             }
             (_, None) => None,
         })
@@ -216,7 +228,6 @@ impl Storage for Memory {
     }
 
     async fn get_miss_handler(&'static self, key: &CacheKey, meta: &CacheMeta, _: &SpanHandle) -> Result<MissHandler> {
-        self.evict_in_time();
         let hash = hash_of(key);
         let meta = Arc::new(StoredMeta::of(meta, &self.clock));
         let fill = self.filling.begin(hash, meta, self.object_bytes_max);

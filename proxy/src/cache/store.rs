@@ -37,15 +37,17 @@ pub(crate) async fn origin_response(
     exchange: &mut Exchange,
 ) -> Result<()> {
     // Word that comes before the answer, as often as the origin likes.
-    if response.status.is_informational() {
-        return in_time(exchange, Instant::now());
-    }
-    if let Err(failure) = fetch::admit_response(exchange, response) {
+    let is_word = response.status.is_informational();
+    let judged = if is_word { in_time(exchange, Instant::now()) } else { fetch::admit_response(exchange, response) };
+    if let Err(failure) = judged {
         return Err(if fetch::fail_over(session, exchange, Cause::Failure(&failure)) {
             ask_next(&failure.to_string())
         } else {
             finish::fail(exchange, failure)
         });
+    }
+    if is_word {
+        return Ok(());
     }
     for name in forward::nominated(&response.headers) {
         response.remove_header(&name);
@@ -165,7 +167,7 @@ fn again(exchange: &mut Exchange, answer: Arc<dyn LocalOrigin>) -> Box<Error> {
 
 /// The origin's body, or what an origin-response function put in its place.
 pub(crate) fn origin_body(exchange: &mut Exchange, body: &mut Option<Bytes>, now: Instant) -> Result<()> {
-    in_time(exchange, now)?;
+    in_time(exchange, now).map_err(|failure| finish::fail(exchange, failure))?;
     if let Some(replacement) = &mut exchange.fetch.replaced_body {
         // The first piece carries all of it, the others nothing.
         *body = Some(std::mem::take(replacement));
@@ -173,11 +175,11 @@ pub(crate) fn origin_body(exchange: &mut Exchange, body: &mut Option<Bytes>, now
     Ok(())
 }
 
-fn in_time(exchange: &mut Exchange, now: Instant) -> Result<()> {
+fn in_time(exchange: &mut Exchange, now: Instant) -> std::result::Result<(), Failure> {
     if exchange.over_completion_budget(fetch::completion_budget(exchange), now) {
         let origin = fetch::origin_id(exchange);
         let reason = "response_completion_timeout_s is over".to_owned();
-        return Err(finish::fail(exchange, Failure::OriginTimeout { origin, reason }));
+        return Err(Failure::OriginTimeout { origin, reason });
     }
     Ok(())
 }

@@ -82,3 +82,18 @@ async fn a_viewer_that_knows_no_hints_gets_the_answer_alone() {
     assert_eq!((answer.status, answer.header("link"), answer.text()), (200, None, "hello"));
     edge.stop().await;
 }
+
+#[tokio::test]
+async fn a_group_fails_over_from_an_origin_that_only_sends_hints() {
+    let hinting = Origin::raw(|mut tcp| async move {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+        while tcp.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {
+            ticks.tick().await;
+        }
+    });
+    let toml = crate::failover::group("[500, 504]", "");
+    let toml = toml.replacen("read_timeout_s = 1", "read_timeout_s = 1\nresponse_completion_timeout_s = 1", 1);
+    let edge = Edge::with(toml).served("app", hinting).origin("standby", |_| Reply::ok("second")).start().await;
+    assert_eq!(answer(&edge).await.text(), "second");
+    edge.stop().await;
+}

@@ -142,8 +142,11 @@ async fn a_viewer_that_waits_for_100_continue_is_told_to_go_on_and_the_origin_do
     read.expect("word that the body may come").unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     tcp.write_all(b"body").await.unwrap();
-    let answer = crate::harness::Connection::over(tcp).answer(false).await;
+    let mut connection = Connection::over(tcp);
+    let answer = connection.answer(false).await;
     assert_eq!((answer.status, answer.text()), (200, "body"));
+    let next = connection.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert_eq!(next.status, 200, "over the same connection");
     assert_eq!(edge.asked("app")[0].header("expect"), None);
     edge.stop().await;
 }

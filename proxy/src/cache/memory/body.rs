@@ -1,10 +1,8 @@
 //! The bytes of an object: a few pieces, read by offset without copying.
 
-use super::held::Held;
 use bytes::{Bytes, BytesMut};
 use homefront_config::limits;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// Pieces in a row, the first of which starts at `start`.
 #[derive(Default)]
@@ -54,26 +52,26 @@ impl Body {
 
     /// Joins the loose pieces when there are enough of them. Small pieces are slices of large read buffers; joined, they
     /// occupy what they weigh, and a hit sends them in few writes.
-    pub(super) fn join_enough(&mut self, held: &Arc<Held>) {
+    pub(super) fn join_enough(&mut self) {
         if self.loose_bytes >= limits::CACHED_PIECE_BYTES {
-            self.join_from(self.joined, held);
+            self.join_from(self.joined);
         }
     }
 
     /// Joins what is left: small objects into one piece.
-    pub(super) fn join_all(&mut self, held: &Arc<Held>) {
+    pub(super) fn join_all(&mut self) {
         let whole = self.end <= limits::CACHED_WHOLE_BYTES_MAX && self.start() == 0;
-        self.join_from(if whole { 0 } else { self.joined }, held);
+        self.join_from(if whole { 0 } else { self.joined });
     }
 
-    fn join_from(&mut self, index: usize, held: &Arc<Held>) {
+    fn join_from(&mut self, index: usize) {
         let Some(start) = self.pieces.get(index).map(|piece| piece.start) else { return };
         let mut joined = BytesMut::with_capacity(self.end - start);
         for piece in self.pieces.range(index..) {
             joined.extend_from_slice(&piece.bytes);
         }
         self.pieces.truncate(index);
-        self.pieces.push_back(Piece { start, bytes: held.hold(joined.freeze()) });
+        self.pieces.push_back(Piece { start, bytes: joined.freeze() });
         self.joined = self.pieces.len();
         self.loose_bytes = 0;
     }
@@ -107,10 +105,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn held() -> Arc<Held> {
-        Arc::new(Held::new(u64::MAX))
-    }
-
     fn read_all(body: &Body, mut from: usize, to: Option<usize>) -> Vec<u8> {
         let mut read = Vec::new();
         while let Some(bytes) = body.read(from, to) {
@@ -126,7 +120,7 @@ mod tests {
         for piece in ["one", "two", "three"] {
             body.push(Bytes::from_static(piece.as_bytes()));
         }
-        body.join_all(&held());
+        body.join_all();
         assert_eq!(body.read(0, None).unwrap(), "onetwothree");
         assert_eq!(body.read(3, Some(6)).unwrap(), "two");
         assert_eq!(body.read(11, None), None);
@@ -138,9 +132,9 @@ mod tests {
         let chunk = Bytes::from(vec![7; 10_000]);
         for _ in 0..300 {
             body.push(chunk.clone());
-            body.join_enough(&held());
+            body.join_enough();
         }
-        body.join_all(&held());
+        body.join_all();
         assert_eq!(body.len(), 3_000_000);
         assert!(body.read(0, None).unwrap().len() >= limits::CACHED_PIECE_BYTES);
         assert!(body.pieces.len() < 15, "{} pieces", body.pieces.len());
@@ -159,7 +153,7 @@ mod tests {
                 body.push(piece.into());
             }
             if join {
-                body.join_all(&held());
+                body.join_all();
             }
             let to = to.min(whole.len());
             let expected = whole.get(from..to).unwrap_or_default();

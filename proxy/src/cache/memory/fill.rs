@@ -8,6 +8,7 @@
 
 use super::body::Body;
 use super::filling::Budget;
+use super::lent::{Reading, Stored};
 use super::stored::StoredMeta;
 use bytes::Bytes;
 use homefront_config::limits;
@@ -38,6 +39,8 @@ struct State {
     next_reader: u64,
     /// How long the writer has paused since its own viewer read anything.
     stalled: Duration,
+    /// The stored body, which has the same bytes, while there are readers.
+    stored: Option<Reading>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +140,7 @@ impl Fill {
         state.body.push(bytes);
         let pause = match state.keep {
             Keep::Whole => {
-                state.body.join_enough(self.budget.held());
+                state.body.join_enough();
                 None
             }
             Keep::Passing { lag_bytes } => state.slow_down(lag_bytes)?,
@@ -154,7 +157,7 @@ impl Fill {
             let wrong = self.meta.announced_bytes().is_some_and(|bytes| bytes != state.body.len() as u64);
             state.phase = if wrong { Phase::Failed } else { Phase::Complete };
             if state.keep == Keep::Whole {
-                state.body.join_all(self.budget.held());
+                state.body.join_all();
             }
         }
         let failed = state.phase == Phase::Failed;
@@ -180,6 +183,14 @@ impl Fill {
         (state.keep == Keep::Whole && state.phase == Phase::Complete).then(|| state.body.share())
     }
 
+    /// Who reads this reads a stored body from now on.
+    pub(super) fn is_stored_as(&self, stored: &Arc<Stored>) {
+        let mut state = self.state.lock();
+        if !state.readers.is_empty() {
+            state.stored = Some(stored.reading());
+        }
+    }
+
     pub(super) fn body_bytes(&self) -> usize {
         self.state.lock().body.len()
     }
@@ -203,6 +214,9 @@ impl Fill {
         let mut state = self.state.lock();
         if let Ok(place) = place_of(&state.readers, reader) {
             state.readers.remove(place);
+        }
+        if state.readers.is_empty() {
+            state.stored = None;
         }
         state.release();
     }

@@ -1,7 +1,7 @@
 //! The objects that are being filled, found by key.
 
 use super::fill::Fill;
-use super::held::Held;
+use super::lent::Lent;
 use super::stored::StoredMeta;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -24,22 +24,17 @@ pub(super) struct Filling {
 pub(super) struct Budget {
     bytes_max: u64,
     bytes: AtomicU64,
-    held: Arc<Held>,
+    lent: Arc<Lent>,
 }
 
 impl Budget {
-    pub(super) fn new(bytes_max: u64, held: Arc<Held>) -> Self {
-        Self { bytes_max, bytes: AtomicU64::new(0), held }
-    }
-
-    /// What counts the bytes of objects.
-    pub(super) fn held(&self) -> &Arc<Held> {
-        &self.held
+    pub(super) fn new(bytes_max: u64, lent: Arc<Lent>) -> Self {
+        Self { bytes_max, bytes: AtomicU64::new(0), lent }
     }
 
     /// Takes `bytes` if there is room for them.
     pub(super) fn take(&self, bytes: u64) -> bool {
-        if self.held.is_full() {
+        if self.lent.is_full() {
             return false;
         }
         let taken = self.bytes.fetch_add(bytes, Ordering::AcqRel);
@@ -61,11 +56,11 @@ impl Budget {
 }
 
 impl Filling {
-    pub(super) fn new(bytes_max: u64, held: Arc<Held>) -> Self {
+    pub(super) fn new(bytes_max: u64, lent: Arc<Lent>) -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard::default()),
             next_id: AtomicU64::new(0),
-            budget: Arc::new(Budget::new(bytes_max, held)),
+            budget: Arc::new(Budget::new(bytes_max, lent)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reading an object: a complete one, or one that is being filled.
 
-use super::body::Body;
 use super::fill::{Fill, Read, Role};
+use super::lent::Reading;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::cache::CacheKey;
@@ -13,13 +13,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub(super) struct CompleteReader {
-    body: Arc<Body>,
+    body: Reading,
     offset: usize,
     to: Option<usize>,
 }
 
 impl CompleteReader {
-    pub(super) fn new(body: Arc<Body>) -> Self {
+    pub(super) fn new(body: Reading) -> Self {
         Self { body, offset: 0, to: None }
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::super::held::Held;
+use super::super::lent::Lent;
 use super::*;
 use crate::clock::Clock;
 use pingora::cache::CacheMeta;
@@ -20,7 +20,7 @@ fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
 }
 
 fn budget(bytes_max: u64) -> Arc<Budget> {
-    Arc::new(Budget::new(bytes_max, Arc::new(Held::new(u64::MAX))))
+    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(u64::MAX))))
 }
 
 fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {

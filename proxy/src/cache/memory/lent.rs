@@ -1,0 +1,138 @@
+//! Stored bodies that viewers still read after the tier has let go of them.
+
+use super::body::Body;
+use homefront_config::limits;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of all such bodies. They are in memory and in no other account: without a bound, viewers that read slowly would fill the
+/// memory with object after object.
+pub(super) struct Lent {
+    bytes_max: u64,
+    bytes: AtomicU64,
+}
+
+impl Lent {
+    /// None yet, beside a tier of so many bytes.
+    pub(super) fn new(tier_bytes_max: u64) -> Self {
+        Self { bytes_max: tier_bytes_max / limits::CACHE_LENT_SHARE, bytes: AtomicU64::new(0) }
+    }
+
+    /// Whether nothing more is to be stored, which would let go of more.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) > self.bytes_max
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+}
+
+/// A complete body, and who has it.
+pub(super) struct Stored {
+    body: Body,
+    /// How many read it, and [`LET_GO`]. One word, so that each turn of events is seen by one of those who bring it about.
+    state: AtomicU32,
+    lent: Arc<Lent>,
+}
+
+/// The tier has it no more.
+const LET_GO: u32 = 1 << 31;
+
+impl Stored {
+    pub(super) fn new(body: Body, lent: Arc<Lent>) -> Arc<Self> {
+        Arc::new(Self { body, state: AtomicU32::new(0), lent })
+    }
+
+    /// For a reader.
+    pub(super) fn reading(self: &Arc<Self>) -> Reading {
+        // It was found just before the tier let go of it.
+        if self.state.fetch_add(1, Ordering::AcqRel) == LET_GO {
+            self.lent.bytes.fetch_add(self.body.len() as u64, Ordering::AcqRel);
+        }
+        Reading(self.clone())
+    }
+
+    /// The tier evicts, replaces or removes it. More than once is as once.
+    pub(super) fn let_go(&self) {
+        let before = self.state.fetch_or(LET_GO, Ordering::AcqRel);
+        if before & LET_GO == 0 && before > 0 {
+            self.lent.bytes.fetch_add(self.body.len() as u64, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Deref for Stored {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.body
+    }
+}
+
+/// A stored body while it is read.
+pub(super) struct Reading(Arc<Stored>);
+
+impl Deref for Reading {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.0.body
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if self.0.state.fetch_sub(1, Ordering::AcqRel) == LET_GO + 1 {
+            self.0.lent.bytes.fetch_sub(self.0.body.len() as u64, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn stored(lent: &Arc<Lent>) -> Arc<Stored> {
+        let mut body = Body::default();
+        body.push(Bytes::from_static(b"0123456789"));
+        Stored::new(body, lent.clone())
+    }
+
+    #[test]
+    fn a_body_counts_once_while_it_is_read_and_the_tier_has_it_no_more() {
+        let lent = Arc::new(Lent::new(40));
+        let stored = stored(&lent);
+        let readers = [stored.reading(), stored.reading()];
+        assert_eq!(lent.bytes(), 0, "the tier has it");
+        stored.let_go();
+        stored.let_go();
+        assert_eq!(lent.bytes(), 10);
+        let late = stored.reading();
+        drop(readers);
+        assert_eq!(lent.bytes(), 10, "one reads yet");
+        drop(late);
+        assert_eq!(lent.bytes(), 0);
+        drop(stored.reading());
+        assert_eq!(lent.bytes(), 0);
+        assert!(!lent.is_full());
+    }
+
+    #[test]
+    fn what_many_read_and_let_go_of_at_once_is_counted_to_nothing() {
+        let lent = Arc::new(Lent::new(40));
+        for _ in 0..200 {
+            let stored = stored(&lent);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| drop([stored.reading(), stored.reading()]));
+                }
+                scope.spawn(|| stored.let_go());
+            });
+            assert_eq!(lent.bytes(), 0);
+        }
+    }
+}
