@@ -214,15 +214,15 @@ fn a_lambdas_log_and_error_are_without_the_platforms_lines() {
     let failure =
         crate::Failure { kind: crate::FailureKind::LambdaExecution, sentence: None, detail: "gone".to_owned() };
     let lines = [
-        "START RequestId: 6f8c Version: 1",
+        "START RequestId: 6f8c0a3e-0000-4000-8000-000000000001 Version: 1",
         "START of it",
-        "hello of 6f8c in /srv/site/hook",
+        "hello of 6f8c0a3e-0000-4000-8000-000000000001 in /srv/site/hook",
         "REPORT card",
-        "END RequestId: 6f8c",
-        "REPORT RequestId: 6f8c\tDuration: 15.74 ms\t",
+        "END RequestId: 6f8c0a3e-0000-4000-8000-000000000001",
+        "REPORT RequestId: 6f8c0a3e-0000-4000-8000-000000000001\tDuration: 15.74 ms\t",
     ];
     let result = InvokeResult {
-        payload: r#"{"errorType":"ValueError","errorMessage":"boom in 6f8c"}"#.into(),
+        payload: r#"{"errorType":"ValueError","errorMessage":"boom in 6f8c0a3e-0000-4000-8000-000000000001"}"#.into(),
         log: lines.map(str::to_owned).to_vec(),
         package: "/srv/site/hook".into(),
         error: Some(failure),

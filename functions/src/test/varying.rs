@@ -9,6 +9,8 @@ use std::path::Path;
 const TIMESTAMP: &str = "[timestamp]";
 /// The call's own.
 pub const REQUEST_ID: &str = "[request-id]";
+/// An event goes to another environment where the first ended before it had read it.
+const REQUEST_IDS_MAX: usize = 4;
 /// The folder of the function's code.
 const PACKAGE: &str = "[package]";
 
@@ -23,7 +25,13 @@ pub struct Varying {
 impl Varying {
     /// Of what was printed and where the package lay.
     pub(super) fn of(result: &InvokeResult) -> Self {
-        let request_ids = result.log.iter().filter_map(|line| started(line)).map(str::to_owned).collect();
+        let mut request_ids: Vec<String> = Vec::new();
+        // A function may print such lines, too: what it says there is masked, if it has the form of an id, and no more of them.
+        for id in result.log.iter().filter_map(|line| started(line)).filter(|id| is_request_id(id)) {
+            if request_ids.len() < REQUEST_IDS_MAX && !request_ids.iter().any(|known| known == id) {
+                request_ids.push(id.to_owned());
+            }
+        }
         let resolved = result.package.canonicalize().ok();
         let mut packages: Vec<_> =
             [Some(&result.package), resolved.as_ref()].into_iter().flatten().filter_map(|path| named(path)).collect();
@@ -47,7 +55,9 @@ impl Varying {
     /// A function's own timestamps are its own.
     fn follows_timestamp(&self, rest: &str) -> bool {
         let by_platform = |rest: &str| self.request_ids.iter().any(|id| rest.starts_with(id.as_str()));
-        rest.starts_with('\t') || rest.strip_prefix(' ').is_some_and(by_platform)
+        let is_id = |id: &str| id.is_empty() || id == "undefined" || self.request_ids.iter().any(|known| known == id);
+        let by_runtime = |rest: &str| rest.split_once('\t').is_some_and(|(id, _)| is_id(id));
+        rest.strip_prefix('\t').is_some_and(by_runtime) || rest.strip_prefix(' ').is_some_and(by_platform)
     }
 
     /// Any text.
@@ -82,6 +92,13 @@ fn level(line: &str) -> (&str, &str) {
     line.split_at(end)
 }
 
+/// As the platform makes them.
+fn is_request_id(text: &str) -> bool {
+    const FORM: &str = "00000000-0000-0000-0000-000000000000";
+    let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_hexdigit() } else { byte == form };
+    text.len() == FORM.len() && text.bytes().zip(FORM.bytes()).all(fits)
+}
+
 /// `0`: any digit.
 const TIMESTAMP_FORM: &str = "0000-00-00T00:00:00.000Z";
 
@@ -98,7 +115,9 @@ fn without_package(text: &str, package: &str) -> String {
     while let Some(at) = rest.find(package) {
         let (before, found) = rest.split_at(at);
         let after = &found[package.len()..];
-        let begins_within = before.chars().next_back().is_some_and(|character| is_name(character) || character == '.');
+        let all_before = &text[..text.len() - found.len()];
+        let begins_within =
+            all_before.chars().next_back().is_some_and(|character| is_name(character) || character == '.');
         let goes_on = after.trim_start_matches('.').starts_with(is_name);
         masked.push_str(before);
         masked.push_str(if begins_within || goes_on { package } else { PACKAGE });
@@ -112,6 +131,8 @@ fn without_package(text: &str, package: &str) -> String {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::lambda::Figures;
+    use bytes::Bytes;
     use serde_json::json;
 
     fn varying() -> Varying {
@@ -145,6 +166,8 @@ mod tests {
             "expires 2026-01-02T03:04:05.678Z",
             "2026-01-02T03:04:05.678Z",
             "2026-01-02T03:04:05.678Z is the day",
+            "2026-01-02T03:04:05.678Z\texpires",
+            "2026-01-02T03:04:05.678Z\texpires\tsoon",
             "2026-01-02\t6f8c-2",
             "[a]\tb",
             "2026-01-02T03:04:05.67é",
@@ -165,7 +188,27 @@ mod tests {
         {
             assert_eq!(masked(other), other);
         }
+        let twice = Varying { packages: vec!["/app".to_owned()], ..varying() };
+        assert_eq!(twice.text("/app/app/x.py and /app"), "[package]/app/x.py and [package]");
         assert_eq!((named(Path::new("/")), named(Path::new("hook"))), (None, None));
+    }
+
+    #[test]
+    fn lines_that_a_function_prints_as_the_platform_does_mask_little_and_grow_nothing() {
+        let id = |number: usize| format!("00000000-0000-0000-0000-{number:012}");
+        let start = |id: &str| format!("START RequestId: {id} Version: 1");
+        let mut log: Vec<_> = (0..100).map(|_| start("e")).collect();
+        log.extend((0..100).map(|number| start(&id(number / 2))));
+        let result = InvokeResult {
+            payload: Bytes::new(),
+            log,
+            package: "/srv/site/hook".into(),
+            error: None,
+            figures: Figures::default(),
+        };
+        let varying = Varying::of(&result);
+        assert_eq!(varying.request_ids, [0, 1, 2, 3].map(id));
+        assert_eq!(varying.text("e"), "e");
     }
 
     #[test]

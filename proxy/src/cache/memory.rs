@@ -147,7 +147,7 @@ impl Memory {
             let object = entry.map(moka::Entry::into_value);
             let Some(meta) = object.as_ref().and_then(change) else { return Op::Nop };
             changed = true;
-            object.map_or(Op::Nop, |object| Op::Put(Object { meta, body: object.body }))
+            object.map_or(Op::Nop, |object| Op::Put(Object { meta, body: object.body.kept() }))
         });
         changed
     }

@@ -21,7 +21,9 @@ impl Lent {
 
     /// Whether nothing more is to be stored, which would let go of more.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes.load(Ordering::Acquire) > self.bytes_max
+        // For a moment it may be below nothing: the last reader may part before it is counted that the tier has let go.
+        let bytes = self.bytes.load(Ordering::Acquire).cast_signed();
+        bytes > self.bytes_max.cast_signed()
     }
 
     #[cfg(test)]
@@ -44,6 +46,12 @@ const LET_GO: u32 = 1 << 31;
 impl Stored {
     pub(super) fn new(body: Body, lent: Arc<Lent>) -> Arc<Self> {
         Arc::new(Self { body, state: AtomicU32::new(0), lent })
+    }
+
+    /// For the tier, which puts an object in again with new metadata: it may have let go of this meanwhile.
+    pub(super) fn kept(self: &Arc<Self>) -> Arc<Self> {
+        let is_let_go = self.state.load(Ordering::Acquire) & LET_GO != 0;
+        if is_let_go { Self::new(self.body.share(), self.lent.clone()) } else { self.clone() }
     }
 
     /// For a reader.
@@ -119,6 +127,17 @@ mod tests {
         drop(stored.reading());
         assert_eq!(lent.bytes(), 0);
         assert!(!lent.is_full());
+    }
+
+    #[test]
+    fn a_body_that_is_put_in_again_counts_no_more() {
+        let lent = Arc::new(Lent::new(40));
+        let stored = stored(&lent);
+        assert!(Arc::ptr_eq(&stored, &stored.kept()));
+        stored.let_go();
+        let again = stored.kept();
+        let reader = again.reading();
+        assert_eq!((lent.bytes(), reader.len()), (0, 10));
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
 }
 
 fn budget(bytes_max: u64) -> Arc<Budget> {
-    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(u64::MAX))))
+    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(i64::MAX.cast_unsigned()))))
 }
 
 fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {
