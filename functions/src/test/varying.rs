@@ -4,6 +4,7 @@
 use crate::lambda::{InvokeResult, started};
 use serde_json::Value;
 use std::path::Path;
+use uuid::Uuid;
 
 /// When a line was printed, as the language's runtime or the platform wrote it before its text.
 const TIMESTAMP: &str = "[timestamp]";
@@ -27,7 +28,7 @@ impl Varying {
     pub(super) fn of(result: &InvokeResult) -> Self {
         let mut request_ids: Vec<String> = Vec::new();
         // A function may print such lines, too: what it says there is masked, if it has the form of an id, and no more of them.
-        for id in result.log.iter().filter_map(|line| started(line)).filter(|id| is_request_id(id)) {
+        for id in result.log.iter().filter_map(|line| started(line)).filter(|id| Uuid::try_parse(id).is_ok()) {
             if request_ids.len() < REQUEST_IDS_MAX && !request_ids.iter().any(|known| known == id) {
                 request_ids.push(id.to_owned());
             }
@@ -90,13 +91,6 @@ fn named(path: &Path) -> Option<String> {
 fn level(line: &str) -> (&str, &str) {
     let end = line.find("]\t").filter(|_| line.starts_with('[')).map_or(0, |end| end + 2);
     line.split_at(end)
-}
-
-/// As the platform makes them.
-fn is_request_id(text: &str) -> bool {
-    const FORM: &str = "00000000-0000-0000-0000-000000000000";
-    let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_hexdigit() } else { byte == form };
-    text.len() == FORM.len() && text.bytes().zip(FORM.bytes()).all(fits)
 }
 
 /// `0`: any digit.
