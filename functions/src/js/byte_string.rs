@@ -3,6 +3,7 @@
 //! In CloudFront's engine every string is bytes, and one that is no text has a character for each of them. boa's strings are UTF-16.
 //! So here a byte above 127 is a unit that no text has, a low surrogate that stands alone, and whatever leaves the engine, is hashed, or
 //! is parsed has the bytes again. What is decoded, and is UTF-8 as a whole, is the text that it is: that is what programs decode for.
+//! A digest is bytes whatever they are.
 
 use super::bytes::Encoding;
 use super::globals::{char_code_at, define, native};
