@@ -63,8 +63,8 @@ pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
 pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
 /// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
 pub const CACHE_FILLING_SHARE: u64 = 4;
-/// Objects that viewers still read after they were evicted may hold one part in this many of `[cache] memory` beside it; beyond
-/// it responses pass without being stored.
+/// Objects that viewers still read after they were evicted or replaced may hold one part in this many of `[cache] memory` beside it, and
+/// what is free of it; beyond that responses pass without being stored.
 pub const CACHE_LENT_SHARE: u64 = 4;
 /// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.
 pub const CACHE_PASSING_LAG_BYTES: usize = 1_048_576;
@@ -353,10 +353,10 @@ pub const LAMBDA_OPEN_FILES_MAX: u64 = 1_024;
 pub const LAMBDA_PROCESSES_MAX: usize = 1_024;
 /// Bytes of one file a function writes. Lambda: 512 MB for all of `/tmp`.
 pub const LAMBDA_FILE_BYTES_MAX: u64 = 512 * 1_048_576;
-/// Bytes of private memory an environment may reserve above `memory_mb`: the stacks of threads (8 MiB each, mostly never
-/// touched) and the allocator's slack count for the kernel's limit, and do not count as used memory on Lambda.
-pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 64 * 1_048_576;
-/// The same for Node.js and for programs we know nothing of, which have more threads and reserve more beforehand.
+/// Bytes of private memory an environment of Python may reserve above `memory_mb`: the stacks of 500 threads (8 MiB each, mostly never
+/// touched) and what is allocated and not touched count for the kernel's limit, and do not count as used memory on Lambda.
+pub const LAMBDA_MEMORY_HEADROOM_BYTES: u64 = 4_096 * 1_048_576;
+/// The same for Node.js, whose threads have smaller stacks, and for programs we know nothing of.
 pub const LAMBDA_RUNTIME_RESERVE_BYTES: u64 = 256 * 1_048_576;
 /// Beyond that, for programs that may be newer than Node.js 22, and seven worker threads of theirs: since then V8 makes 512 MiB for code
 /// writable at the start of each, which then count for the kernel's limit, and ends the process where it cannot.

@@ -9,6 +9,7 @@ mod lambda_event;
 mod seen;
 mod varying;
 
+pub use always::VIA_HOST;
 pub use compare::{answer, call, log_contains, origin_request};
 pub use diff::diff;
 pub use event::{viewer_request, viewer_response};
@@ -130,7 +131,9 @@ impl Ran {
         let varying = Varying::of(result);
         Self {
             output: payload.filter(|_| error.is_none()),
-            refusal: refusal.filter(|_| error.is_none()),
+            refusal: refusal
+                .filter(|_| error.is_none())
+                .map(|refusal| Refusal { reason: varying.text(&refusal.reason), ..refusal }),
             error: error.map(|error| varying.text(&error)),
             log: result.log.iter().filter(|line| !is_frame(line)).map(|line| varying.line(line)).collect(),
             varying,

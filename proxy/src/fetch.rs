@@ -151,25 +151,18 @@ fn origin_head(node: &Node, request: &RequestHeader, exchange: &Exchange) -> Res
     let origin = route.origin();
     let (policy, extra) = (&route.behavior.cache_policy, route.behavior.origin_request_policy.as_deref());
     let facts = viewer_facts(node, exchange, request);
-    let query = forward::origin_query(request.uri.query(), policy, extra);
     // Functions see the origin's path and custom headers apart from the request; `complete` adds them.
     let apart = route.behavior.associations.touches_origin();
     let path = format!("{}{}", if apart { "" } else { &origin.config.path }, request.uri.path());
-    let target = head::target(path.as_bytes(), query.as_deref().map(str::as_bytes))?;
-    let internal = |error: Box<Error>| Failure::Internal(error.to_string());
-    let mut sent = RequestHeader::build(request.method.clone(), b"/", Some(24)).map_err(internal)?;
-    sent.set_uri(target);
-    let lines = forward::origin_headers(&forward::OriginRequest {
+    let asked = forward::OriginRequest {
         viewer: &request.headers,
         facts: &facts,
         cache_policy: policy,
         origin_request_policy: extra,
         origin_host: origin.host(),
         custom_headers: &origin.config.custom_headers,
-    });
-    for (name, value) in lines {
-        sent.append_header(name.into_owned(), value).map_err(internal)?;
-    }
+    };
+    let mut sent = head::forwarded(&path, request.uri.query(), &asked)?;
     if apart {
         origin.config.custom_headers.iter().for_each(|(name, _)| drop(sent.remove_header(name.as_str())));
     }

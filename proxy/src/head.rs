@@ -1,10 +1,12 @@
 //! pingora's message heads and the neutral messages of hooks: one to the other, and a hook's edits onto a head.
 
 use crate::failure::Failure;
+use crate::forward::{self, OriginRequest};
 use bytes::Bytes;
 use homefront_functions::{HeaderEdit, Headers, Request, RequestEdit, Response, ResponseEdit};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri, header};
+use pingora::Error;
 use pingora::http::{HeaderNameVariant, RequestHeader, ResponseHeader};
 
 /// The request as hooks see it. A `host` takes the place of the `Host` line, or stands in for an absent one (h2 sends
@@ -38,6 +40,19 @@ pub(crate) fn neutral_response(head: &ResponseHeader) -> Response {
         headers,
         body: None,
     }
+}
+
+/// The request to the origin for this path and query.
+pub(crate) fn forwarded(path: &str, query: Option<&str>, asked: &OriginRequest<'_>) -> Result<RequestHeader, Failure> {
+    let query = forward::origin_query(query, asked.cache_policy, asked.origin_request_policy);
+    let target = target(path.as_bytes(), query.as_deref().map(str::as_bytes))?;
+    let internal = |error: Box<Error>| Failure::Internal(error.to_string());
+    let mut sent = RequestHeader::build(asked.facts.method.clone(), b"/", Some(24)).map_err(internal)?;
+    sent.set_uri(target);
+    for (name, value) in forward::origin_headers(asked) {
+        sent.append_header(name.into_owned(), value).map_err(internal)?;
+    }
+    Ok(sent)
 }
 
 fn is_host(name: &HeaderNameVariant<'_>) -> bool {

@@ -9,6 +9,7 @@ mod find;
 pub(crate) mod raw;
 
 use crate::Config;
+use crate::behavior::Behavior;
 use crate::distribution::Distribution;
 use crate::function::Function;
 use crate::lambda::Lambda;
@@ -105,6 +106,8 @@ pub struct LambdaMessages {
     pub on: EventType,
     /// Of that behavior.
     pub distribution: Arc<Distribution>,
+    /// That behavior.
+    pub behavior: Arc<Behavior>,
     /// Of that behavior, in an event between the cache and the origin.
     pub origin: Option<Arc<Origin>>,
     /// The viewer's request.

@@ -15,7 +15,7 @@ use std::time::Duration;
 const UNCOVERED: &str = "/var/tmp";
 
 /// What the names of our folders begin with.
-const PREFIX: &str = "homefront-";
+pub(crate) const PREFIX: &str = "homefront-";
 
 /// A folder younger than this may be about to be locked.
 const YOUNG: Duration = Duration::from_mins(1);

@@ -34,6 +34,7 @@ use context::Identity;
 pub use counters::Figures;
 use environment::{Outcome, Plan};
 use folder::Folder;
+pub(crate) use folder::PREFIX as FOLDER_PREFIX;
 use homefront_config::{Config, Lambda};
 pub(crate) use log::{is_frame, started};
 use package::Packages;

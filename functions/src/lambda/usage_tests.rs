@@ -101,6 +101,20 @@ exports.handler = async () => {
 }
 
 #[tokio::test]
+async fn a_small_function_may_have_many_threads() {
+    let fixture = Fixture::new(
+        "
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+def handler(event, context):
+    together = Barrier(event)
+    with ThreadPoolExecutor(event) as pool: return len({pool.submit(together.wait).result for _ in range(event)})",
+    );
+    assert_eq!(fixture.result(json!(300)).await, 300);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_start_that_fills_its_folder_leaves_the_next_one_an_empty_one() {
     let place = tempfile::tempdir().unwrap();
     let mended = place.path().join("mended");

@@ -1,27 +1,17 @@
 //! The header lines that every event of a node has, whatever a case says of them: a function that loses one that is read-only is
 //! refused, and that must not be news to whoever ran its cases.
 
-use std::net::IpAddr;
+/// The node's name in `Via`. That of the Developer Guide's examples: a node's own is made from its machine's name, which snapshots
+/// must not have in them.
+pub const VIA_HOST: &str = "2afae0d44e2540f472c0635ab62c232b.cloudfront.net";
 
-/// That of the Developer Guide's examples: a node's own is made from its machine's name, which snapshots must not have in them.
+/// With [`VIA_HOST`].
 const VIA: &str = "1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)";
 
 /// Of a request to `host`.
 pub(super) fn in_request<'a>(lines: &'a [(String, String)], host: &'a str) -> Vec<(&'a str, &'a str)> {
     let always = [("Host", host)].into_iter().filter(|(name, _)| !names(lines, name));
     always.chain(plain(lines)).collect()
-}
-
-/// Of a request to an origin at `host`, for a viewer of this address, where the policies take nothing of the viewer's.
-pub(super) fn in_origin_request(lines: &[(String, String)], host: &str, viewer_ip: IpAddr) -> Vec<(String, String)> {
-    let always = [
-        ("Host", host.to_owned()),
-        ("User-Agent", "Amazon CloudFront".to_owned()),
-        ("Via", VIA.to_owned()),
-        ("X-Forwarded-For", viewer_ip.to_string()),
-    ];
-    let always = always.into_iter().filter(|(name, _)| !names(lines, name));
-    always.map(|(name, value)| (name.to_owned(), value)).chain(lines.iter().cloned()).collect()
 }
 
 /// Of a response on its way to a viewer.

@@ -11,9 +11,10 @@ use std::net::{IpAddr, Ipv4Addr};
 /// The request id of the Developer Guide's examples.
 const REQUEST_ID: &str = "4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc_1oF26ClkoUSEQ==";
 
-/// The event's JSON. A request that names no host has that of whom it goes to: the distribution, or its origin.
-pub fn lambda_event(messages: &LambdaMessages) -> Bytes {
-    let LambdaMessages { on, distribution, origin, request: asked, response, includes_body } = messages;
+/// The event's JSON. `asked` is the request that the function sees: the viewer's, or in an event between the cache and the origin
+/// what is forwarded of it. A viewer's that names no host has that of the distribution.
+pub fn lambda_event(messages: &LambdaMessages, asked: &cases::Request) -> Bytes {
+    let LambdaMessages { on, distribution, origin, response, includes_body, .. } = messages;
     let context = EventContext {
         distribution_domain_name: distribution.domain_name.as_str().into(),
         distribution_id: distribution.id.as_str().into(),
@@ -22,11 +23,7 @@ pub fn lambda_event(messages: &LambdaMessages) -> Bytes {
         server_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let shown = origin.as_ref().map(|origin| RequestOrigin::of(origin, protocol(&origin.kind)));
-    let headers = match &shown {
-        Some(RequestOrigin::Custom(custom)) => to_origin(asked, &custom.domain_name),
-        Some(RequestOrigin::S3(s3)) => to_origin(asked, &s3.domain_name),
-        None => headers(always::in_request(&asked.headers, &asked.host)),
-    };
+    let headers = headers(always::in_request(&asked.headers, &asked.host));
     let request = request(asked, headers);
     let response = response.as_ref().map(|response| answer(*on, response)).unwrap_or_default();
     let body = includes_body.then_some(asked.body.as_bytes());
@@ -49,10 +46,6 @@ fn protocol(kind: &OriginKind) -> OriginProtocol {
         OriginKind::Custom(custom) if custom.protocol_policy != OriginProtocolPolicy::HttpsOnly => OriginProtocol::Http,
         _ => OriginProtocol::Https,
     }
-}
-
-fn to_origin(asked: &cases::Request, host: &str) -> Headers {
-    headers(always::plain(&always::in_origin_request(&asked.headers, host, asked.viewer_ip)))
 }
 
 fn request(asked: &cases::Request, headers: Headers) -> Request {

@@ -1,7 +1,8 @@
 //! What of a Lambda@Edge function's call differs from run to run, and what stands in its place: a case that is run again without
 //! a change says the same, on another machine, too.
 
-use crate::lambda::{InvokeResult, started};
+use crate::lambda::{FOLDER_PREFIX, InvokeResult, started};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use std::path::Path;
 use uuid::Uuid;
@@ -15,11 +16,31 @@ const REQUEST_IDS_MAX: usize = 4;
 /// The folder of the function's code.
 const PACKAGE: &str = "[package]";
 
+/// The environment's own for temporary files.
+const FOLDER: &str = "[tmp]";
+/// Digits of the names of such folders after what they begin with.
+const FOLDER_DIGITS: usize = 32;
+
+/// What stands for itself in no path of a `file:` URL, as Node.js makes them of paths.
+const NOT_IN_A_FILE_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
+
 /// Of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Varying {
     request_ids: Vec<String>,
-    /// As the function is told where it lies, and where that leads to through links.
+    /// As the function is told where it lies, and where that leads to through links; and both as URLs have them.
     packages: Vec<String>,
 }
 
@@ -36,8 +57,11 @@ impl Varying {
         let resolved = result.package.canonicalize().ok();
         let mut packages: Vec<_> =
             [Some(&result.package), resolved.as_ref()].into_iter().flatten().filter_map(|path| named(path)).collect();
+        let in_urls: Vec<_> =
+            packages.iter().map(|path| utf8_percent_encode(path, NOT_IN_A_FILE_URL).to_string()).collect();
+        packages.extend(in_urls);
         // The longer one first: it may begin with the other.
-        packages.sort_by_key(|path| std::cmp::Reverse(path.len()));
+        packages.sort_by(|path, other| other.len().cmp(&path.len()).then_with(|| path.cmp(other)));
         packages.dedup();
         Self { request_ids, packages }
     }
@@ -64,7 +88,8 @@ impl Varying {
     /// Any text.
     pub(super) fn text(&self, text: &str) -> String {
         let named = self.request_ids.iter().fold(text.to_owned(), |text, id| text.replace(id.as_str(), REQUEST_ID));
-        self.packages.iter().fold(named, |text, package| without_package(&text, package))
+        let placed = self.packages.iter().fold(named, |text, package| without_package(&text, package));
+        without_folders(&placed)
     }
 
     /// Every text of a JSON value.
@@ -99,6 +124,42 @@ const TIMESTAMP_FORM: &str = "0000-00-00T00:00:00.000Z";
 fn is_timestamp(text: &str) -> bool {
     let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
     text.len() == TIMESTAMP_FORM.len() && text.bytes().zip(TIMESTAMP_FORM.bytes()).all(fits)
+}
+
+/// A folder's path begins at the root and ends with its name.
+fn without_folders(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(FOLDER_PREFIX) {
+        let (before, found) = rest.split_at(at);
+        let end = FOLDER_PREFIX.len() + FOLDER_DIGITS;
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+        let is_name = found.get(FOLDER_PREFIX.len()..end).is_some_and(|digits| digits.as_bytes().iter().all(is_digit));
+        let ends = found.get(end..).is_some_and(|after| !after.starts_with(|next: char| next.is_alphanumeric()));
+        let parent = before.strip_suffix('/').map(|parent| {
+            let in_path =
+                |character: &char| character.is_alphanumeric() || matches!(character, '/' | '-' | '_' | '.' | '+');
+            let bytes: usize = parent.chars().rev().take_while(in_path).map(char::len_utf8).sum();
+            let path = &parent[parent.len() - bytes..];
+            // `file:///tmp`: the path has one of the three.
+            let slashes = path.len() - path.trim_start_matches('/').len();
+            &path[slashes.saturating_sub(1)..]
+        });
+        match parent {
+            Some(parent) if is_name && ends && (parent.is_empty() || parent.starts_with('/')) => {
+                masked.push_str(&before[..before.len() - parent.len() - 1]);
+                masked.push_str(FOLDER);
+                rest = &found[end..];
+            }
+            _ => {
+                masked.push_str(before);
+                masked.push_str(FOLDER_PREFIX);
+                rest = &found[FOLDER_PREFIX.len()..];
+            }
+        }
+    }
+    masked.push_str(rest);
+    masked
 }
 
 /// A path is the package's where a name neither ends nor begins within it: `/app` is not in `/my/app` and not in `/application`.
@@ -185,6 +246,33 @@ mod tests {
         let twice = Varying { packages: vec!["/app".to_owned()], ..varying() };
         assert_eq!(twice.text("/app/app/x.py and /app"), "[package]/app/x.py and [package]");
         assert_eq!((named(Path::new("/")), named(Path::new("hook"))), (None, None));
+    }
+
+    #[test]
+    fn the_environments_folder_is_told_from_other_names() {
+        let own = format!("homefront-{}", "0a1b2c3d".repeat(4));
+        let masked = |text: &str| varying().text(text);
+        assert_eq!(masked(&format!("no '/tmp/{own}/a.txt' and /{own}.")), "no '[tmp]/a.txt' and [tmp].");
+        assert_eq!(masked(&format!("file:///var/tmp/{own}/x")), "file://[tmp]/x");
+        for other in [own.clone(), format!("/tmp/{own}0"), format!("tmp/{own}"), "/tmp/homefront-é".to_owned()] {
+            assert_eq!(masked(&other), other);
+        }
+    }
+
+    #[test]
+    fn a_package_is_found_in_urls_too() {
+        let result = InvokeResult {
+            payload: Bytes::new(),
+            log: Vec::new(),
+            package: "/srv/a site/é".into(),
+            error: None,
+            figures: Figures::default(),
+        };
+        let varying = Varying::of(&result);
+        assert_eq!(
+            varying.text("file:///srv/a%20site/%C3%A9/x.mjs, /srv/a site/é/x.py"),
+            "file://[package]/x.mjs, [package]/x.py"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::key::Key;
 use crate::clock::Clock;
 use async_trait::async_trait;
 use body::Body;
-use fill::{Fill, Role};
+use fill::Fill;
 use filling::Filling;
 use homefront_config::limits;
 use lent::{Lent, Stored};
@@ -64,11 +64,11 @@ impl Object {
 }
 
 impl Memory {
-    /// A tier for at most `bytes_max` bytes of complete objects, a quarter of that of objects being filled, and another of
-    /// those that viewers still read after they were evicted. It lives as long as the process, because pingora refers to
+    /// A tier for at most `bytes_max` bytes of complete objects, and a quarter of that of objects being filled. What viewers still read
+    /// of objects that are not in it any more may be another quarter, and what the tier has room for. It lives as long as the process, because pingora refers to
     /// storages that way.
     pub fn leak(bytes_max: u64, clock: Clock) -> &'static Self {
-        let objects = Cache::builder()
+        let objects: Cache<_, _, _> = Cache::builder()
             .name("memory tier")
             .max_capacity(bytes_max)
             .weigher(|_, object: &Object| object.weight())
@@ -79,7 +79,8 @@ impl Memory {
                 }
             })
             .build_with_hasher(BuildHasherDefault::default());
-        let lent = Arc::new(Lent::new(bytes_max));
+        let tier = objects.clone();
+        let lent = Arc::new(Lent::new(bytes_max, move || tier.weighted_size()));
         Box::leak(Box::new(Self {
             objects,
             filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE, lent.clone()),
@@ -199,17 +200,15 @@ impl Storage for Memory {
         let hash = hash_of(key);
         let fill = self.filling.newest(hash);
         let object = self.objects.get(&hash);
-        Ok(match (fill, object) {
-            (Some(fill), object) if object.as_ref().is_none_or(|object| object.meta.updated <= fill.meta.updated) => {
-                let meta = fill.meta.clone();
-                Some(self.found(&meta, Box::new(PartialReader::new(fill, Role::Follower))))
+        let is_later = |fill: &Arc<Fill>| object.as_ref().is_none_or(|object| object.meta.updated <= fill.meta.updated);
+        if let Some(fill) = fill.filter(is_later) {
+            let meta = fill.meta.clone();
+            // Since it was found it may have turned out too large to be stored.
+            if let Some(reader) = PartialReader::follower(fill) {
+                return Ok(Some(self.found(&meta, Box::new(reader))));
             }
-            (_, Some(object)) => {
-                let meta = object.meta;
-                Some(self.found(&meta, Box::new(CompleteReader::new(object.body.reading()))))
-            }
-            (_, None) => None,
-        })
+        }
+        Ok(object.map(|object| self.found(&object.meta, Box::new(CompleteReader::new(object.body.reading())))))
     }
 
     async fn lookup_streaming_write(
@@ -223,7 +222,7 @@ impl Storage for Memory {
         let fill = id.and_then(|id| self.filling.by_id(hash_of(key), id));
         Ok(fill.map(|fill| {
             let meta = fill.meta.clone();
-            self.found(&meta, Box::new(PartialReader::new(fill, Role::Filler)))
+            self.found(&meta, Box::new(PartialReader::filler(fill)))
         }))
     }
 

@@ -335,14 +335,22 @@ async fn a_snapshot_of_a_page_of_the_nodes_own_is_the_same_in_every_run() {
 name = "a method that is not allowed"
 request = { path = "/", method = "DELETE" }
 expect = { status = 403, body_contains = "Request ID: ", snapshot = "page.txt" }
+[[case]]
+name = "of a dead origin, from the cache"
+step = [
+    { request = { path = "/x" }, expect = { status = 502 } },
+    { request = { path = "/x" }, expect = { status = 502, snapshot = "cached.txt" } },
+]
 "#;
     let folder = folder(&[("cases.toml", REFUSED)]);
     for words in [&["--update"][..], &[]] {
         let ended = run(folder.path(), words).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stdout);
     }
-    let page = std::fs::read_to_string(folder.path().join("page.txt")).unwrap();
-    assert!(page.contains("\nx-amz-cf-id: [varies]\n") && page.contains("\nRequest ID: [request-id]\n"), "{page}");
+    for name in ["page.txt", "cached.txt"] {
+        let page = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(page.contains("\nx-amz-cf-id: [varies]\n") && page.contains("\nRequest ID: [request-id]\n"), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,21 @@ viewer_response = { lambda = "tell" }
 path_pattern = "/docs/*"
 target_origin = "app"
 origin_request = { lambda = "hook" }
+[[distribution.behavior]]
+path_pattern = "/keyed/*"
+target_origin = "app"
+cache_policy = "keyed"
+origin_request_policy = "more"
+origin_request = { lambda = "tell" }
+[[cache_policy]]
+name = "keyed"
+query_strings = ["a"]
+cookies = ["session"]
+headers = ["X-Tenant"]
+[[origin_request_policy]]
+name = "more"
+headers = ["CloudFront-Viewer-Country", "CloudFront-Is-Mobile-Viewer"]
+query_strings = ["utm"]
 "#;
 
 /// Prints what it is shown, and tells a viewer of the response.
@@ -134,6 +149,20 @@ expect = {{ uri = "/upload/x", log = [
     "no body {custom}",
 ] }}
 [[case]]
+name = "of a request to the origin what the policies forward"
+lambda = "tell"
+event_type = "origin-request"
+[case.request]
+path = "/keyed/x?a=1&b=2&utm=3"
+method = "HEAD"
+headers = {{ Cookie = "session=s; other=o", X-Tenant = "t", X-Other = "o", If-None-Match = "\"1\"", CloudFront-Viewer-Country = "DE", CloudFront-Viewer-City = "Bonn", Authorization = "secret" }}
+[case.expect]
+log = [
+    "origin-request ETEST123456789 GET /keyed/x a=1&utm=3 203.0.113.178",
+    "{{\"host\":[\"app.internal\"],\"user-agent\":[\"Amazon CloudFront\"],\"cookie\":[\"session=s\"],\"via\":[\"1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)\"],\"x-forwarded-for\":[\"203.0.113.178\"],\"x-tenant\":[\"t\"],\"cloudfront-viewer-country\":[\"DE\"],\"cloudfront-is-mobile-viewer\":[\"false\"]}}",
+    "no body {custom}",
+]
+[[case]]
 name = "the response of a folder"
 lambda = "tell"
 event_type = "origin-response"
@@ -156,10 +185,11 @@ expect = {{ status = 200, headers = {{ x-was = "200 OK", server = "CloudFront" }
         cases.toml
           ok      the viewer's request with its body
           ok      the request to the origin
+          ok      of a request to the origin what the policies forward
           ok      the response of a folder
           ok      the response to the viewer
 
-        4 passed
+        5 passed
         (exit code 0)
         ");
     }
@@ -235,6 +265,9 @@ def handler(event, context):
     if request["uri"] == "/throw": raise ValueError("boom")
     if request["uri"] == "/exit": os._exit(3)
     if request["uri"] == "/hang": threading.Event().wait()
+    if request["uri"] == "/refused":
+        print(os.environ["TMPDIR"] + "/x")
+        return {"status": context.aws_request_id}
     logging.info("hello %s", request["uri"])
     print("START of it\nREPORT card\n" + __file__)
     request["headers"]["x-request-id"] = [{"value": context.aws_request_id}]
@@ -246,6 +279,10 @@ exports.handler = async (event, context) => {
     if (request.uri === "/throw") throw Object.assign(new Error("boom"), { name: "ValueError" });
     if (request.uri === "/exit") process.exit(3);
     if (request.uri === "/hang") await new Promise((done) => setTimeout(done, 60_000));
+    if (request.uri === "/refused") {
+        process.stdout.write(process.env.TMPDIR + "/x\n");
+        return { status: context.awsRequestId };
+    }
     console.log("hello", request.uri);
     process.stdout.write(`START of it\nREPORT card\n${__filename}\n`);
     request.headers["x-request-id"] = [{ value: context.awsRequestId }];
@@ -274,6 +311,7 @@ async fn what_differs_from_run_to_run_is_masked(language: Language) {
         case("/throw", "error_contains = 'ValueError: boom'"),
         case("/exit", "error_contains = 'RequestId: [request-id] Error: Runtime exited'"),
         case("/hang", "error_contains = 'RequestId: [request-id] Error: Task timed out'"),
+        case("/refused", "log = ['[tmp]/x'], refused_contains = '[request-id]'"),
     ];
     let hangs = "origin_request = { lambda = \"logs\" }\n[[distribution.behavior]]\npath_pattern = \"/hang\"\ntarget_origin = \"app\"\norigin_request = { lambda = \"hangs\" }";
     let edge = Edge::with(one_origin(hangs))
@@ -284,7 +322,7 @@ async fn what_differs_from_run_to_run_is_masked(language: Language) {
     let folder = edge.written().0;
     for words in [&["--update"][..], &[]] {
         let said = told(&folder, words).await;
-        assert!(said.contains("\n4 passed") && said.ends_with("(exit code 0)\n"), "{said}");
+        assert!(said.contains("\n5 passed") && said.ends_with("(exit code 0)\n"), "{said}");
     }
     let snapshot = |name: &str| std::fs::read_to_string(folder.path().join("snapshots").join(name)).unwrap();
     let (named, hung) = (snapshot("a.json"), snapshot("hang.json"));

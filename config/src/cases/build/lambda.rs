@@ -16,7 +16,7 @@ use std::sync::Arc;
 struct Call<'a> {
     on: EventType,
     distribution: &'a Arc<Distribution>,
-    behavior: &'a Behavior,
+    behavior: &'a Arc<Behavior>,
 }
 
 impl Builder<'_, '_> {
@@ -76,9 +76,15 @@ impl Builder<'_, '_> {
         });
         let request = self.request(request, Asks::Lambda(call.distribution))?;
         let response = response.map(|response| self.response(response.value, call.on));
-        let distribution = call.distribution.clone();
-        let on = call.on;
-        Some(LambdaEvent::Of(Box::new(LambdaMessages { on, distribution, origin, request, response, includes_body })))
+        Some(LambdaEvent::Of(Box::new(LambdaMessages {
+            on: call.on,
+            distribution: call.distribution.clone(),
+            behavior: call.behavior.clone(),
+            origin,
+            request,
+            response,
+            includes_body,
+        })))
     }
 
     /// The one that is meant.

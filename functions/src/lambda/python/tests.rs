@@ -340,7 +340,7 @@ async fn memory_is_limited() {
     let source = "def handler(event, context):\n return len(bytearray(event << 20))";
     let fixture = Fixture::new(source);
     assert_eq!(fixture.result(json!(64)).await, 64 << 20);
-    let error = fixture.error(json!(256)).await;
+    let error = fixture.error(json!(8_192)).await;
     assert_eq!(error["errorType"], "MemoryError");
     assert_eq!(fixture.result(json!(1)).await, 1 << 20);
     fixture.stop().await;

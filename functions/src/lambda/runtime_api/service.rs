@@ -22,12 +22,15 @@ type Response = http::Response<Full<Bytes>>;
 pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result<Response, Infallible> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let segments: [&str; 4] = {
-        let mut given = path.split('/');
-        std::array::from_fn(|_| given.next().unwrap_or_default())
-    };
-    Ok(match (&parts.method, segments) {
-        (&Method::GET, ["runtime", "invocation", "next", ""]) => next(&shared).await,
+    // One more than the longest path has.
+    let mut segments = [""; 5];
+    let mut count = 0;
+    for (segment, place) in path.split('/').zip(&mut segments) {
+        *place = segment;
+        count += 1;
+    }
+    Ok(match (&parts.method, &segments[..count]) {
+        (&Method::GET, ["runtime", "invocation", "next"]) => next(&shared).await,
         (&Method::POST, ["runtime", "invocation", id, "response"]) if has_valid_mode(&parts.headers) => {
             finish(&shared, id, body, Kind::Response).await
         }
@@ -39,8 +42,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>
             let error_type = error_type(&parts.headers);
             finish(&shared, id, body, Kind::Error { error_type }).await
         }
-        (&Method::POST, ["runtime", "init", "error", ""]) => init_error(&shared, &parts.headers, body).await,
-        (&Method::GET, ["ping", "", "", ""]) => plain(StatusCode::OK, "pong"),
+        (&Method::POST, ["runtime", "init", "error"]) => init_error(&shared, &parts.headers, body).await,
+        (&Method::GET, ["ping"]) => plain(StatusCode::OK, "pong"),
         _ => {
             shared.remarks.make(Remark::Unknown(&parts.method, &parts.uri));
             discard(body).await;

@@ -33,7 +33,6 @@ impl Body {
     }
 
     /// Bytes that are held.
-    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         self.end - self.start()
     }

@@ -33,14 +33,16 @@ struct State {
     keep: Keep,
     /// The key was purged: what was asked for before that must not be stored after it.
     orphaned: bool,
-    /// Bytes taken from the budget.
+    /// Bytes taken from the budget, for what is held until the tier has it.
     charged: u64,
     readers: Vec<Position>,
     next_reader: u64,
     /// How long the writer has paused since its own viewer read anything.
     stalled: Duration,
-    /// The stored body, which has the same bytes, while there are readers.
-    stored: Option<Reading>,
+    /// The object that the tier was given, which has the same bytes.
+    stored: Option<Arc<Stored>>,
+    /// That it is read, while there are readers.
+    reading: Option<Reading>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +108,9 @@ impl Fill {
         Self { id, meta, object_bytes_max, budget, state: Mutex::new(state), changed: watch::Sender::new(()) }
     }
 
-    /// Whether a new reader may read this: it has all bytes, and has not failed.
+    /// Whether a new reader may read this, if it comes at once.
     pub(super) fn can_be_joined(&self) -> bool {
-        let state = self.state.lock();
-        state.keep == Keep::Whole && state.phase != Phase::Failed && !state.orphaned
+        self.state.lock().can_be_joined()
     }
 
     /// Says whether it was not orphaned before.
@@ -134,7 +135,7 @@ impl Fill {
                 state.charged += added;
             } else {
                 state.pass();
-                self.budget.give_back(std::mem::take(&mut state.charged));
+                self.settle(&mut state);
             }
         }
         state.body.push(bytes);
@@ -143,7 +144,11 @@ impl Fill {
                 state.body.join_enough();
                 None
             }
-            Keep::Passing { lag_bytes } => state.slow_down(lag_bytes)?,
+            Keep::Passing { lag_bytes } => {
+                let pause = state.slow_down(lag_bytes);
+                self.settle(&mut state);
+                pause?
+            }
         };
         drop(state);
         self.changed.send_replace(());
@@ -172,9 +177,23 @@ impl Fill {
         if state.phase == Phase::Writing {
             state.phase = Phase::Failed;
         }
-        self.budget.give_back(std::mem::take(&mut state.charged));
+        if state.stored.is_none() {
+            state.keep = Keep::Passing { lag_bytes: 0 };
+            state.release();
+        }
+        self.settle(&mut state);
         drop(state);
         self.changed.send_replace(());
+    }
+
+    /// Gives back what was taken for bytes that are held no more, or that the tier answers for.
+    fn settle(&self, state: &mut State) {
+        let held = if state.stored.is_some() { 0 } else { state.body.held_bytes() as u64 };
+        let over = state.charged.saturating_sub(held);
+        if over > 0 {
+            state.charged -= over;
+            self.budget.give_back(over);
+        }
     }
 
     /// What is to be stored; `None` when it is not.
@@ -187,8 +206,9 @@ impl Fill {
     pub(super) fn is_stored_as(&self, stored: &Arc<Stored>) {
         let mut state = self.state.lock();
         if !state.readers.is_empty() {
-            state.stored = Some(stored.reading());
+            state.reading = Some(stored.reading());
         }
+        state.stored = Some(stored.clone());
     }
 
     pub(super) fn body_bytes(&self) -> usize {
@@ -200,14 +220,16 @@ impl Fill {
         self.state.lock().body.held_bytes()
     }
 
-    /// A new reader at the start of the body, and what wakes it.
-    pub(super) fn join(&self, role: Role) -> (u64, watch::Receiver<()>) {
+    /// The request that fills reads from the start of what is held, and what wakes it.
+    pub(super) fn join(&self) -> (u64, watch::Receiver<()>) {
+        (self.state.lock().join(Role::Filler), self.changed.subscribe())
+    }
+
+    /// Another reads from the start of the body; `None` when that is not there any more, or the body will not be whole.
+    pub(super) fn follow(&self) -> Option<(u64, watch::Receiver<()>)> {
         let mut state = self.state.lock();
-        let reader = state.next_reader;
-        state.next_reader += 1;
-        let offset = state.body.start();
-        state.readers.push(Position { reader, role, offset, cut_off: false });
-        (reader, self.changed.subscribe())
+        let reader = state.can_be_joined().then(|| state.join(Role::Follower))?;
+        Some((reader, self.changed.subscribe()))
     }
 
     pub(super) fn part(&self, reader: u64) {
@@ -216,9 +238,10 @@ impl Fill {
             state.readers.remove(place);
         }
         if state.readers.is_empty() {
-            state.stored = None;
+            state.reading = None;
         }
         state.release();
+        self.settle(&mut state);
     }
 
     /// The next bytes for a reader, up to `to`.
@@ -245,6 +268,7 @@ impl Fill {
             *stalled = Duration::ZERO;
         }
         state.release();
+        self.settle(&mut state);
         Read::Bytes(bytes)
     }
 
@@ -258,6 +282,7 @@ impl Fill {
         let place = place_of(&state.readers, reader).ok();
         let found = place.map(|place| state.readers[place].offset = offset).is_some();
         state.release();
+        self.settle(&mut state);
         found
     }
 }
@@ -268,6 +293,21 @@ fn place_of(readers: &[Position], reader: u64) -> Result<usize, usize> {
 }
 
 impl State {
+    /// It has all bytes, and has not failed.
+    fn can_be_joined(&self) -> bool {
+        self.keep == Keep::Whole && self.phase != Phase::Failed && !self.orphaned
+    }
+
+    fn join(&mut self, role: Role) -> u64 {
+        let reader = self.next_reader;
+        self.next_reader += 1;
+        self.readers.push(Position { reader, role, offset: self.body.start(), cut_off: false });
+        if self.reading.is_none() {
+            self.reading = self.stored.as_ref().map(Stored::reading);
+        }
+        reader
+    }
+
     fn pass(&mut self) {
         let behind = self.readers.iter().map(|position| self.body.len().saturating_sub(position.offset)).max();
         let lag_bytes = behind.unwrap_or(0).max(limits::CACHE_PASSING_LAG_BYTES);

@@ -9,21 +9,24 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// Bytes of all such bodies. They are in memory and in no other account: without a bound, viewers that read slowly would fill the
 /// memory with object after object.
 pub(super) struct Lent {
+    /// Of these and the tier together.
     bytes_max: u64,
     bytes: AtomicU64,
+    tier_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Lent {
-    /// None yet, beside a tier of so many bytes.
-    pub(super) fn new(tier_bytes_max: u64) -> Self {
-        Self { bytes_max: tier_bytes_max / limits::CACHE_LENT_SHARE, bytes: AtomicU64::new(0) }
+    /// None yet, beside a tier for so many bytes that now holds what the function says.
+    pub(super) fn new(tier_bytes_max: u64, tier_bytes: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        let bytes_max = tier_bytes_max.saturating_add(tier_bytes_max / limits::CACHE_LENT_SHARE);
+        Self { bytes_max, bytes: AtomicU64::new(0), tier_bytes: Box::new(tier_bytes) }
     }
 
-    /// Whether nothing more is to be stored, which would let go of more.
+    /// Whether nothing more is to be stored: it would make the tier let go of more. What the tier has room for costs nothing.
     pub(super) fn is_full(&self) -> bool {
         // For a moment it may be below nothing: the last reader may part before it is counted that the tier has let go.
-        let bytes = self.bytes.load(Ordering::Acquire).cast_signed();
-        bytes > self.bytes_max.cast_signed()
+        let bytes = self.bytes.load(Ordering::Acquire).cast_signed().max(0).cast_unsigned();
+        bytes > 0 && bytes.saturating_add((self.tier_bytes)()) > self.bytes_max
     }
 
     #[cfg(test)]
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_body_counts_once_while_it_is_read_and_the_tier_has_it_no_more() {
-        let lent = Arc::new(Lent::new(40));
+        let lent = Arc::new(Lent::new(40, || 0));
         let stored = stored(&lent);
         let readers = [stored.reading(), stored.reading()];
         assert_eq!(lent.bytes(), 0, "the tier has it");
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_put_in_again_counts_no_more() {
-        let lent = Arc::new(Lent::new(40));
+        let lent = Arc::new(Lent::new(40, || 0));
         let stored = stored(&lent);
         assert!(Arc::ptr_eq(&stored, &stored.kept()));
         stored.let_go();
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_many_read_and_let_go_of_at_once_is_counted_to_nothing() {
-        let lent = Arc::new(Lent::new(40));
+        let lent = Arc::new(Lent::new(40, || 0));
         for _ in 0..200 {
             let stored = stored(&lent);
             std::thread::scope(|scope| {

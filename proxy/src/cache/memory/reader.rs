@@ -1,6 +1,6 @@
 //! Reading an object: a complete one, or one that is being filled.
 
-use super::fill::{Fill, Read, Role};
+use super::fill::{Fill, Read};
 use super::lent::Reading;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -69,9 +69,16 @@ pub(super) struct PartialReader {
 }
 
 impl PartialReader {
-    pub(super) fn new(fill: Arc<Fill>, role: Role) -> Self {
-        let (reader, changed) = fill.join(role);
+    /// For the request that fills.
+    pub(super) fn filler(fill: Arc<Fill>) -> Self {
+        let (reader, changed) = fill.join();
         Self { fill, reader, changed, to: None }
+    }
+
+    /// For another, where it may still have the whole body.
+    pub(super) fn follower(fill: Arc<Fill>) -> Option<Self> {
+        let (reader, changed) = fill.follow()?;
+        Some(Self { fill, reader, changed, to: None })
     }
 }
 

@@ -451,6 +451,22 @@ async fn what_viewers_read_after_its_eviction_counts_and_nothing_is_stored_while
 }
 
 #[tokio::test]
+async fn what_viewers_read_of_replaced_objects_keeps_nothing_out_of_a_tier_with_room() {
+    const MIB: usize = 1_048_576;
+    let tier = tier_of(8 * MIB as u64);
+    let body = "x".repeat(MIB);
+    let mut slow_viewers = Vec::new();
+    for _ in 0..6 {
+        tier.put("a", &body).await;
+        slow_viewers.extend(tier.look_up("a").await);
+        tier.memory.weighted_bytes();
+    }
+    assert_eq!(tier.memory.lent.bytes(), 5 * MIB as u64);
+    tier.put("b", &body).await;
+    assert!(tier.look_up("b").await.is_some());
+}
+
+#[tokio::test]
 async fn a_full_tier_makes_room_for_what_is_filled_whoever_has_read_the_others() {
     const MIB: usize = 1_048_576;
     let tier = tier_of(4 * MIB as u64);

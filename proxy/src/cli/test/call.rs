@@ -1,11 +1,12 @@
 //! Cases that call one function with one event.
 
+use super::forwarded::forwarded;
 use super::{Findings, Runner};
 use crate::cli::chosen_origin;
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use bytes::Bytes;
-use homefront_config::cases::{Event, FunctionExpect, LambdaEvent};
+use homefront_config::cases::{Event, FunctionExpect, LambdaEvent, LambdaMessages};
 use homefront_config::limits::CASE_FUNCTION_BUDGET_MIN;
 use homefront_config::{Config, Function, Lambda};
 use homefront_functions::event::lambda_edge::given::Given;
@@ -58,9 +59,9 @@ pub(super) async fn lambda(
 ) {
     let event = match event {
         LambdaEvent::Object(event) => event.clone(),
-        LambdaEvent::Of(messages) => match serde_json::from_slice(&test::lambda_event(messages)) {
+        LambdaEvent::Of(messages) => match made(messages) {
             Ok(event) => event,
-            Err(error) => return found.add("event", error.to_string()),
+            Err(error) => return found.add("event", error),
         },
     };
     let given = match Given::read(&event) {
@@ -75,6 +76,13 @@ pub(super) async fn lambda(
         }
         Err(error) => found.add("the function cannot be run", error.to_string()),
     }
+}
+
+/// The event of a node that gets these messages.
+fn made(messages: &LambdaMessages) -> Result<Value, String> {
+    let forwarded = messages.origin.as_deref().map(|origin| forwarded(messages, origin)).transpose()?;
+    let event = test::lambda_event(messages, forwarded.as_ref().unwrap_or(&messages.request));
+    serde_json::from_slice(&event).map_err(|error| error.to_string())
 }
 
 fn refusal(failure: &Failure) -> Refusal {

@@ -1,6 +1,7 @@
 //! `homefront test`: the cases beside functions and distributions.
 
 mod call;
+mod forwarded;
 mod junit;
 mod node;
 mod reasons;

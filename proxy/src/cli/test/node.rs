@@ -59,6 +59,7 @@ pub(super) async fn run(plan: Plan<'_>, workers: &Workers, reasons: &Reasons, fo
     let ports = (server.http[0], server.https.first().copied());
     reasons.forget();
     let mut wrong = Vec::new();
+    let mut request_ids = Vec::new();
     for (number, step) in plan.steps.iter().enumerate() {
         clock.advance(step.after);
         asked.lock().clear();
@@ -70,7 +71,9 @@ pub(super) async fn run(plan: Plan<'_>, workers: &Workers, reasons: &Reasons, fo
         };
         let request_id = answer.as_ref().ok().and_then(request_id);
         let right = found.mismatches.len();
-        judge(&step.expect, answer, &asked, &place, found);
+        // What is cached may have the id of the request that it was made for.
+        request_ids.extend(request_id.clone());
+        judge(&step.expect, answer, &asked, &place, &request_ids, found);
         if found.mismatches.len() > right {
             wrong.extend(request_id.map(|id| (place, id)));
         }
@@ -137,7 +140,14 @@ fn stand_in_for(config: &mut Config, id: &str, address: SocketAddr) {
     }
 }
 
-fn judge(expect: &AnswerExpect, answer: Result<Seen, String>, asked: &[Asked], place: &str, found: &mut Findings) {
+fn judge(
+    expect: &AnswerExpect,
+    answer: Result<Seen, String>,
+    asked: &[Asked],
+    place: &str,
+    request_ids: &[String],
+    found: &mut Findings,
+) {
     let seen = match answer {
         Ok(seen) => seen,
         Err(reason) => return found.add(format!("{place}the request failed"), reason),
@@ -160,21 +170,19 @@ fn judge(expect: &AnswerExpect, answer: Result<Seen, String>, asked: &[Asked], p
     }
     let named = |mismatch: Mismatch| Mismatch { what: format!("{place}{}", mismatch.what), ..mismatch };
     found.mismatches.extend(mismatches.into_iter().map(named));
-    found.snapshot(expect.snapshot.as_deref(), &format!("{place}snapshot"), &told(&seen));
+    found.snapshot(expect.snapshot.as_deref(), &format!("{place}snapshot"), &told(&seen, request_ids));
 }
 
 fn request_id(answer: &Seen) -> Option<String> {
-    answer.headers.iter().find(|(name, _)| name == "x-amz-cf-id").map(|(_, id)| id.clone())
+    let id = answer.headers.iter().find(|(name, _)| name == "x-amz-cf-id");
+    id.map(|(_, id)| id.clone()).filter(|id| !id.is_empty())
 }
 
-/// All that came of a request.
-fn told(seen: &Seen) -> String {
-    let request_id = request_id(seen);
-    // The node's own pages have it in them, and so has what an origin or a function makes of it.
-    let without_id = |text: &str| match &request_id {
-        Some(id) if !id.is_empty() => text.replace(id.as_str(), test::REQUEST_ID),
-        _ => text.to_owned(),
-    };
+/// All that came of a request. The ids are those of the case so far.
+fn told(seen: &Seen, request_ids: &[String]) -> String {
+    // The node's own pages have one in them, and so has what an origin or a function makes of it.
+    let without_id =
+        |text: &str| request_ids.iter().fold(text.to_owned(), |text, id| text.replace(id.as_str(), test::REQUEST_ID));
     let mut text = format!("{}\n", seen.status.unwrap_or_default());
     for (name, value) in &seen.headers {
         let value = if VARYING.contains(&name.as_str()) { "[varies]".to_owned() } else { without_id(value) };

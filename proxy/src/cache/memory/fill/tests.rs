@@ -20,7 +20,7 @@ fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
 }
 
 fn budget(bytes_max: u64) -> Arc<Budget> {
-    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(i64::MAX.cast_unsigned()))))
+    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(u64::MAX, || 0))))
 }
 
 fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {
@@ -45,7 +45,7 @@ fn drain(fill: &Fill, reader: u64) -> (usize, Read) {
 #[test]
 fn bytes_are_let_go_once_read_when_the_object_is_too_large_to_store() {
     let fill = fill(2 * MIB as u64, u64::MAX);
-    let (reader, _) = fill.join(Role::Filler);
+    let (reader, _) = fill.join();
     for _ in 0..100 {
         assert_eq!(fill.push(mib()).unwrap(), None);
         assert!(matches!(drain(&fill, reader), (MIB, Read::Wait)));
@@ -60,7 +60,7 @@ fn bytes_are_let_go_once_read_when_the_object_is_too_large_to_store() {
 #[test]
 fn the_origin_is_read_more_slowly_the_further_the_viewer_is_behind() {
     let fill = fill(MIB as u64, u64::MAX);
-    let (_reader, _) = fill.join(Role::Filler);
+    let (_reader, _) = fill.join();
     let pauses_ms: Vec<_> = (0..6).map(|_| fill.push(mib()).unwrap().map_or(0, |pause| pause.as_millis())).collect();
     assert_eq!(pauses_ms, [0, 20, 40, 80, 160, 320]);
     assert_eq!(pause(usize::MAX), Some(Duration::from_secs(10)));
@@ -69,7 +69,7 @@ fn the_origin_is_read_more_slowly_the_further_the_viewer_is_behind() {
 #[test]
 fn a_response_is_given_up_when_its_viewer_reads_nothing() {
     let fill = fill(0, u64::MAX);
-    let (_reader, _) = fill.join(Role::Filler);
+    let (_reader, _) = fill.join();
     let pushed = (0..1_000).position(|_| fill.push(mib()) == Err(FillError::Stalled)).unwrap();
     assert!(pushed < 30, "{pushed} MiB were held for a dead viewer");
 }
@@ -77,7 +77,7 @@ fn a_response_is_given_up_when_its_viewer_reads_nothing() {
 #[test]
 fn a_viewer_that_goes_on_reading_is_never_given_up() {
     let fill = fill(0, u64::MAX);
-    let (reader, _) = fill.join(Role::Filler);
+    let (reader, _) = fill.join();
     for _ in 0..12 {
         fill.push(mib()).unwrap();
     }
@@ -92,8 +92,8 @@ fn a_viewer_that_goes_on_reading_is_never_given_up() {
 #[test]
 fn another_viewer_is_cut_off_when_it_falls_too_far_behind() {
     let fill = fill(MIB as u64, u64::MAX);
-    let (filler, _) = fill.join(Role::Filler);
-    let (follower, _) = fill.join(Role::Follower);
+    let (filler, _) = fill.join();
+    let (follower, _) = fill.follow().unwrap();
     for _ in 0..12 {
         fill.push(mib()).unwrap();
         drain(&fill, filler);
@@ -119,10 +119,78 @@ fn fills_pass_when_together_they_hold_too_much() {
 }
 
 #[test]
+fn what_slow_viewers_hold_of_fills_that_pass_or_break_off_is_counted_until_they_have_it() {
+    for breaks_off in [false, true] {
+        let budget = budget(4 * MIB as u64);
+        let fill = Fill::new(0, meta(&[]), 3 * MIB as u64, budget.clone());
+        let (filler, _) = fill.join();
+        let (slow, _) = fill.follow().unwrap();
+        for _ in 0..3 {
+            fill.push(mib()).unwrap();
+            drain(&fill, filler);
+        }
+        if !breaks_off {
+            fill.push(mib()).unwrap();
+            assert!(!fill.can_be_joined(), "it passes");
+        } else {
+            fill.abandon();
+        }
+        assert_eq!(budget.taken(), 3 * MIB as u64, "{breaks_off}");
+        fill.part(filler);
+        assert!(matches!(fill.read(slow, None), Read::Bytes(_)));
+        assert!(budget.taken() <= 3 * MIB as u64);
+        fill.part(slow);
+        assert_eq!(budget.taken(), 0, "{breaks_off}");
+    }
+}
+
+#[test]
+fn another_viewer_gets_a_body_from_its_start_or_looks_elsewhere() {
+    for _ in 0..200 {
+        let fill = fill(64, u64::MAX);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (filler, _) = fill.join();
+                for number in 0..128_u8 {
+                    fill.push(Bytes::copy_from_slice(&[number])).unwrap();
+                    drain(&fill, filler);
+                }
+                fill.complete().unwrap();
+            });
+            scope.spawn(|| {
+                while let Some((follower, _)) = fill.follow() {
+                    let first = fill.read(follower, Some(1));
+                    assert!(!matches!(&first, Read::Bytes(bytes) if bytes[..] != [0]), "it begins in the middle");
+                    assert!(!matches!(first, Read::End), "it is taken for empty");
+                }
+            });
+        });
+        assert!(fill.follow().is_none());
+    }
+}
+
+#[test]
+fn who_joins_a_complete_fill_reads_what_the_tier_was_given() {
+    let lent = Arc::new(Lent::new(u64::MAX, || 0));
+    let fill = fill(u64::MAX, u64::MAX);
+    fill.push(mib()).unwrap();
+    fill.complete().unwrap();
+    let stored = Stored::new(fill.whole_body().unwrap(), lent.clone());
+    fill.is_stored_as(&stored);
+    let (reader, _) = fill.follow().unwrap();
+    fill.abandon();
+    stored.let_go();
+    assert_eq!(lent.bytes(), MIB as u64);
+    assert!(matches!(drain(&fill, reader), (MIB, Read::End)));
+    fill.part(reader);
+    assert_eq!(lent.bytes(), 0);
+}
+
+#[test]
 fn a_body_shorter_or_longer_than_announced_is_not_complete() {
     for body in ["shor", "too long"] {
         let fill = Fill::new(0, meta(&[("content-length", "5")]), 100, budget(100));
-        let (reader, _) = fill.join(Role::Follower);
+        let (reader, _) = fill.follow().unwrap();
         fill.push(Bytes::from_static(body.as_bytes())).unwrap();
         assert_eq!(fill.complete(), Err(FillError::Length));
         assert!(matches!(drain(&fill, reader), (_, Read::Broken)));
@@ -139,7 +207,7 @@ fn an_object_announced_as_too_large_is_never_joined() {
 #[test]
 fn a_range_of_a_passing_object_can_be_read_while_it_is_held() {
     let fill = fill(0, u64::MAX);
-    let (reader, _) = fill.join(Role::Filler);
+    let (reader, _) = fill.join();
     assert!(fill.seek(reader, 2 * MIB));
     for _ in 0..2 {
         fill.push(mib()).unwrap();
