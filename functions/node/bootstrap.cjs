@@ -518,11 +518,17 @@
   }
 
   // Between two events the event loop turns once: what earlier ones left behind goes on.
-  const soon = (handler) => setImmediate(() => nextOnce(handler));
+  const soon = (handler) => turn(handler, undefined, 0);
 
-  const nextOnce = (handler) => {
-    const called = next();
-    afterTurns(called.isAfterPause ? TURNS_AFTER_PAUSE : 0, () => once(handler, called));
+  // One way to the handler, after a pause or not: what it throws has the same trace each time.
+  const turn = (handler, called, turnsLeft) => setImmediate(() => afterTurn(handler, called, turnsLeft));
+
+  const afterTurn = (handler, called, turnsLeft) => {
+    const isNew = called === undefined;
+    const event = isNew ? next() : called;
+    const turns = isNew ? (event.isAfterPause ? TURNS_AFTER_PAUSE : 0) : turnsLeft;
+    if (turns > 0) turn(handler, event, turns - 1);
+    else once(handler, event);
   };
 
   const once = (handler, called) => {
