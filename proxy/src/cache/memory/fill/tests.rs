@@ -129,11 +129,11 @@ fn what_slow_viewers_hold_of_fills_that_pass_or_break_off_is_counted_until_they_
             fill.push(mib()).unwrap();
             drain(&fill, filler);
         }
-        if !breaks_off {
+        if breaks_off {
+            fill.abandon();
+        } else {
             fill.push(mib()).unwrap();
             assert!(!fill.can_be_joined(), "it passes");
-        } else {
-            fill.abandon();
         }
         assert_eq!(budget.taken(), 3 * MIB as u64, "{breaks_off}");
         fill.part(filler);
