@@ -15,6 +15,7 @@ in_every_language! {
     c15_a_result_that_is_no_json_is_told_to_be_not_parsable,
     c16_statuses_are_200_to_599_as_text_or_number,
     c15_a_viewer_events_answer_has_at_most_40_kb_and_an_origin_events_a_megabyte,
+    s3_what_origin_response_puts_in_the_place_of_an_answer_has_the_same_limits,
     c20_uris_and_query_strings_that_cloudfront_refuses,
     c21_a_function_that_raises_is_a_503_on_every_event_and_the_log_says_why,
     c22_a_function_that_sleeps_past_its_timeout_is_a_503_and_the_next_request_is_served,
@@ -316,6 +317,33 @@ async fn c15_a_viewer_events_answer_has_at_most_40_kb_and_an_origin_events_a_meg
         assert_eq!((answer.status, answer.body.len()), (200, fits), "{event}");
         edge.stop().await;
     }
+}
+
+async fn s3_what_origin_response_puts_in_the_place_of_an_answer_has_the_same_limits(language: Language) {
+    let code = wishes(
+        r#"if wish == "204-body": return {"status": "204", "headers": {}, "body": "x"}
+    if wish == "base64": return {"status": "200", "headers": {}, "body": "%", "bodyEncoding": "base64"}
+    if wish == "gzip": return {"status": "200", "headers": {}, "body": "x", "bodyEncoding": "gzip"}
+    if wish.startswith("s"): return {"status": wish[1:], "headers": {}}
+    if wish.isdigit(): return {"status": "200", "headers": {}, "body": "x" * int(wish)}
+    return cf["response"]"#,
+        r#"if (wish === "204-body") return { status: "204", headers: {}, body: "x" };
+    if (wish === "base64") return { status: "200", headers: {}, body: "%", bodyEncoding: "base64" };
+    if (wish === "gzip") return { status: "200", headers: {}, body: "x", bodyEncoding: "gzip" };
+    if (wish.startsWith("s")) return { status: wish.slice(1), headers: {} };
+    if (/^\d+$/.test(wish)) return { status: "200", headers: {}, body: "x".repeat(Number(wish)) };
+    return cf.response;"#,
+    );
+    let edge = node(language, "origin_response", &code).await;
+    for path in ["/s199", "/s600", "/204-body", "/base64", "/gzip", "/1100000"] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.status, answer.x_cache()), (502, "LambdaValidationError"), "{path}");
+    }
+    for (path, status, bytes) in [("/1000000", 200, 1_000_000), ("/s204", 204, 0), ("/fine", 200, 5)] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.status, answer.body.len()), (status, bytes), "{path}");
+    }
+    edge.stop().await;
 }
 
 async fn c20_uris_and_query_strings_that_cloudfront_refuses(language: Language) {

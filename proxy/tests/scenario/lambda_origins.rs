@@ -1,9 +1,11 @@
 //! Origins that origin-request functions choose: where the request goes, what it carries, and under which key the answer is kept.
 
-use crate::harness::{Code, Edge, Language, Reply, Running, in_every_language, one_origin};
+use crate::harness::{Authority, Code, Edge, Language, Origin, Reply, Running, in_every_language, one_origin};
 
 in_every_language! {
     s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answer_is_kept_under_the_old_key,
+    s4_how_long_the_origin_is_waited_for_is_what_the_function_chose,
+    s4_the_protocol_is_the_one_that_the_function_chose,
     s4_the_host_stays_unless_the_function_sets_it,
     a_host_that_is_none_is_a_502_with_its_reason_and_a_deleted_one_is_the_origins_name,
     s4_the_answer_is_kept_under_the_key_of_the_viewers_request,
@@ -81,6 +83,39 @@ async fn s4_the_request_goes_to_the_origin_that_the_function_chose_and_the_answe
     assert_eq!((first.status, first.text(), first.x_cache()), (200, "other /p/x localhost", "Miss"));
     assert_eq!(edge.asked("other")[0].header("x-mine"), Some("1"));
     assert_eq!(edge.asked_times("app"), 0);
+    edge.stop().await;
+}
+
+async fn s4_how_long_the_origin_is_waited_for_is_what_the_function_chose(language: Language) {
+    let impatient = (r#"custom["readTimeout"] = 1"#, "custom.readTimeout = 1;");
+    let toml = one_origin("origin_request = { lambda = \"l\" }");
+    let toml = toml.replace("protocol_policy", "connection_attempts = 1\nread_timeout_s = 120\nprotocol_policy");
+    let edge = Edge::with(toml)
+        .slow_origin("app", |_| std::future::pending::<Reply>())
+        .lambda(language, "l", &changing_the_origin(&[impatient]), ONE)
+        .start()
+        .await;
+    let answer = edge.get("/x").await;
+    assert_eq!((answer.status, answer.x_cache()), (504, "Error"));
+    edge.stop().await;
+}
+
+async fn s4_the_protocol_is_the_one_that_the_function_chose(language: Language) {
+    let authority = Authority::new();
+    let secure = Origin::serve_tls(authority.issue(&["localhost"]).server(), |asked| {
+        std::future::ready(Reply::ok(format!("secure {}", asked.target)))
+    });
+    let https = (r#"custom["protocol"] = "https""#, r#"custom.protocol = "https";"#);
+    let toml = one_origin(&format!("origin_request = {{ lambda = \"l\" }}\n{QUERY}"));
+    let edge = Edge::with(toml.replace("protocol_policy", "tls = { ca = \"own.pem\" }\nprotocol_policy"))
+        .origin("app", |_| Reply::ok("app"))
+        .served("secure", secure)
+        .file("own.pem", authority.pem())
+        .lambda(language, "l", &changing_the_origin(&[TO_OTHER, BY_NAME, NO_QUERY, https]), ONE)
+        .start()
+        .await;
+    let answer = edge.get(&format!("/x?{}", edge.port("secure"))).await;
+    assert_eq!((answer.status, answer.text()), (200, "secure /x"));
     edge.stop().await;
 }
 

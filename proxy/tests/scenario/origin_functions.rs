@@ -6,6 +6,7 @@ in_every_language! {
     a_generated_answer_is_cached_and_the_origin_is_never_asked,
     an_error_that_is_generated_takes_the_place_of_an_expired_object,
     a_generated_answer_has_the_functions_description_of_its_status,
+    an_answer_has_the_description_that_the_response_functions_gave_its_status,
     what_stands_for_itself_in_no_request_reaches_the_origin_percent_encoded,
     the_origin_gets_the_changed_request_and_the_key_stays,
     an_unchanged_request_goes_on_byte_for_byte,
@@ -90,6 +91,31 @@ async fn a_generated_answer_has_the_functions_description_of_its_status(language
     }
     assert_eq!(edge.get("/x").await.x_cache(), "Hit");
     edge.stop().await;
+}
+
+async fn an_answer_has_the_description_that_the_response_functions_gave_its_status(language: Language) {
+    let code = Code::around(
+        r#"response = cf["response"]
+    response["statusDescription"] += " " + cf["config"]["eventType"]
+    return response"#,
+        r#"const { response } = cf;
+    response.statusDescription += " " + cf.config.eventType;
+    return response;"#,
+    );
+    for (behavior, told) in [
+        ("origin_response = { lambda = \"l\" }", "HTTP/1.1 200 OK origin-response"),
+        ("viewer_response = { lambda = \"l\" }", "HTTP/1.1 200 OK viewer-response"),
+    ] {
+        let edge = Edge::before(behavior, |_| Reply::ok("x").with("cache-control", "max-age=100"));
+        let edge = edge.lambda(language, "l", &code, "timeout_s = 20").start().await;
+        for _ in ["miss", "hit"] {
+            let mut viewer = edge.connect().await;
+            viewer.write(get_of("/x", &[]).as_bytes()).await;
+            assert_eq!(viewer.status_line().await.trim_end_matches("\r\n"), told);
+        }
+        assert_eq!(edge.get("/x").await.x_cache(), "Hit");
+        edge.stop().await;
+    }
 }
 
 async fn what_stands_for_itself_in_no_request_reaches_the_origin_percent_encoded(language: Language) {

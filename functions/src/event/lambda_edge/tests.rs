@@ -279,6 +279,40 @@ fn read_only_headers_cannot_be_deleted_changed_or_added() {
 }
 
 #[test]
+fn s5_no_read_only_header_of_origin_request_may_be_added_changed_or_deleted() {
+    const READ_ONLY: [&str; 9] = [
+        "Accept-Encoding",
+        "CDN-Loop",
+        "Content-Length",
+        "If-Modified-Since",
+        "If-None-Match",
+        "If-Range",
+        "If-Unmodified-Since",
+        "Transfer-Encoding",
+        "Via",
+    ];
+    let told = |given: &[(&str, &str)], change: &dyn Fn(&mut Value)| {
+        let request = Request { headers: Headers::from_iter(given.iter().copied()), ..request() };
+        let event = request_event(&request);
+        let mut value: Value = serde_json::from_slice(event.json()).unwrap();
+        let mut subject = value["Records"][0]["cf"]["request"].take();
+        change(&mut subject["headers"]);
+        refusal(head(result::request(&event, &request, subject.to_string().into())))
+    };
+    for name in READ_ONLY {
+        let lower = name.to_lowercase();
+        let given = [("Host", "example.org"), (name, "1")];
+        let added = told(&given[..1], &|headers| headers[&lower] = json!([{"value": "2"}]));
+        let changed = told(&given, &|headers| headers[&lower][0]["value"] = json!("2"));
+        let deleted = told(&given, &|headers| drop(headers.as_object_mut().unwrap().remove(&lower)));
+        for (what, told) in [("add", added), ("change", changed), ("delete", deleted)] {
+            let reason = format!("the function tried to {what} read-only header, headerName : ");
+            assert!(told.contains(&reason) && told.to_lowercase().contains(&lower), "{told}");
+        }
+    }
+}
+
+#[test]
 fn malformed_header_entries_are_refused() {
     let with = |entry: Value| refusal(changed(|request| request["headers"]["x-a"] = entry));
     insta::assert_snapshot!(with(json!("text")), @r#"

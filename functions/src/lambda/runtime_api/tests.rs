@@ -220,6 +220,45 @@ async fn answers_nobody_asked_for_are_refused() {
 }
 
 #[tokio::test]
+async fn s9_a_path_that_only_begins_like_one_is_unknown_and_ends_no_call() {
+    let (_api, mut client, answer) = running("1").await;
+    for path in [
+        "runtime/invocation/1/response/x",
+        "runtime/invocation/1/error/x/y",
+        "runtime/invocation/1/response/",
+        "runtime/invocation/1",
+        "runtime/init/error/x",
+    ] {
+        assert!(client.post(path, "", "{}").await.starts_with("HTTP/1.1 404"), "{path}");
+    }
+    assert!(client.post("runtime/invocation/1/response", "", "mine").await.starts_with("HTTP/1.1 202"));
+    assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"mine")));
+}
+
+#[tokio::test]
+async fn s9_2_what_a_state_does_not_allow_is_told_with_both_states() {
+    let (_api, mut client, _answer) = running("1").await;
+    let (_started, mut early) = {
+        let api = open().await;
+        let client = Client::connect(&api).await;
+        (api, client)
+    };
+    let told = [
+        client.post("runtime/init/error", "", "{}").await,
+        client.get("runtime/invocation/next").await,
+        early.post("runtime/invocation/1/response", "", "{}").await,
+        early.post("runtime/invocation/1/error", "", "{}").await,
+    ];
+    let bodies: Vec<_> = told.iter().map(|told| told.split("\r\n\r\n").nth(1).unwrap_or_default().trim_end()).collect();
+    insta::assert_snapshot!(bodies.join("\n"), @r#"
+    {"errorMessage":"State transition from Running to InitError failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    {"errorMessage":"State transition from Running to Ready failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    {"errorMessage":"State transition from Started to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    {"errorMessage":"State transition from Started to InvocationErrorResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
+    "#);
+}
+
+#[tokio::test]
 async fn a_connection_is_kept_when_what_comes_over_it_is_refused_before_its_body_has_come() {
     let (_api, mut client, answer) = running("1").await;
     for (method, path, status) in [
