@@ -292,7 +292,7 @@ fn s5_no_read_only_header_of_origin_request_may_be_added_changed_or_deleted() {
         "Via",
     ];
     let told = |given: &[(&str, &str)], change: &dyn Fn(&mut Value)| {
-        let request = Request { headers: Headers::from_iter(given.iter().copied()), ..request() };
+        let request = Request { headers: given.iter().copied().collect(), ..request() };
         let event = request_event(&request);
         let mut value: Value = serde_json::from_slice(event.json()).unwrap();
         let mut subject = value["Records"][0]["cf"]["request"].take();

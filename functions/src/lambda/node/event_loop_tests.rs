@@ -32,6 +32,27 @@ async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_say
     }
 }
 
+#[tokio::test]
+async fn what_an_earlier_event_left_behind_logs_under_the_id_of_the_event_on_its_way() {
+    let fixture = node22(
+        "exports.handler = (event, context, callback) => {
+            context.callbackWaitsForEmptyEventLoop = false;
+            const answer = () => callback(null, context.awsRequestId);
+            if (!event) return setTimeout(answer, 200);
+            setTimeout(() => console.log('left behind'), 100);
+            answer();
+        };",
+    );
+    let first = fixture.result(json!(true)).await;
+    let second = fixture.result(json!(false)).await;
+    fixture.pool.rest().await;
+    let log = fixture.log();
+    let line = log.iter().find(|line| line.ends_with("\tINFO\tleft behind")).unwrap();
+    let id = |told: &serde_json::Value| told.as_str().unwrap().to_owned();
+    assert!(line.contains(&id(&second)) && !line.contains(&id(&first)), "{log:?}");
+    fixture.stop().await;
+}
+
 /// A server that answers one request over each connection, keeps it open, and closes all of them when it is told to.
 async fn forgetful_server() -> (u16, tokio::sync::mpsc::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -173,8 +173,7 @@ async fn a_result_that_is_no_json_is_an_error() {
 
 #[tokio::test]
 async fn what_nobody_catches_ends_the_environment_as_on_lambda() {
-    let throws =
-        "exports.handler = (event) => event ? process.pid : setTimeout(() => { throw new Error('late'); }, 1);";
+    let throws = "exports.handler = (event) => event ? Promise.resolve(process.pid) : setTimeout(() => { throw new Error('late'); }, 1);";
     let rejects = "exports.handler = async (event) => {
         if (event) return process.pid;
         Promise.reject(new Error('late'));
@@ -185,9 +184,11 @@ async fn what_nobody_catches_ends_the_environment_as_on_lambda() {
         (rejects, "Runtime.UnhandledPromiseRejection", "Error: late", "Unhandled Promise Rejection"),
     ] {
         let fixture = node22(code);
+        let before = fixture.result(json!(true)).await;
         let error = fixture.error(json!(false)).await;
         assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!(error_type), &json!(message)));
         fixture.pool.rest().await;
+        assert_ne!(fixture.result(json!(true)).await, before, "another process answers");
         assert!(fixture.log().iter().any(|logged| logged.contains(&format!("\tERROR\t{line} \t{{"))), "{line}");
         fixture.stop().await;
     }
@@ -368,7 +369,9 @@ async fn failures_to_start_say_why() {
 async fn handlers_are_found_as_lambda_finds_them() {
     let common = "exports.handler = async () => module.filename.split('/').pop();";
     let module = "export const handler = async () => import.meta.url.split('/').pop();";
-    let packages: [(&str, Files<'_>, &str); 9] = [
+    let packages: [(&str, Files<'_>, &str); 11] = [
+        ("index.handler", &[("index", common), ("index.js", common)], "index"),
+        ("index.handler", &[("index.mjs", module), ("index.cjs", common)], "index.mjs"),
         ("index.handler", &[("index.js", common)], "index.js"),
         ("index.handler", &[("index.mjs", module)], "index.mjs"),
         ("index.handler", &[("index.cjs", common)], "index.cjs"),

@@ -208,6 +208,35 @@ def event_id(context):
 }
 
 #[tokio::test]
+async fn the_context_says_of_itself_what_lambdas_says() {
+    let source = "
+import time
+def handler(event, context):
+    context.log('told')
+    now, time.time = time.time, lambda: 1e12
+    left = context.get_remaining_time_in_millis()
+    time.time = now
+    names = [part.split('=')[0] for part in repr(context)[len('LambdaContext(['):].split(',')]
+    return {'left': left, 'names': names, 'pool': context.identity.cognito_identity_pool_id}";
+    let fixture = Fixture::new(source);
+    let seen = fixture.result(json!({})).await;
+    assert_eq!((&seen["left"], &seen["pool"]), (&json!(0), &json!(null)));
+    insta::assert_snapshot!(seen["names"].to_string(), @r#"["aws_request_id","log_group_name","log_stream_name","function_name","memory_limit_in_mb","function_version","invoked_function_arn","client_context","identity","cognito_identity_pool_id","tenant_id"]"#);
+    fixture.pool.rest().await;
+    assert!(fixture.log().iter().any(|line| line.ends_with("told")), "{:?}", fixture.log());
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_is_a_coroutine_is_not_awaited() {
+    let fixture = Fixture::new("async def handler(event, context): return event");
+    let error = fixture.error(json!({})).await;
+    assert_eq!(error["errorType"], "Runtime.MarshalError");
+    assert_eq!(error["errorMessage"], "Unable to marshal response: Object of type coroutine is not JSON serializable");
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn results_that_are_no_json_are_marshal_errors() {
     let source = "
 loop = []
