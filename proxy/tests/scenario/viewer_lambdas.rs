@@ -19,6 +19,9 @@ in_every_language! {
     the_viewer_response_event_has_the_request_and_the_response,
     what_a_viewer_response_function_may_not_change_is_a_502_and_the_object_stays,
     failing_viewer_functions_cost_their_own_request_and_are_told_apart,
+    pages_stand_for_failed_viewer_functions_and_not_for_what_they_answer_and_run_none,
+    s1_1_the_viewer_response_function_runs_after_what_was_made_on_origin_request,
+    s1_2_an_origin_request_function_sees_cloudfronts_headers_and_responses_have_no_body_of_the_request,
     a_redirect_to_https_is_cloudfronts_and_runs_no_function,
     a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_work_together,
 }
@@ -475,5 +478,106 @@ async fn headers_that_a_function_sets_have_no_white_space_around_and_te_is_left_
             assert_eq!((answer.status, answer.header("location"), answer.header("te")), (status, Some(path), None));
         }
     }
+    edge.stop().await;
+}
+
+async fn pages_stand_for_failed_viewer_functions_and_not_for_what_they_answer_and_run_none(language: Language) {
+    let code = Code::around(
+        r#"if "response" in cf:
+        cf["response"]["headers"]["x-ran"] = header("1", "X-Ran")
+        return cf["response"]
+    if request["uri"] == "/throws": raise ValueError("boom")
+    if request["uri"] == "/answers": return {"status": "404", "body": "mine"}
+    return request"#,
+        r#"if (cf.response) {
+        cf.response.headers["x-ran"] = header("1", "X-Ran");
+        return cf.response;
+    }
+    if (request.uri === "/throws") throw new Error("boom");
+    if (request.uri === "/answers") return { status: "404", body: "mine" };
+    return request;"#,
+    );
+    let page = |code: u16| {
+        format!(
+            "\n[[distribution.custom_error_response]]\nerror_code = {code}\nresponse_page_path = \"/page\"\nresponse_code = 200\n"
+        )
+    };
+    let toml = one_origin("viewer_request = { lambda = \"l\" }\nviewer_response = { lambda = \"l\" }");
+    let edge = Edge::with(toml + &page(404) + &page(503))
+        .origin("app", |asked| if asked.target == "/page" { Reply::ok("the page") } else { Reply::status(404, "no") })
+        .lambda(language, "l", &code, "timeout_s = 20")
+        .start()
+        .await;
+    for (path, status, text, x_cache) in [
+        ("/throws", 200, "the page", "LambdaExecutionError"),
+        ("/answers", 404, "mine", "LambdaGeneratedResponse"),
+        ("/missing", 200, "the page", "Error"),
+    ] {
+        let answer = edge.get(path).await;
+        assert_eq!((answer.status, answer.text(), answer.x_cache()), (status, text, x_cache), "{path}");
+        assert_eq!(answer.header("x-ran"), None, "{path}");
+    }
+    edge.stop().await;
+}
+
+async fn s1_1_the_viewer_response_function_runs_after_what_was_made_on_origin_request(language: Language) {
+    let made = Code::around(
+        r#"return {"status": request["uri"][1:], "body": "made"}"#,
+        r#"return { status: request.uri.slice(1), body: "made" };"#,
+    );
+    let ran = changing_the_response(
+        r#"response["headers"]["x-ran"] = header(response["status"], "X-Ran")"#,
+        r#"response.headers["x-ran"] = header(response.status, "X-Ran");"#,
+    );
+    let edge = Edge::before("origin_request = { lambda = \"made\" }\nviewer_response = { lambda = \"ran\" }", |_| {
+        Reply::ok("origin")
+    })
+    .lambda(language, "made", &made, "timeout_s = 20")
+    .lambda(language, "ran", &ran, "timeout_s = 20")
+    .start()
+    .await;
+    for status in ["200", "403"] {
+        let answer = edge.get(&format!("/{status}")).await;
+        assert_eq!((answer.text(), answer.header("x-ran")), ("made", Some(status)));
+        assert_eq!(answer.x_cache(), "LambdaGeneratedResponse");
+    }
+    edge.stop().await;
+}
+
+async fn s1_2_an_origin_request_function_sees_cloudfronts_headers_and_responses_have_no_body_of_the_request(
+    language: Language,
+) {
+    let code = Code::around(
+        r#"if "response" in cf:
+        seen = cf["response"]["headers"].get("x-body", []) + header(str("body" in request), "X-Body")
+        cf["response"]["headers"]["x-body"] = seen
+        return cf["response"]
+    told = request["headers"]["cloudfront-is-mobile-viewer"][0]["value"] if "origin" in request else "viewer"
+    request["headers"]["x-told"] = header(told + str("body" in request), "X-Told")
+    return request"#,
+        r#"const told = (is) => (is ? "True" : "False");
+    if (cf.response) {
+        const { headers } = cf.response;
+        headers["x-body"] = [...(headers["x-body"] ?? []), ...header(told("body" in request), "X-Body")];
+        return cf.response;
+    }
+    const mobile = request.origin ? request.headers["cloudfront-is-mobile-viewer"][0].value : "viewer";
+    request.headers["x-told"] = header(mobile + told("body" in request), "X-Told");
+    return request;"#,
+    );
+    let on = |event: &str, more: &str| format!("{event} = {{ lambda = \"l\"{more} }}\n");
+    let behavior = on("viewer_request", ", include_body = true")
+        + &on("origin_request", ", include_body = true")
+        + &on("origin_response", "")
+        + &on("viewer_response", "")
+        + "allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]\n"
+        + "origin_request_policy = \"AllViewerAndCloudFrontHeaders-2022-06\"";
+    let edge = Edge::before(&behavior, |asked| Reply::ok(asked.header("x-told").unwrap_or("nothing").to_owned()))
+        .lambda(language, "l", &code, "timeout_s = 20")
+        .start()
+        .await;
+    let answer = edge.ask("POST", "/x", &[("CloudFront-Is-Mobile-Viewer", "forged")], "hello").await;
+    assert_eq!((answer.status, answer.text()), (200, "falseTrue"));
+    assert_eq!(answer.all("x-body"), ["False", "False"]);
     edge.stop().await;
 }

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize as _;
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +15,6 @@ use std::fmt;
 /// JSON in which half of a character, as `JSON.stringify` writes it of a text that was cut within one, is U+FFFD: no text has it, and its
 /// readers refuse the whole.
 pub(super) fn with_whole_characters(json: Bytes) -> Bytes {
-    const ESCAPE_BYTES: usize = 6;
     let mut repaired: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(next) = json.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
@@ -31,6 +31,9 @@ pub(super) fn with_whole_characters(json: Bytes) -> Bytes {
     }
     repaired.map_or(json, Bytes::from)
 }
+
+/// Of an escape as `\u00e9`.
+const ESCAPE_BYTES: usize = 6;
 
 /// What an escape as `\u00e9` at the beginning stands for.
 fn escaped_unit(rest: &[u8]) -> Option<u16> {
@@ -118,6 +121,66 @@ pub(super) fn base64_bytes(text: &str) -> Result<Bytes, String> {
 #[derive(Clone, Copy)]
 struct Keeping(&'static [&'static str]);
 
+impl Keeping {
+    fn read<'a>(self, json: &'a str) -> serde_json::Result<Returned<'a>> {
+        if let Some(text) = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            return Ok(Returned::Text(unescaped(text)));
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let returned = self.deserialize(&mut deserializer)?;
+        deserializer.end().map(|()| returned)
+    }
+}
+
+/// What stands between the quotes of a valid string of JSON, written once, in room that fits: `serde_json` would write it twice.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut whole =
+        String::with_capacity(pieces(text).map(|(plain, escape)| plain.len() + escape.map_or(0, char::len_utf8)).sum());
+    for (plain, escape) in pieces(text) {
+        whole.push_str(plain);
+        whole.extend(escape);
+    }
+    Cow::Owned(whole)
+}
+
+/// Text without escapes, and what the escape after it stands for.
+fn pieces(text: &str) -> impl Iterator<Item = (&str, Option<char>)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) else { return Some((std::mem::take(&mut rest), None)) };
+        let (plain, escape) = rest.split_at(at);
+        let (character, bytes) = escaped(escape);
+        rest = escape.get(bytes..).unwrap_or_default();
+        Some((plain, Some(character)))
+    })
+}
+
+/// What the escape at the beginning stands for, and how long it is.
+fn escaped(text: &str) -> (char, usize) {
+    if let Some(unit) = escaped_unit(text.as_bytes()) {
+        let low = text.as_bytes().get(ESCAPE_BYTES..).and_then(escaped_unit);
+        let units = [unit].into_iter().chain(low);
+        let character = char::decode_utf16(units).next().and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER);
+        return (character, character.len_utf16() * ESCAPE_BYTES);
+    }
+    let character = match text[1..].chars().next() {
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        // A quote, a slash or a backslash.
+        other => other.unwrap_or('\\'),
+    };
+    (character, 2)
+}
+
 impl<'de> DeserializeSeed<'de> for Keeping {
     type Value = Returned<'de>;
 
@@ -170,7 +233,8 @@ impl<'de> Visitor<'de> for Keeping {
         let mut object = Object::default();
         while let Some(name) = map.next_key::<String>()? {
             if !kept.is_empty() && name == kept {
-                object.body = Some(Box::new(map.next_value_seed(Self(within))?));
+                let json: &'de RawValue = map.next_value()?;
+                object.body = Some(Box::new(Self(within).read(json.get()).map_err(A::Error::custom)?));
             } else {
                 object.members.insert(name, map.next_value()?);
             }
@@ -182,6 +246,34 @@ impl<'de> Visitor<'de> for Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_body_is_what_a_json_reader_reads(text in any::<String>(), escapes in any::<bool>(), more in r"[\PC\n]{0,9}") {
+            let escaped = |text: &str| match escapes {
+                true => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>(),
+                false => serde_json::to_string(text).unwrap().trim_matches('"').to_owned(),
+            };
+            // A quote at either end is trimmed with those of the string.
+            let text = format!("a{text}b");
+            let json = format!(r#"{{ "x": 1, "body" : "{}{}" , "more": {} }}"#, escaped(&text), r"\/\b\f\n\r\t\u00E9", serde_json::to_string(&more).unwrap());
+            let returned = Returned::parse(json.as_bytes()).unwrap();
+            let Returned::Object(Object { body: Some(body), members }) = returned else { panic!("{json}") };
+            let Returned::Text(body) = *body else { panic!("{json}") };
+            let value: Value = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(&*body, value["body"].as_str().unwrap());
+            prop_assert_eq!(&members["more"], &value["more"]);
+        }
+
+        #[test]
+        fn what_a_json_reader_refuses_is_refused(body in r#"["\\u0d8f9ab{}: ,\n]{0,12}"#) {
+            let json = format!(r#"{{"body":"{body}"}}"#);
+            let repaired = with_whole_characters(Bytes::from(json.clone().into_bytes()));
+            let refused = serde_json::from_slice::<Value>(&repaired).is_err();
+            prop_assert_eq!(Returned::parse(&repaired).is_err(), refused, "{}", json);
+        }
+    }
 
     #[test]
     fn half_of_a_character_is_replaced_and_nothing_else_is_touched() {
