@@ -122,7 +122,7 @@ pub(super) fn base64_bytes(text: &str) -> Result<Bytes, String> {
 struct Keeping(&'static [&'static str]);
 
 impl Keeping {
-    fn read<'a>(self, json: &'a str) -> serde_json::Result<Returned<'a>> {
+    fn read(self, json: &str) -> serde_json::Result<Returned<'_>> {
         if let Some(text) = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             return Ok(Returned::Text(unescaped(text)));
         }
@@ -244,6 +244,7 @@ impl<'de> Visitor<'de> for Keeping {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -251,13 +252,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_body_is_what_a_json_reader_reads(text in any::<String>(), escapes in any::<bool>(), more in r"[\PC\n]{0,9}") {
-            let escaped = |text: &str| match escapes {
-                true => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>(),
-                false => serde_json::to_string(text).unwrap().trim_matches('"').to_owned(),
+            let quoted = |text: &str| serde_json::to_string(text).unwrap();
+            let escaped = |text: &str| {
+                let units: Vec<_> = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+                if escapes { units.concat() } else { quoted(text).trim_matches('"').to_owned() }
             };
             // A quote at either end is trimmed with those of the string.
             let text = format!("a{text}b");
-            let json = format!(r#"{{ "x": 1, "body" : "{}{}" , "more": {} }}"#, escaped(&text), r"\/\b\f\n\r\t\u00E9", serde_json::to_string(&more).unwrap());
+            let json = format!(r#"{{ "x": 1, "body" : "{}{}" , "more": {} }}"#, escaped(&text), r"\/\b\f\n\r\t\u00E9", quoted(&more));
             let returned = Returned::parse(json.as_bytes()).unwrap();
             let Returned::Object(Object { body: Some(body), members }) = returned else { panic!("{json}") };
             let Returned::Text(body) = *body else { panic!("{json}") };
