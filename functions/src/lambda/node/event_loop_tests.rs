@@ -35,15 +35,22 @@ async fn a_callbacks_result_waits_for_an_empty_event_loop_unless_the_context_say
 #[tokio::test]
 async fn what_an_earlier_event_left_behind_logs_under_the_id_of_the_event_on_its_way() {
     let fixture = node22(
-        "exports.handler = (event, context, callback) => {
+        "let answerSecond;
+        exports.handler = (event, context, callback) => {
             context.callbackWaitsForEmptyEventLoop = false;
             const answer = () => callback(null, context.awsRequestId);
-            if (!event) return setTimeout(answer, 200);
-            setTimeout(() => console.log('left behind'), 100);
+            if (!event) { answerSecond = answer; return; }
+            const look = () => {
+                if (!answerSecond) return setTimeout(look, 1);
+                console.log('left behind');
+                answerSecond();
+            };
+            setTimeout(look, 1);
             answer();
         };",
     );
     let first = fixture.result(json!(true)).await;
+    fixture.pool.settle().await;
     let second = fixture.result(json!(false)).await;
     fixture.pool.rest().await;
     let log = fixture.log();

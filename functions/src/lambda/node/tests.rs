@@ -3,7 +3,7 @@
 
 use crate::FailureKind;
 use crate::lambda::environment::{Outcome, Plan};
-use crate::lambda::fixture::{Fixture, Language, source};
+use crate::lambda::fixture::{Fixture, Language, process_state, source, until};
 use bytes::Bytes;
 use homefront_config::limits::LAMBDA_PAYLOAD_BYTES_MAX;
 use serde_json::{Value, json};
@@ -179,14 +179,18 @@ async fn what_nobody_catches_ends_the_environment_as_on_lambda() {
         Promise.reject(new Error('late'));
         return new Promise(() => setTimeout(() => {}, 10_000));
     };";
-    for (code, error_type, message, line) in [
-        (throws, "Error", "late", "Uncaught Exception"),
-        (rejects, "Runtime.UnhandledPromiseRejection", "Error: late", "Unhandled Promise Rejection"),
+    let tells = "process.on('exit', (code) => require('fs').writeFileSync(__dirname + '/exit', String(code)));";
+    for (code, error_type, message, line, exit) in [
+        (throws, "Error", "late", "Uncaught Exception", "129"),
+        (rejects, "Runtime.UnhandledPromiseRejection", "Error: late", "Unhandled Promise Rejection", "128"),
     ] {
-        let fixture = node22(code);
+        let fixture = node22(&format!("{tells}{code}"));
         let before = fixture.result(json!(true)).await;
+        fixture.pool.settle().await;
         let error = fixture.error(json!(false)).await;
         assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!(error_type), &json!(message)));
+        until(|| process_state(before.as_u64().unwrap()).is_none()).await;
+        assert_eq!(std::fs::read_to_string(fixture.code.path().join("exit")).unwrap(), exit, "{line}");
         fixture.pool.rest().await;
         assert_ne!(fixture.result(json!(true)).await, before, "another process answers");
         assert!(fixture.log().iter().any(|logged| logged.contains(&format!("\tERROR\t{line} \t{{"))), "{line}");
@@ -305,6 +309,20 @@ async fn the_log_has_lambdas_lines_in_order() {
     REPORT RequestId: <id><tab>Duration: <n> ms<tab>Billed Duration: <n> ms<tab>Memory Size: 128 MB<tab>Max Memory Used: <n> MB<tab>Init Duration: <n> ms<tab>
     "#);
     fixture.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_logged_before_the_first_event_has_no_request_id() {
+    let code = "console.log('loading'); exports.handler = async () => { console.log('running'); };";
+    for (fixture, none) in [(node22(code), "undefined"), (node24(code), "-")] {
+        fixture.result(json!({})).await;
+        fixture.pool.rest().await;
+        let log = fixture.log();
+        let id = |words: &str| log.iter().find(|line| line.ends_with(words)).unwrap().split('\t').nth(1).unwrap();
+        assert_eq!(id("\tINFO\tloading"), none, "{log:?}");
+        assert!(uuid::Uuid::parse_str(id("\tINFO\trunning")).is_ok(), "{log:?}");
+        fixture.stop().await;
+    }
 }
 
 /// What one event gets, and the last words of the log, when the environment cannot start.

@@ -224,12 +224,15 @@ async fn s9_a_path_that_only_begins_like_one_is_unknown_and_ends_no_call() {
     let (_api, mut client, answer) = running("1").await;
     for path in [
         "runtime/invocation/1/response/x",
+        "runtime/invocation/1/error/x",
         "runtime/invocation/1/error/x/y",
         "runtime/invocation/1/response/",
         "runtime/invocation/1",
         "runtime/init/error/x",
     ] {
-        assert!(client.post(path, "", "{}").await.starts_with("HTTP/1.1 404"), "{path}");
+        let told = client.post(path, "", "{}").await;
+        assert!(told.starts_with("HTTP/1.1 404 "), "{path}: {told}");
+        assert!(told.ends_with("\r\n\r\n404 page not found\n"), "{path}: {told}");
     }
     assert!(client.post("runtime/invocation/1/response", "", "mine").await.starts_with("HTTP/1.1 202"));
     assert_eq!(answer.await.unwrap(), Answer::Response(Bytes::from_static(b"mine")));
@@ -249,6 +252,7 @@ async fn s9_2_what_a_state_does_not_allow_is_told_with_both_states() {
         early.post("runtime/invocation/1/response", "", "{}").await,
         early.post("runtime/invocation/1/error", "", "{}").await,
     ];
+    assert!(told.iter().all(|told| told.starts_with("HTTP/1.1 403 ")), "{told:?}");
     let bodies: Vec<_> = told.iter().map(|told| told.split("\r\n\r\n").nth(1).unwrap_or_default().trim_end()).collect();
     insta::assert_snapshot!(bodies.join("\n"), @r#"
     {"errorMessage":"State transition from Running to InitError failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}
@@ -287,26 +291,30 @@ async fn an_answer_after_the_deadline_is_taken_and_goes_nowhere() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_refused_before_it_is_read() {
-    let (_api, mut client, answer) = running("1").await;
     let length = LAMBDA_PAYLOAD_BYTES_MAX + 1;
-    client
-        .send(&format!(
-            "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
-        ))
-        .await;
-    let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("it was taken") };
-    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
-    // Most clients look for an answer when they have sent all.
-    client.send(&"x".repeat(length)).await;
-    let refused = client.receive().await;
-    insta::assert_snapshot!(refused.replace("\r\n", "\n"), @r#"
-    HTTP/1.1 413 Payload Too Large
-    Content-Type: application/json
-    Content-Length: 110
+    for post in ["response", "error"] {
+        let (_api, mut client, answer) = running("1").await;
+        client
+            .send(&format!(
+                "POST /2018-06-01/runtime/invocation/1/{post} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+            ))
+            .await;
+        let Answer::Error { error_type, .. } = answer.await.unwrap() else { panic!("{post}: it was taken") };
+        assert_eq!(error_type, "Function.ResponseSizeTooLarge", "{post}");
+        // Most clients look for an answer when they have sent all.
+        client.send(&"x".repeat(length)).await;
+        let refused = client.receive().await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refused.replace("\r\n", "\n"), @r#"
+            HTTP/1.1 413 Payload Too Large
+            Content-Type: application/json
+            Content-Length: 110
 
-    {"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}
-    "#);
-    assert!(client.get("ping").await.starts_with("HTTP/1.1 200"), "and the connection is kept");
+            {"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}
+            "#);
+        }
+        assert!(client.get("ping").await.starts_with("HTTP/1.1 200"), "{post}: and the connection is kept");
+    }
 }
 
 #[tokio::test]
