@@ -48,7 +48,11 @@ pub(crate) fn range(session: &Session, exchange: &mut Exchange, response: &mut R
     let request = session.req_header();
     let length = response.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
-    let Some(length) = length.filter(|_| is_read && response.status == StatusCode::OK) else {
+    // The whole was asked for. An origin that does not tell of ranges would have answered one with the whole, and so does CloudFront:
+    // Developer Guide, "How CloudFront processes partial requests for an object (range GETs)".
+    let has_parts =
+        from_cache(session) || response.headers.get(header::ACCEPT_RANGES).is_some_and(|unit| unit == "bytes");
+    let Some(length) = length.filter(|_| is_read && has_parts && response.status == StatusCode::OK) else {
         return RangeType::None;
     };
     let chosen = match range::decide(&request.headers, &response.headers, length) {
@@ -188,7 +192,7 @@ fn source(session: &Session, exchange: &Exchange) -> Source {
     }
 }
 
-/// CloudFront's changes to every response: connection headers, Vary, Age.
+/// CloudFront's changes to every response: connection headers, Vary.
 fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHeader) -> Result<()> {
     for name in &respond::HOP_BY_HOP {
         response.remove_header(name);
@@ -206,9 +210,6 @@ fn polish(session: &mut Session, exchange: &Exchange, response: &mut ResponseHea
         // Chunks are unknown there (RFC 9112 §6.1): the end of the connection is the end of the body.
         response.remove_header(&header::TRANSFER_ENCODING);
         session.set_keepalive(None);
-    }
-    if session.cache.upstream_used() && session.cache.enabled() {
-        response.remove_header(&header::AGE);
     }
     Ok(())
 }

@@ -3,10 +3,12 @@
 use super::behavior::{Shared, find};
 use crate::association::{Associations, IncludeBody, ViewerCode};
 use crate::behavior::AllowedMethods;
+use crate::lambda::Lambda;
 use crate::language::scalar::Text;
 use crate::language::{At, Reading};
 use crate::raw::distribution as raw;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What a behavior says of its events.
 pub(super) struct Asked {
@@ -51,9 +53,27 @@ pub(super) fn associations(asked: Asked, shared: &Shared, reading: &mut Reading<
     Associations {
         viewer_request: request.and_then(|written| viewer(written, shared, reading)),
         viewer_response: response.and_then(|written| viewer(written, shared, reading)),
-        origin_request: find(asked.origin_request.and_then(|at| at.value.lambda), &shared.lambdas, reading),
-        origin_response: find(asked.origin_response.and_then(|at| at.value.lambda), &shared.lambdas, reading),
+        origin_request: lambda_edge(asked.origin_request.and_then(|at| at.value.lambda), VIEWERS_ONLY, shared, reading),
+        origin_response: lambda_edge(
+            asked.origin_response.and_then(|at| at.value.lambda),
+            VIEWERS_ONLY,
+            shared,
+            reading,
+        ),
         include_body,
+    }
+}
+
+const VIEWERS_ONLY: &str = "CloudFront Functions run on viewer_request and viewer_response";
+
+/// The Lambda@Edge function of this name; `hint` is the way out where that is a CloudFront Function.
+fn lambda_edge(name: Option<At<Text>>, hint: &str, shared: &Shared, reading: &mut Reading<'_>) -> Option<Arc<Lambda>> {
+    match name {
+        Some(name) if shared.is_function_only(&name) => {
+            reading.error(name.span, format!("{:?} is a function, not a lambda", name.value.0)).hint(hint);
+            None
+        }
+        name => find(name, &shared.lambdas, reading),
     }
 }
 
@@ -112,8 +132,17 @@ fn viewer(written: Written, shared: &Shared, reading: &mut Reading<'_>) -> Optio
                 .hint("CloudFront runs one on an event: `{ function = \"…\" }` or `{ lambda = \"…\" }`");
             None
         }
+        (Some(function), None) if shared.is_lambda_only(&function) => {
+            let name = function.value.0;
+            let hint = format!("`{} = {{ lambda = {name:?} }}`", written.key);
+            reading.error(function.span, format!("{name:?} is a lambda, not a function")).hint(hint);
+            None
+        }
         (Some(function), None) => find(Some(function), &shared.functions, reading).map(ViewerCode::Function),
-        (None, Some(lambda)) => find(Some(lambda), &shared.lambdas, reading).map(ViewerCode::Lambda),
+        (None, Some(lambda)) => {
+            let hint = format!("`{} = {{ function = {:?} }}`", written.key, lambda.value.0);
+            lambda_edge(Some(lambda), &hint, shared, reading).map(ViewerCode::Lambda)
+        }
         (None, None) => {
             if !reading.is_broken(&written.span) {
                 reading

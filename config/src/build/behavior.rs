@@ -33,6 +33,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A name of a Lambda@Edge function that no CloudFront Function has.
+    pub(crate) fn is_lambda_only(&self, name: &At<Text>) -> bool {
+        self.lambdas.knows(&name.value.0) && !self.functions.knows(&name.value.0)
+    }
+
+    /// A name of a CloudFront Function that no Lambda@Edge function has.
+    pub(crate) fn is_function_only(&self, name: &At<Text>) -> bool {
+        self.functions.knows(&name.value.0) && !self.lambdas.knows(&name.value.0)
+    }
+
     pub(crate) fn warn_unused(&self, reading: &mut Reading<'_>) {
         self.functions.warn_unused(reading);
         self.lambdas.warn_unused(reading);

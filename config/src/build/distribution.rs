@@ -51,14 +51,16 @@ fn distribution(
 ) -> Option<Distribution> {
     let span = raw.span;
     let raw = raw.value;
+    let known = taken.aliases.len();
     let aliases = aliases(raw.aliases.map_or(Vec::new(), |at| at.value), taken, reading);
+    // An id that is made of names that are all taken is taken, too, and what is made of it: one problem, not three.
+    let is_copy = raw.id.is_none() && !aliases.is_empty() && taken.aliases.len() == known;
     let made = || At { value: id_from(&aliases, at), span: span.clone() };
     let id = raw.id.map_or_else(made, |id| given_id(id, reading));
-    let id_is_free = note_taken("distributions have the id", &id, &mut taken.ids, reading);
+    let id_is_free = !is_copy && note_taken("distributions have the id", &id, &mut taken.ids, reading);
     let given = raw.domain_name.is_some();
     let made = || id.at(domain_name(&id.value));
     let domain = raw.domain_name.map_or_else(made, |name| given_domain_name(name, reading));
-    // What is made from an id that is taken is taken too: one problem, not two.
     if given || id_is_free {
         note_taken("distributions have the domain name", &domain, &mut taken.domain_names, reading);
     }
@@ -69,7 +71,7 @@ fn distribution(
     let groups = each(raw.origin_group);
     let group_ids = group_ids(&groups, &mut ids_taken, reading);
     let group_spans: Vec<_> = groups.iter().map(|group| group.span.clone()).collect();
-    let origin_groups = origin_group::all(groups, &ids, reading);
+    let origin_groups = origin_group::all(groups, (&ids, &group_ids), reading);
     let around = Around { shared, origins: &ids, origin_groups: &group_ids, reach };
     let behaviors = behaviors(each(raw.behavior), &around, reading);
     let default_behavior =

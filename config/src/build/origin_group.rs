@@ -7,10 +7,13 @@ use crate::limits::ORIGIN_GROUPS_QUOTA;
 use crate::origin_group::{FailoverStatusCodes, OriginGroup};
 use crate::raw::distribution as raw;
 
-/// The groups if all are right; `origins` are the ids of the distribution's origins, `None` for those that cannot be read.
+/// The ids of a distribution's origins and of its groups, `None` for those that cannot be read.
+type Ids<'a> = (&'a [Option<String>], &'a [Option<String>]);
+
+/// The groups if all are right.
 pub(crate) fn all(
     list: Vec<At<raw::OriginGroup>>,
-    origins: &[Option<String>],
+    ids: Ids<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<Vec<OriginGroup>> {
     if let Some(over) = list.get(ORIGIN_GROUPS_QUOTA) {
@@ -18,18 +21,18 @@ pub(crate) fn all(
         let message = format!("{count} origin groups in one distribution; CloudFront's quota is {ORIGIN_GROUPS_QUOTA}");
         reading.warn(over.span.clone(), message);
     }
-    let built: Vec<_> = list.into_iter().map(|group| group_of(group.value, origins, reading)).collect();
+    let built: Vec<_> = list.into_iter().map(|group| group_of(group.value, ids, reading)).collect();
     built.into_iter().collect()
 }
 
-fn group_of(raw: raw::OriginGroup, origins: &[Option<String>], reading: &mut Reading<'_>) -> Option<OriginGroup> {
-    let members = raw.members.and_then(|list| members(&list, origins, reading));
+fn group_of(raw: raw::OriginGroup, ids: Ids<'_>, reading: &mut Reading<'_>) -> Option<OriginGroup> {
+    let members = raw.members.and_then(|list| members(&list, ids, reading));
     let codes = raw.failover_status_codes.and_then(|list| status_codes(&list, reading));
     let (primary, secondary) = members?;
     Some(OriginGroup { id: raw.id?.value.0, primary, secondary, failover_status_codes: codes? })
 }
 
-fn members(list: &At<Vec<At<Text>>>, origins: &[Option<String>], reading: &mut Reading<'_>) -> Option<(usize, usize)> {
+fn members(list: &At<Vec<At<Text>>>, ids: Ids<'_>, reading: &mut Reading<'_>) -> Option<(usize, usize)> {
     let [first, second] = list.value.as_slice() else {
         if !reading.is_broken(&list.span) {
             let count = list.value.len();
@@ -45,11 +48,17 @@ fn members(list: &At<Vec<At<Text>>>, origins: &[Option<String>], reading: &mut R
             .related(first.span.clone(), "first here");
         return None;
     }
-    let [primary, secondary] = [first, second].map(|id| member(&id.at(id.value.0.clone()), origins, reading));
+    let [primary, secondary] = [first, second].map(|id| member(&id.at(id.value.0.clone()), ids, reading));
     Some((primary?, secondary?))
 }
 
-fn member(id: &At<String>, origins: &[Option<String>], reading: &mut Reading<'_>) -> Option<usize> {
+fn member(id: &At<String>, (origins, groups): Ids<'_>, reading: &mut Reading<'_>) -> Option<usize> {
+    if groups.contains(&Some(id.value.clone())) && !origins.contains(&Some(id.value.clone())) {
+        reading
+            .error(id.span.clone(), format!("{:?} is an origin group", id.value))
+            .hint("the members of a group are origins; CloudFront knows no groups of groups");
+        return None;
+    }
     let found = origins.iter().position(|origin| origin.as_ref() == Some(&id.value));
     // An origin without a readable id may be the one that is meant.
     if found.is_none() && origins.iter().all(Option::is_some) {

@@ -5,6 +5,7 @@ use super::{WRONG_INPUT, chosen_origin, complain, print, read, workers};
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use crate::respond::edge_code;
+use homefront_config::association::ViewerCode;
 use homefront_config::function::FunctionRuntime;
 use homefront_config::{Config, Function, Lambda, limits};
 use homefront_functions::Failure;
@@ -93,6 +94,9 @@ async fn invoke_function(
     event: &[u8],
     as_json: bool,
 ) -> ExitCode {
+    if let Some(note) = called_elsewhere(config, function, event) {
+        complain(&note);
+    }
     let since = Clock::default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let ran = async {
         let workers = workers()?;
@@ -125,6 +129,25 @@ async fn invoke_function(
         print(&test_result_text(&result));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What to say of an event on which no behavior calls the function, where behaviors call it on the other.
+fn called_elsewhere(config: &Config, function: &Function, event: &[u8]) -> Option<String> {
+    let is_it =
+        |code: &Option<ViewerCode>| matches!(code, Some(ViewerCode::Function(called)) if called.name == function.name);
+    let behaviors = config.distributions.iter().flat_map(|each| each.behaviors.iter().chain([&each.default_behavior]));
+    let (mut on_request, mut on_response) = (false, false);
+    for behavior in behaviors {
+        on_request |= is_it(&behavior.associations.viewer_request);
+        on_response |= is_it(&behavior.associations.viewer_response);
+    }
+    let event = serde_json::from_slice::<Value>(event).ok()?;
+    let (given, other) = match event["context"]["eventType"].as_str()? {
+        "viewer-request" if on_response && !on_request => ("viewer-request", "viewer_response"),
+        "viewer-response" if on_request && !on_response => ("viewer-response", "viewer_request"),
+        _ => return None,
+    };
+    Some(format!("note: the event is of {given}; behaviors call \"{}\" on {other} only", function.name))
 }
 
 /// What CloudFront would answer to a result that TestFunction accepts.
@@ -175,6 +198,9 @@ fn test_result_text(result: &TestResult) -> String {
     // Writing to a string cannot fail.
     let _ =
         writeln!(text, "compute utilization: {} ({})", result.compute_utilization, band(result.compute_utilization));
+    if cfg!(debug_assertions) && result.compute_utilization > COMFORTABLE_MAX {
+        text.push_str("  this is a debug build: a release build takes a fraction of the time\n");
+    }
     section(&mut text, "log", &result.logs);
     if result.error_message.is_empty() {
         let output = serde_json::from_str::<Value>(&result.function_output);
@@ -191,10 +217,13 @@ fn test_result_text(result: &TestResult) -> String {
     text.trim_end().to_owned()
 }
 
+/// The end of AWS's first band of compute utilization.
+const COMFORTABLE_MAX: u8 = 50;
+
 /// AWS's bands of compute utilization.
 fn band(utilization: u8) -> &'static str {
     match utilization {
-        0..=50 => "comfortable",
+        0..=COMFORTABLE_MAX => "comfortable",
         51..=70 => "nearing the maximum: optimise",
         _ => "at or over the maximum: likely to be throttled",
     }

@@ -141,7 +141,7 @@ fn log_to_stderr() {
     // What pingora says of a request is said by the node itself, with its id, and where it is an error only.
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOMEFRONT_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_proxy=off",
+            "warn,homefront=info,homefront_functions=info,pingora_core=error,pingora_core::connectors=off,pingora_proxy=off",
         )
     });
     let subscriber = tracing_subscriber::fmt()

@@ -1,8 +1,9 @@
 //! The quickstart example, carried in the binary so that it runs wherever the binary is.
 
+use homefront_config::cases::CONFIG_FILE;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The files of `examples/quickstart`.
 const FILES: [(&str, &str); 6] = [
@@ -38,6 +39,12 @@ fn folder() -> PathBuf {
     base.join("homefront").join(concat!("quickstart-", env!("CARGO_PKG_VERSION")))
 }
 
+/// What to say to who may have meant the configuration that lies here.
+pub(super) fn other_configuration(folder: &Path) -> Option<&'static str> {
+    let is_here = folder.join(CONFIG_FILE).is_file();
+    is_here.then_some("note: this is the example; `homefront serve .` serves the homefront.toml of this folder")
+}
+
 /// What to try, and what each line of the answer means.
 pub(super) fn guide(address: SocketAddr) -> String {
     let folder = folder();
@@ -64,8 +71,17 @@ pub(super) fn guide(address: SocketAddr) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_a_configuration_of_their_own_is_told_how_it_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(other_configuration(folder.path()), None);
+        std::fs::write(folder.path().join("homefront.toml"), "").unwrap();
+        assert!(other_configuration(folder.path()).unwrap().contains("`homefront serve .`"));
+    }
 
     #[test]
     fn the_guide_says_what_each_line_of_the_answer_means() {

@@ -7,7 +7,7 @@ use crate::server::{BootError, Server};
 use homefront_config::Config;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -105,6 +105,7 @@ fn announce(server: &Server, is_quickstart: bool) {
     }
     if let (true, Some(address)) = (is_quickstart, server.http.first()) {
         text.push_str(&quickstart::guide(*address));
+        text.extend(quickstart::other_configuration(Path::new(".")));
     }
     print(text.trim_end());
 }

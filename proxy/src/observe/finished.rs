@@ -32,7 +32,9 @@ pub(crate) fn request_finished(node: &Node, session: &Session, error: Option<&Er
 }
 
 fn tell_failure(failure: &Failure, error: Option<&Error>, exchange: &Exchange) {
-    let (request_id, path) = (exchange.request_id.as_str(), exchange.asked.target.path());
+    let path = exchange.asked.target.path();
+    let path = &path[..path.floor_char_boundary(limits::URL_BYTES_MAX)];
+    let request_id = exchange.request_id.as_str();
     let cause = error.map(ToString::to_string);
     match failure {
         Failure::ViewerLeft => tracing::debug!(request_id, path, cause, "the viewer left"),

@@ -18,6 +18,23 @@ async fn the_second_request_is_a_hit_with_age_and_one_origin_request() {
 }
 
 #[tokio::test]
+async fn a_miss_has_the_age_that_the_origin_tells_and_hits_add_to_it() {
+    let edge = Edge::before("", |asked| {
+        let is_conditional = asked.header("if-none-match").is_some();
+        let reply = if is_conditional { Reply::status(304, "") } else { Reply::ok("hello").with("age", "5") };
+        reply.with("cache-control", "max-age=60").with("etag", "\"v1\"")
+    });
+    let edge = edge.start().await;
+    assert_eq!(edge.get("/x").await.header("age"), Some("5"));
+    edge.clock.advance(Duration::from_secs(7));
+    assert_eq!(edge.get("/x").await.header("age"), Some("12"));
+    edge.clock.advance(Duration::from_secs(50));
+    let renewed = edge.get("/x").await;
+    assert_eq!((renewed.x_cache(), renewed.header("age")), ("RefreshHit", None));
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn an_expired_object_is_revalidated_and_the_viewer_sees_a_refresh_hit() {
     let edge = Edge::before("", |asked| {
         let reply = match asked.header("if-none-match") {

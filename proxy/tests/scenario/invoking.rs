@@ -27,6 +27,14 @@ const VIEWER_REQUEST: &str = r#"{
   }
 }"#;
 
+const VIEWER_RESPONSE: &str = r#"{
+  "version": "1.0",
+  "context": { "eventType": "viewer-response" },
+  "viewer": { "ip": "203.0.113.178" },
+  "request": { "method": "GET", "uri": "/docs/", "querystring": {}, "headers": {}, "cookies": {} },
+  "response": { "statusCode": 200, "headers": {}, "cookies": {} }
+}"#;
+
 const ORIGIN_REQUEST: &str = r#"{
   "Records": [{ "cf": {
     "config": { "distributionId": "EDFDVBD6EXAMPLE", "eventType": "origin-request", "requestId": "4TyzHTaYWb1GX1qTfsHhEqV6HUDd" },
@@ -127,6 +135,7 @@ fn functions(language: Language) -> TempDir {
         .file("no-query.json", VIEWER_REQUEST.replace("\"page\": { \"value\": \"2\" }", ""))
         .file("pages.json", r#"{"data":[]}"#)
         .file("viewer-request.json", VIEWER_REQUEST)
+        .file("viewer-response.json", VIEWER_RESPONSE)
         .file("origin-request.json", ORIGIN_REQUEST)
         .file("viewer-request-of-lambda.json", ORIGIN_REQUEST.replace("origin-request", "viewer-request"))
         .file("no-method.json", VIEWER_REQUEST.replace("\"method\": \"GET\",", ""))
@@ -135,9 +144,10 @@ fn functions(language: Language) -> TempDir {
 }
 
 /// What differs from run to run, and what every run has in its place.
-const VARIES: [(&str, &str); 12] = [
+const VARIES: [(&str, &str); 13] = [
     (r#""(Created|LastModified)Time": "[^"]+""#, r#""${1}Time": "[time]""#),
     (r"compute utilization: \d+ \(.*\)", "compute utilization: [percent] ([band])"),
+    (r"\n  this is a debug build: [^\n]*", ""),
     (r#""ComputeUtilization": "\d+""#, r#""ComputeUtilization": "[percent]""#),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[moment]"),
@@ -190,6 +200,17 @@ async fn invoke(language: Language, name: &str, event: &str) -> String {
         let _ = write!(said, "(exit code {})\n\n", code.unwrap());
     }
     told(&said, &folder)
+}
+
+#[tokio::test]
+async fn that_no_behavior_calls_a_function_on_such_an_event_is_noted() {
+    let folder = functions(Language::Python);
+    let ran = run(&folder, &["invoke", "rewrite", "viewer-response.json"]).await;
+    let note = "note: the event is of viewer-response; behaviors call \"rewrite\" on viewer_request only\n";
+    assert_eq!(ran.stderr, note, "{}", ran.stdout);
+    for (name, event) in [("rewrite", "viewer-request.json"), ("host", "viewer-response.json")] {
+        assert!(!run(&folder, &["invoke", name, event]).await.stderr.contains("note:"), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -42,8 +42,25 @@ impl<'a> Builder<'a, '_> {
         let on = if response.is_some() { EventType::ViewerResponse } else { EventType::ViewerRequest };
         let path = request.value.path.as_ref().map(|path| path.value.0.as_str()).unwrap_or_default();
         let caller = self.caller(function, on, path)?;
+        if response.is_none() && function.is_some_and(|function| self.is_for_responses(function)) {
+            let hint = "add `response = { status = 200 }`, with the headers that it looks at";
+            self.reading
+                .error(request.span, "this function is called on viewer response only: what it gets has a response")
+                .hint(hint);
+            return None;
+        }
         let response = response.map(|response| self.response(response.value, on));
         self.request(request, Asks::Function(caller)).map(|request| Event::Of { request, response })
+    }
+
+    /// Whether behaviors call a function on viewer response, and none on viewer request.
+    fn is_for_responses(&self, function: &Function) -> bool {
+        let is_it = |code: &Option<ViewerCode>| matches!(code, Some(ViewerCode::Function(called)) if called.name == function.name);
+        let distributions = self.config.distributions.iter();
+        let behaviors = distributions.flat_map(|each| each.behaviors.iter().chain([&each.default_behavior]));
+        let associations: Vec<_> = behaviors.map(|behavior| &behavior.associations).collect();
+        associations.iter().any(|each| is_it(&each.viewer_response))
+            && !associations.iter().any(|each| is_it(&each.viewer_request))
     }
 
     /// The distribution that calls a function: best one whose behavior with this path does, else one with any behavior that does.
