@@ -1,6 +1,10 @@
 //! `homefront test`: what stands in for a folder is to functions the bucket that the folder is.
 
-use crate::harness::binary;
+use crate::harness::{Code, Edge, Language, binary, in_every_language};
+
+in_every_language! {
+    what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose,
+}
 
 const SITE: &str = r#"
 [[distribution]]
@@ -19,16 +23,6 @@ cache_policy = "CachingDisabled"
 viewer_request = { function = "choose" }
 origin_request = { lambda = "choose" }
 
-[[function]]
-name = "choose"
-code = "choose.js"
-
-[[lambda]]
-name = "choose"
-runtime = "python3"
-handler = "choose.handler"
-code = "lambda"
-timeout_s = 30
 "#;
 
 const FUNCTION: &str = "import cf from 'cloudfront';
@@ -43,15 +37,22 @@ function handler(event) {
 }
 ";
 
-const LAMBDA: &str = "
-def handler(event, context):
-    request = event['Records'][0]['cf']['request']
+const PYTHON: &str = "
     for kind, origin in request['origin'].items():
         print(request['uri'], kind, origin['domainName'])
     if request['uri'] == '/lambda':
         request['origin'] = {'s3': {'domainName': 'assets.s3.us-west-2.amazonaws.com', 'authMethod': 'none',
             'region': 'us-west-2', 'path': '/v2', 'customHeaders': {}}}
     return request
+";
+
+const NODE: &str = "
+    for (const [kind, origin] of Object.entries(request.origin)) console.log(request.uri, kind, origin.domainName);
+    if (request.uri === '/lambda') {
+        request.origin = { s3: { domainName: 'assets.s3.us-west-2.amazonaws.com', authMethod: 'none', region: 'us-west-2',
+            path: '/v2', customHeaders: {} } };
+    }
+    return request;
 ";
 
 const CASES: &str = r#"
@@ -86,15 +87,9 @@ request = { path = "/x" }
 expect = { body = "of the server", origin_requests = 1, log_contains = ["/x custom app.internal"] }
 "#;
 
-#[tokio::test]
-async fn what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose() {
-    let folder = tempfile::tempdir().unwrap();
-    let files =
-        [("homefront.toml", SITE), ("choose.js", FUNCTION), ("lambda/choose.py", LAMBDA), ("cases.toml", CASES)];
-    std::fs::create_dir(folder.path().join("lambda")).unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
+async fn what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose(language: Language) {
+    let edge = Edge::with(SITE).function("choose", FUNCTION).file("cases.toml", CASES);
+    let (folder, _) = edge.lambda(language, "choose", &Code::around(PYTHON, NODE), "timeout_s = 30").written();
     let ended = binary::run(binary::command(folder.path(), &["test"])).await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("5 passed"), "{}", ended.stdout);
