@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 in_every_language! {
+    a_request_whose_function_did_not_start_is_told_in_the_functions_log,
     a_hook_changes_the_request_to_the_origin_and_its_response,
     a_hook_that_returns_the_request_untouched_changes_nothing,
     a_hook_answers_by_itself,
@@ -131,13 +132,13 @@ fn request() -> Request {
     Request { method: "GET".to_owned(), uri: "/a".into(), querystring: None, headers }
 }
 
-#[tokio::test]
-async fn a_request_whose_function_did_not_start_is_told_in_the_functions_log() {
-    let node = Node::start(Language::Python, &source("raise ValueError('no')", "")).await;
+async fn a_request_whose_function_did_not_start_is_told_in_the_functions_log(language: Language) {
+    let node = Node::start(language, &source("raise ValueError('no')", "throw new RangeError('no');")).await;
     let Verdict::Fail(failure) = node.origin_request().await else { panic!("it cannot start") };
     assert_eq!(failure.kind, FailureKind::LambdaExecution);
-    let told = "lambda/hook\t(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR lambda \"hook\": ValueError: no";
-    assert!(node.lines.lock().iter().any(|line| line == told), "{:?}", node.lines.lock());
+    let error = if language == Language::Node { "RangeError" } else { "ValueError" };
+    let told = format!("lambda/hook\t(4TyzHTaYWb1GX1qTfsHhEqV6HUDd) ERROR lambda \"hook\": {error}: no");
+    assert!(node.lines.lock().contains(&told), "{:?}", node.lines.lock());
     node.stop().await;
 }
 

@@ -10,6 +10,7 @@ use homefront_config::limits::LAMBDA_OPEN_FILES_MAX;
 use serde_json::{Value, json};
 
 in_every_language! {
+    a_start_that_fills_its_folder_leaves_the_next_one_an_empty_one,
     an_environment_that_exhausts_its_memory_costs_that_call_only,
     an_error_that_tells_of_exhausted_memory_is_exhausted_memory,
     what_a_function_starts_counts_too,
@@ -114,11 +115,10 @@ def handler(event, context):
     fixture.stop().await;
 }
 
-#[tokio::test]
-async fn a_start_that_fills_its_folder_leaves_the_next_one_an_empty_one() {
+async fn a_start_that_fills_its_folder_leaves_the_next_one_an_empty_one(language: Language) {
     let place = tempfile::tempdir().unwrap();
     let mended = place.path().join("mended");
-    let fills = format!(
+    let python = format!(
         "
 import os, threading
 tmp = os.environ['TMPDIR']
@@ -130,7 +130,22 @@ if not os.path.exists({mended:?}):
 left = os.listdir(tmp)
 def handler(event, context): return left"
     );
-    let fixture = Fixture::new(&fills);
+    let node = format!(
+        "
+const fs = require('fs');
+const tmp = process.env.TMPDIR;
+if (!fs.existsSync({mended:?})) {{
+    for (const name of ['a', 'b']) {{
+        const file = fs.openSync(tmp + '/' + name, 'w');
+        const piece = Buffer.alloc(1 << 20, 1);
+        for (let i = 0; i < 300; i++) fs.writeSync(file, piece);
+    }}
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}}
+const left = fs.readdirSync(tmp);
+exports.handler = async () => left;"
+    );
+    let fixture = Fixture::of(language, &source(&python, &node), |_, _| {});
     let failed = format!("{:?}", fixture.call(json!(0)).await);
     assert!(failed.contains("its files took more than 536870912 bytes"), "{failed}");
     std::fs::write(&mended, "").unwrap();
