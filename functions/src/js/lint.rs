@@ -5,6 +5,7 @@
 mod absent;
 mod mentions;
 mod modules;
+mod open_groups;
 mod pcre;
 mod perl;
 mod rejected;

@@ -1,55 +1,77 @@
 //! Parts of regular expressions that are ECMAScript's, and that PCRE, with which CloudFront's engine compiles them, refuses or reads
 //! otherwise.
 
+use super::open_groups::{Kind, OpenGroups};
+
 /// The first such part of a pattern.
 pub(super) fn part(pattern: &str) -> Option<&str> {
+    read(pattern).err()
+}
+
+fn read(pattern: &str) -> Result<(), &str> {
     let groups = groups(pattern);
     let mut names = Vec::new();
-    let mut open = Vec::new();
+    let mut open = OpenGroups::new();
     let mut offset = 0;
     while let Some(next) = pattern[offset..].chars().next() {
         let rest = &pattern[offset..];
-        let length = match next {
-            '\\' => match rest[1..].chars().next() {
-                Some(digit @ '1'..='9') if !refers(&rest[1..], groups) => return Some(&rest[..=digit.len_utf8()]),
-                Some(escaped) => 1 + escaped.len_utf8(),
-                None => 1,
-            },
-            '[' => match class(rest) {
-                Ok(length) => length,
-                Err(part) => return Some(part),
-            },
-            '(' => {
-                let sign = ["(?<=", "(?<!"].into_iter().find(|sign| rest.starts_with(sign));
-                let looks_ahead = rest.starts_with("(?=") || rest.starts_with("(?!");
-                open.push(match sign {
-                    _ if looks_ahead => Group::Ahead,
-                    Some(sign) => Group::Behind(&rest[..sign.len()]),
-                    None => Group::Plain,
-                });
-                let name = rest.strip_prefix("(?<").filter(|_| sign.is_none()).and_then(|rest| rest.split_once('>'));
-                if let Some((name, _)) = name {
-                    if names.contains(&name) {
-                        return Some(&rest[..name.len() + 4]);
-                    }
-                    names.push(name);
+        let mut length = next.len_utf8();
+        match next {
+            '\\' => {
+                let (bytes, escape) = escaped(rest);
+                match escape {
+                    Escape::Character => open.add(1),
+                    Escape::Place => open.add(0),
+                    Escape::Group if !refers(&rest[1..], groups) => return Err(&rest[..2]),
+                    Escape::Named(name) if !pattern.contains(&format!("(?<{name}>")) => return Err(&rest[..bytes]),
+                    // What it matches is as long as what was matched.
+                    Escape::Group | Escape::Named(_) => open.varies()?,
                 }
-                // A `?` of the sign is no quantifier.
-                1 + usize::from(rest[1..].starts_with('?'))
+                length = bytes;
             }
-            ')' => {
-                open.pop();
-                1
+            '[' => {
+                length = class(rest)?;
+                open.add(1);
             }
-            '*' | '+' | '?' | '{' if is_of_many_lengths(rest) => match looked_behind(&open) {
-                Some(sign) => return Some(sign),
-                None => 1,
+            '(' => {
+                let (bytes, kind, name) = opened(rest);
+                if name.is_some_and(|name| names.contains(&name)) {
+                    return Err(&rest[..bytes]);
+                }
+                names.extend(name);
+                open.open(kind);
+                length = bytes;
+            }
+            '|' => open.next_way()?,
+            ')' => open.close()?,
+            '*' | '+' | '?' | '{' => match quantifier(rest) {
+                Quantifier::None => open.add(1),
+                Quantifier::Times(times, bytes) => {
+                    open.repeat(times);
+                    length = bytes;
+                }
+                Quantifier::Varies => open.varies()?,
             },
-            other => other.len_utf8(),
-        };
+            '^' | '$' => open.add(0),
+            _ => open.add(1),
+        }
         offset += length;
     }
-    None
+    Ok(())
+}
+
+/// What a bracket opens: with its sign's bytes, and its name.
+fn opened(rest: &str) -> (usize, Kind<'_>, Option<&str>) {
+    match rest.get(..4) {
+        Some(sign @ ("(?<=" | "(?<!")) => (sign.len(), Kind::Behind(sign), None),
+        _ if rest.starts_with("(?=") || rest.starts_with("(?!") => (3, Kind::Ahead, None),
+        _ if rest.starts_with("(?:") => (3, Kind::Plain, None),
+        _ => match rest.strip_prefix("(?<").and_then(|rest| rest.split_once('>')) {
+            Some((name, _)) => (name.len() + 4, Kind::Plain, Some(name)),
+            // A `?` of a sign is no quantifier.
+            None => (1 + usize::from(rest[1..].starts_with('?')), Kind::Plain, None),
+        },
+    }
 }
 
 /// What to write instead of such a part.
@@ -57,8 +79,11 @@ pub(super) fn instead_of(part: &str) -> &'static str {
     match part {
         "[]" => "write (?!) for nothing, or \\] where the bracket is meant",
         "[^]" => "write [\\s\\S] for anything, or \\] where the bracket is meant",
-        "(?<=" | "(?<!" => "look behind for what has one length: write each length as a way of its own, (?<=a|bc)",
+        "(?<=" | "(?<!" => {
+            "look behind for what has one length: write each length as a way of its own, (?<=a|bc), and refer to no group"
+        }
         _ if part.starts_with("(?<") => "give each group a name of its own",
+        _ if part.starts_with("\\k") => "refer to a group that is there, or leave the backslash out",
         _ if part.starts_with('\\') && part[1..].starts_with(|digit: char| digit.is_ascii_digit()) => {
             "refer to a group that is there"
         }
@@ -92,32 +117,61 @@ fn refers(rest: &str, groups: usize) -> bool {
     digits > 1 || rest[..digits].parse::<usize>().is_ok_and(|number| number <= groups)
 }
 
-/// Whether a quantifier begins that lets more than one length match.
-fn is_of_many_lengths(rest: &str) -> bool {
-    match rest.strip_prefix('{') {
-        None => true,
-        Some(rest) => {
-            let inner = rest.split_once('}').map_or("", |(inner, _)| inner);
-            let is_quantifier = inner.starts_with(|digit: char| digit.is_ascii_digit())
-                && inner.chars().all(|sign| sign.is_ascii_digit() || sign == ',');
-            is_quantifier && inner.split_once(',').is_some_and(|(least, most)| least != most)
-        }
+/// What stands in the place of a quantifier.
+enum Quantifier {
+    /// A brace that is a character.
+    None,
+    /// So many times, written with so many bytes.
+    Times(usize, usize),
+    /// More than one length matches.
+    Varies,
+}
+
+fn quantifier(rest: &str) -> Quantifier {
+    let Some(inner) = rest.strip_prefix('{') else { return Quantifier::Varies };
+    let inner = inner.split_once('}').map_or("", |(inner, _)| inner);
+    let is_quantifier = inner.starts_with(|digit: char| digit.is_ascii_digit())
+        && inner.chars().all(|sign| sign.is_ascii_digit() || sign == ',');
+    let (least, most) = inner.split_once(',').unwrap_or((inner, inner));
+    match least.parse() {
+        _ if !is_quantifier => Quantifier::None,
+        Ok(times) if least == most => Quantifier::Times(times, inner.len() + 2),
+        _ => Quantifier::Varies,
     }
 }
 
-/// What looks behind at this place, unless something looks ahead from there.
-fn looked_behind<'a>(open: &[Group<'a>]) -> Option<&'a str> {
-    let nearest = open.iter().rev().find(|group| !matches!(group, Group::Plain));
-    nearest.and_then(|group| if let Group::Behind(sign) = group { Some(*sign) } else { None })
+/// What stands behind a backslash.
+enum Escape<'a> {
+    /// One character, or one of a set.
+    Character,
+    /// `\b`, `\B`.
+    Place,
+    /// A group by its number.
+    Group,
+    /// A group by its name.
+    Named(&'a str),
 }
 
-/// A group that is open.
-#[derive(Clone, Copy)]
-enum Group<'a> {
-    Plain,
-    Ahead,
-    /// With the sign that opens it.
-    Behind(&'a str),
+/// An escape, with its bytes.
+fn escaped(rest: &str) -> (usize, Escape<'_>) {
+    let hex = |from: usize, digits: usize| {
+        rest.get(from..from + digits).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    match rest[1..].chars().next() {
+        Some('b' | 'B') => (2, Escape::Place),
+        Some('1'..='9') => (
+            1 + rest[1..].len() - rest[1..].trim_start_matches(|digit: char| digit.is_ascii_digit()).len(),
+            Escape::Group,
+        ),
+        Some('k') => match rest[2..].strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            Some((name, _)) => (name.len() + 4, Escape::Named(name)),
+            None => (2, Escape::Character),
+        },
+        Some('x') if hex(2, 2) => (4, Escape::Character),
+        Some('u') if hex(2, 4) => (6, Escape::Character),
+        Some(other) => (1 + other.len_utf8(), Escape::Character),
+        None => (1, Escape::Character),
+    }
 }
 
 /// What stands before a hyphen between brackets.
@@ -196,6 +250,12 @@ mod tests {
             (r"(?<!x?)d", "(?<!"),
             (r"(?<=a{2,3})b", "(?<="),
             (r"(?<=(?:a|b)*)c", "(?<="),
+            (r"(?<=x(?:a|bc))d", "(?<="),
+            (r"(?<!(a|\u0041\x42))d", "(?<!"),
+            (r"(?<=(?:a(?:b|cd)))e", "(?<="),
+            (r"(a)(?<=\1)b", "(?<="),
+            (r"(?<n>a)(?<=\k<n>)b", "(?<="),
+            (r"a\k<n>", r"\k<n>"),
         ];
         for (pattern, found) in rows {
             assert_eq!(part(pattern), Some(found), "{pattern}");
@@ -208,6 +268,7 @@ mod tests {
         for pattern in [
             r"[-\w][^-\w][\w-][a-z-\d][\w\-.][a-z-9][\]a]",
             r"(?<=a(?=b+))b(?<=a{2})(?<=a|bc)(?<=\d[a-c*])",
+            r"(?<=(?:a|b)x)(?<=(?:ab|c{2}|\u0041\x42))(?<=(?:a{2}){2}|\bx|(?:^|$))d(?:a|bc)(?=(?:a|bc))",
             r"(a)\1\10(?<n>b)\k<n>\2",
             r"[(]\(?(?:x)(?=y)(?!z)",
             r"a{2,3}b*c+?d??",
