@@ -28,6 +28,15 @@ pub struct IncludeBody {
     pub origin_request: bool,
 }
 
+/// The one viewer event that behaviors call a CloudFront Function on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyOn {
+    /// `viewer_request`
+    ViewerRequest,
+    /// `viewer_response`
+    ViewerResponse,
+}
+
 /// What runs on a viewer event.
 #[derive(Debug, Clone)]
 pub enum ViewerCode {
@@ -43,6 +52,27 @@ impl ViewerCode {
         match self {
             Self::Function(function) => &function.name,
             Self::Lambda(lambda) => &lambda.name,
+        }
+    }
+
+    /// Whether it is the CloudFront Function of this name.
+    pub fn is_function(&self, name: &str) -> bool {
+        matches!(self, Self::Function(function) if function.name == name)
+    }
+}
+
+impl OnlyOn {
+    /// `None` where behaviors call the function of this name on both events, or on none.
+    pub fn of<'a>(function: &str, behaviors: impl Iterator<Item = &'a Associations>) -> Option<Self> {
+        let (mut on_request, mut on_response) = (false, false);
+        for associations in behaviors {
+            on_request |= associations.viewer_request.as_ref().is_some_and(|code| code.is_function(function));
+            on_response |= associations.viewer_response.as_ref().is_some_and(|code| code.is_function(function));
+        }
+        match (on_request, on_response) {
+            (true, false) => Some(Self::ViewerRequest),
+            (false, true) => Some(Self::ViewerResponse),
+            _ => None,
         }
     }
 }

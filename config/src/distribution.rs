@@ -34,4 +34,9 @@ impl Distribution {
     pub fn name(&self) -> &str {
         self.aliases.iter().find(|alias| !alias.starts_with("*.")).unwrap_or(&self.domain_name)
     }
+
+    /// Every behavior, the default one last.
+    pub fn every_behavior(&self) -> impl Iterator<Item = &Arc<Behavior>> {
+        self.behaviors.iter().chain([&self.default_behavior])
+    }
 }

@@ -47,6 +47,7 @@ pub mod schema;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use association::Associations;
 pub use behavior::Behavior;
 pub use distribution::Distribution;
 pub use experiment::Experiment;
@@ -80,4 +81,11 @@ pub struct Config {
     pub lambdas: Vec<Arc<Lambda>>,
     /// Names of origins whose addresses are known without asking. No file has any; what stands in for origins in test cases does.
     pub hosts: Vec<(String, IpAddr)>,
+}
+
+impl Config {
+    /// What every behavior of every distribution calls.
+    pub fn associations(&self) -> impl Iterator<Item = &Associations> {
+        self.distributions.iter().flat_map(|each| each.every_behavior()).map(|behavior| &behavior.associations)
+    }
 }

@@ -118,7 +118,7 @@ impl Node {
     }
 
     fn prepare(config: &Config) -> Result<(Prepared, Verifiers), DeployError> {
-        let behaviors = config.distributions.iter().flat_map(|d| d.behaviors.iter().chain([&d.default_behavior]));
+        let behaviors = config.distributions.iter().flat_map(|distribution| distribution.every_behavior());
         let verifiers = Verifiers::open(behaviors.filter_map(|behavior| behavior.authorize.as_deref()))?;
         let deploy = |distribution: &Arc<Distribution>| {
             Ok((distribution.clone(), Arc::new(Deployed::new(distribution.clone())?)))

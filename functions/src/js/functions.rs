@@ -164,8 +164,7 @@ impl Functions {
 /// The functions a distribution associates with a behavior, each once.
 fn used(distribution: &Distribution) -> Vec<Arc<Function>> {
     let mut functions: Vec<Arc<Function>> = Vec::new();
-    let behaviors = distribution.behaviors.iter().chain([&distribution.default_behavior]);
-    for associations in behaviors.map(|behavior| &behavior.associations) {
+    for associations in distribution.every_behavior().map(|behavior| &behavior.associations) {
         for function in associations.functions() {
             if !functions.iter().any(|known| known.name == function.name) {
                 functions.push(function.clone());

@@ -35,7 +35,7 @@ pub use counters::Figures;
 use environment::{Outcome, Plan};
 use folder::Folder;
 pub(crate) use folder::PREFIX as FOLDER_PREFIX;
-use homefront_config::{Config, Lambda};
+use homefront_config::{Associations, Config, Lambda};
 pub(crate) use log::{is_frame, started};
 use package::Packages;
 use parking_lot::Mutex;
@@ -192,11 +192,7 @@ pub async fn invoke(lambda: &Lambda, workers: &Workers, event: Bytes) -> Result<
 }
 
 fn used(config: &Config) -> impl Iterator<Item = &Arc<Lambda>> {
-    config
-        .distributions
-        .iter()
-        .flat_map(|distribution| distribution.behaviors.iter().chain([&distribution.default_behavior]))
-        .flat_map(|behavior| behavior.associations.lambdas())
+    config.associations().flat_map(Associations::lambdas)
 }
 
 /// What functions share while they are made ready.

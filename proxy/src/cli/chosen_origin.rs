@@ -57,11 +57,10 @@ fn named(distribution: &Distribution, context: &Value) -> bool {
 
 /// The behaviors that call the function with viewer requests.
 fn runs<'a>(distribution: &'a Distribution, function: &'a Function) -> impl Iterator<Item = &'a Arc<Behavior>> {
-    let behaviors = distribution.behaviors.iter().chain([&distribution.default_behavior]);
-    behaviors.filter(|behavior| {
-        let code = &behavior.associations.viewer_request;
-        matches!(code, Some(ViewerCode::Function(running)) if running.name == function.name)
-    })
+    let is_it = |code: &ViewerCode| code.is_function(&function.name);
+    distribution
+        .every_behavior()
+        .filter(move |behavior| behavior.associations.viewer_request.as_ref().is_some_and(is_it))
 }
 
 /// That of the event's path if it runs the function, else the first that does.

@@ -5,7 +5,7 @@ use super::{WRONG_INPUT, chosen_origin, complain, print, read, workers};
 use crate::clock::Clock;
 use crate::page::failure_sentence;
 use crate::respond::edge_code;
-use homefront_config::association::ViewerCode;
+use homefront_config::association::OnlyOn;
 use homefront_config::function::FunctionRuntime;
 use homefront_config::{Config, Function, Lambda, limits};
 use homefront_functions::Failure;
@@ -133,18 +133,11 @@ async fn invoke_function(
 
 /// What to say of an event on which no behavior calls the function, where behaviors call it on the other.
 fn called_elsewhere(config: &Config, function: &Function, event: &[u8]) -> Option<String> {
-    let is_it =
-        |code: &Option<ViewerCode>| matches!(code, Some(ViewerCode::Function(called)) if called.name == function.name);
-    let behaviors = config.distributions.iter().flat_map(|each| each.behaviors.iter().chain([&each.default_behavior]));
-    let (mut on_request, mut on_response) = (false, false);
-    for behavior in behaviors {
-        on_request |= is_it(&behavior.associations.viewer_request);
-        on_response |= is_it(&behavior.associations.viewer_response);
-    }
+    let only_on = OnlyOn::of(&function.name, config.associations())?;
     let event = serde_json::from_slice::<Value>(event).ok()?;
-    let (given, other) = match event["context"]["eventType"].as_str()? {
-        "viewer-request" if on_response && !on_request => ("viewer-request", "viewer_response"),
-        "viewer-response" if on_request && !on_response => ("viewer-response", "viewer_request"),
+    let (given, other) = match (event["context"]["eventType"].as_str()?, only_on) {
+        ("viewer-request", OnlyOn::ViewerResponse) => ("viewer-request", "viewer_response"),
+        ("viewer-response", OnlyOn::ViewerRequest) => ("viewer-response", "viewer_request"),
         _ => return None,
     };
     Some(format!("note: the event is of {given}; behaviors call \"{}\" on {other} only", function.name))

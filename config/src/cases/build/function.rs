@@ -1,7 +1,7 @@
 //! Cases that run a CloudFront Function: the event that is given, or that one is made of messages.
 
 use super::{Asks, Builder, Given, text};
-use crate::association::ViewerCode;
+use crate::association::OnlyOn;
 use crate::build::unknown;
 use crate::cases::raw;
 use crate::cases::{Event, EventType, Trial, expect};
@@ -42,7 +42,11 @@ impl<'a> Builder<'a, '_> {
         let on = if response.is_some() { EventType::ViewerResponse } else { EventType::ViewerRequest };
         let path = request.value.path.as_ref().map(|path| path.value.0.as_str()).unwrap_or_default();
         let caller = self.caller(function, on, path)?;
-        if response.is_none() && function.is_some_and(|function| self.is_for_responses(function)) {
+        if response.is_none()
+            && function.is_some_and(|function| {
+                OnlyOn::of(&function.name, self.config.associations()) == Some(OnlyOn::ViewerResponse)
+            })
+        {
             let hint = "add `response = { status = 200 }`, with the headers that it looks at";
             self.reading
                 .error(request.span, "this function is called on viewer response only: what it gets has a response")
@@ -53,33 +57,21 @@ impl<'a> Builder<'a, '_> {
         self.request(request, Asks::Function(caller)).map(|request| Event::Of { request, response })
     }
 
-    /// Whether behaviors call a function on viewer response, and none on viewer request.
-    fn is_for_responses(&self, function: &Function) -> bool {
-        let is_it = |code: &Option<ViewerCode>| matches!(code, Some(ViewerCode::Function(called)) if called.name == function.name);
-        let distributions = self.config.distributions.iter();
-        let behaviors = distributions.flat_map(|each| each.behaviors.iter().chain([&each.default_behavior]));
-        let associations: Vec<_> = behaviors.map(|behavior| &behavior.associations).collect();
-        associations.iter().any(|each| is_it(&each.viewer_response))
-            && !associations.iter().any(|each| is_it(&each.viewer_request))
-    }
-
     /// The distribution that calls a function: best one whose behavior with this path does, else one with any behavior that does.
     /// A function that none calls may be tried as well, as the first one's.
     fn caller(&self, function: Option<&Function>, on: EventType, path: &str) -> Option<&'a Distribution> {
         let path = path.split('?').next().unwrap_or_default();
         let distributions = &self.config.distributions;
-        let behaviors = distributions.iter().flat_map(|distribution| {
-            let all = distribution.behaviors.iter().chain([&distribution.default_behavior]);
-            all.map(move |behavior| (distribution, behavior))
-        });
+        let behaviors = distributions
+            .iter()
+            .flat_map(|distribution| distribution.every_behavior().map(move |behavior| (distribution, behavior)));
         let calling = behaviors.filter(|(_, behavior)| {
             let associations = &behavior.associations;
             let code = match on {
                 EventType::ViewerResponse => &associations.viewer_response,
                 _ => &associations.viewer_request,
             };
-            let (Some(ViewerCode::Function(called)), Some(function)) = (code, function) else { return false };
-            called.name == function.name
+            code.as_ref().zip(function).is_some_and(|(code, function)| code.is_function(&function.name))
         });
         let calling: Vec<_> = calling.collect();
         let best = calling.iter().find(|(_, behavior)| behavior.path_pattern.matches(path)).or(calling.first());

@@ -133,10 +133,8 @@ fn calls<'a>(
     distributions: impl Iterator<Item = &'a Arc<Distribution>>,
     lambda: &'a Arc<Lambda>,
 ) -> impl Iterator<Item = Call<'a>> {
-    let behaviors = distributions.flat_map(|distribution| {
-        let all = distribution.behaviors.iter().chain([&distribution.default_behavior]);
-        all.map(move |behavior| (distribution, behavior))
-    });
+    let behaviors = distributions
+        .flat_map(|distribution| distribution.every_behavior().map(move |behavior| (distribution, behavior)));
     behaviors.flat_map(move |(distribution, behavior)| {
         let on = &behavior.associations;
         let viewer = |code: &Option<ViewerCode>| match code {
