@@ -79,7 +79,7 @@ impl LocalOrigin for Directory {
 /// The file a key names below the folder; `None` for keys no file can have.
 fn relative_path(key: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
-    for segment in key.trim_start_matches('/').split('/') {
+    for segment in key.strip_prefix('/').unwrap_or(key).split('/') {
         let decoded = percent_decode_str(segment).decode_utf8().ok()?;
         // A `/` that was encoded is part of a name, and no file has such a name. Taken for a separator it would lead past
         // the path patterns of behaviors, which do not decode it.
@@ -249,6 +249,7 @@ mod tests {
             "/",
             "/%00",
             "//etc/passwd",
+            "//index.html",
             "/index.html/",
         ] {
             assert_eq!(get(&directory, path, &[]).await.0, 404, "{path}");
