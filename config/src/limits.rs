@@ -68,10 +68,10 @@ pub const CACHE_FILLING_SHARE: u64 = 4;
 pub const CACHE_LENT_SHARE: u64 = 4;
 /// Bytes that a viewer may be behind a response that is too large to store before the origin is read more slowly.
 pub const CACHE_PASSING_LAG_BYTES: usize = 1_048_576;
-/// Bytes beyond that which another viewer of the same response may be behind before it is cut off.
+/// Bytes beyond that which a viewer of the same response may be behind before it is cut off.
 pub const CACHE_FOLLOWER_LAG_BYTES_MAX: usize = 8 * 1_048_576;
-/// How long the origin of such a response waits for a viewer that reads nothing before the response is given up.
-pub const CACHE_PASSING_STALL_MAX: Duration = Duration::from_mins(1);
+/// How long the origin of such a response waits for viewers that read nothing before the response is given up.
+pub const CACHE_PASSING_STALL_MAX: Duration = Duration::from_secs(5);
 /// Bytes of one line of an access log field. CloudFront publishes none.
 pub const LOG_FIELD_BYTES_MAX: usize = 8_192;
 /// Characters of a path pattern. CloudFront: 255.

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, channel::Channel};
 use percent_encoding::percent_decode_str;
-use std::io::{self, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::AsyncReadExt;
 
 /// A file is read and sent in pieces of this size.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -19,7 +21,15 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// A folder origin.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    root: PathBuf,
+    root: Arc<Path>,
+}
+
+/// What follows the head of an answer.
+enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// So many bytes from where the file stands.
+    Pieces(File, u64),
 }
 
 /// A file that answers a key.
@@ -33,47 +43,58 @@ struct Object {
 impl Directory {
     /// The folder `root`; it is looked at anew for each request.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
-    }
-
-    /// Opens the file of a key, unless it is outside of the folder by `..` or by a link.
-    async fn open(&self, key: &str) -> io::Result<Object> {
-        let relative = relative_path(key).ok_or(io::ErrorKind::NotFound)?;
-        let root = tokio::fs::canonicalize(&self.root).await?;
-        let path = tokio::fs::canonicalize(root.join(relative)).await?;
-        if !path.starts_with(&root) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        // A pipe in the place of a file would keep a thread waiting for ever.
-        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path).await?;
-        let metadata = file.metadata().await?;
-        if !metadata.is_file() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let content_type = content_type(&path);
-        Ok(Object { file, length: metadata.len(), modified: metadata.modified()?, content_type })
+        Self { root: root.into() }
     }
 }
 
 #[async_trait]
 impl LocalOrigin for Directory {
     async fn answer(&self, request: http::Request<()>) -> Response<Body> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "A folder is read only.");
-            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
-            return response;
-        }
-        match self.open(request.uri().path()).await {
-            Ok(object) => respond(request.headers(), object).await.unwrap_or_else(|reason| {
-                tracing::warn!(%reason, path = request.uri().path(), "a file could not be read");
-                error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "The file could not be read.")
-            }),
-            Err(reason) if reason.kind() == io::ErrorKind::PermissionDenied => {
-                error(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
-            }
-            Err(_) => error(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist."),
-        }
+        let root = self.root.clone();
+        // The way to a thread that may wait for a disk costs more than what is done there: it is gone once.
+        let answered = tokio::task::spawn_blocking(move || answer(&root, &request)).await;
+        answered.unwrap_or_else(|_panic| unreadable()).map(|content| match content {
+            Content::Whole(bytes) => whole(bytes),
+            Content::Pieces(file, bytes) => stream(file, bytes),
+        })
     }
+}
+
+/// Everything but the pieces of a large file. It blocks.
+fn answer(root: &Path, request: &http::Request<()>) -> Response<Content> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "A folder is read only.");
+        response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    match open(root, request.uri().path()) {
+        Ok(object) => respond(request.headers(), object).unwrap_or_else(|reason| {
+            tracing::warn!(%reason, path = request.uri().path(), "a file could not be read");
+            unreadable()
+        }),
+        Err(reason) if reason.kind() == io::ErrorKind::PermissionDenied => {
+            error(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+        }
+        Err(_) => error(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist."),
+    }
+}
+
+/// Opens the file of a key, unless it is outside of the folder by `..` or by a link.
+fn open(root: &Path, key: &str) -> io::Result<Object> {
+    let relative = relative_path(key).ok_or(io::ErrorKind::NotFound)?;
+    let root = root.canonicalize()?;
+    let path = root.join(relative).canonicalize()?;
+    if !path.starts_with(&root) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // A pipe in the place of a file would keep a thread waiting for ever.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let content_type = content_type(&path);
+    Ok(Object { file, length: metadata.len(), modified: metadata.modified()?, content_type })
 }
 
 /// The file a key names below the folder; `None` for keys no file can have.
@@ -100,17 +121,21 @@ fn content_type(path: &Path) -> String {
 }
 
 /// S3's form of an error.
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Content> {
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
-    let mut response = Response::new(whole(xml));
+    let mut response = Response::new(Content::Whole(xml.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/xml"));
     response
 }
 
-async fn respond(request: &HeaderMap, object: Object) -> io::Result<Response<Body>> {
+fn unreadable() -> Response<Content> {
+    error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "The file could not be read.")
+}
+
+fn respond(request: &HeaderMap, object: Object) -> io::Result<Response<Content>> {
     let age = object.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let etag = format!("\"{:x}-{:x}\"", age.as_nanos(), object.length);
     let builder = Response::builder()
@@ -119,21 +144,19 @@ async fn respond(request: &HeaderMap, object: Object) -> io::Result<Response<Bod
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CONTENT_TYPE, &object.content_type);
     let built = if is_not_modified(request, &etag, object.modified) {
-        builder.status(StatusCode::NOT_MODIFIED).body(whole(Bytes::new()))
+        builder.status(StatusCode::NOT_MODIFIED).body(Content::Whole(Bytes::new()))
     } else {
         match requested_range(request, object.length) {
-            None => {
-                builder.header(header::CONTENT_LENGTH, object.length).body(stream(object.file, 0..object.length).await?)
-            }
+            None => builder.header(header::CONTENT_LENGTH, object.length).body(content(object.file, 0..object.length)?),
             Some(Ok(range)) => builder
                 .status(StatusCode::PARTIAL_CONTENT)
                 .header(header::CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, object.length))
                 .header(header::CONTENT_LENGTH, range.end - range.start)
-                .body(stream(object.file, range).await?),
+                .body(content(object.file, range)?),
             Some(Err(Unsatisfiable)) => builder
                 .status(StatusCode::RANGE_NOT_SATISFIABLE)
                 .header(header::CONTENT_RANGE, format!("bytes */{}", object.length))
-                .body(whole(Bytes::new())),
+                .body(Content::Whole(Bytes::new())),
         }
     };
     built.map_err(io::Error::other)
@@ -164,15 +187,23 @@ fn requested_range(request: &HeaderMap, length: u64) -> Option<Result<Range<u64>
     Some(if range.start < range.end { Ok(range) } else { Err(Unsatisfiable) })
 }
 
-/// Small files at once, larger ones piece by piece as fast as the viewer takes them.
-async fn stream(mut file: File, range: Range<u64>) -> io::Result<Body> {
-    file.seek(SeekFrom::Start(range.start)).await?;
-    let mut left = (range.end - range.start) as usize;
-    if left <= PIECE_BYTES {
-        let mut bytes = vec![0; left];
-        file.read_exact(&mut bytes).await?;
-        return Ok(whole(bytes));
+/// Of a small file or part all of it.
+fn content(mut file: File, range: Range<u64>) -> io::Result<Content> {
+    if range.start > 0 {
+        file.seek(SeekFrom::Start(range.start))?;
     }
+    let length = range.end - range.start;
+    if length > PIECE_BYTES as u64 {
+        return Ok(Content::Pieces(file, length));
+    }
+    let mut bytes = vec![0; length as usize];
+    file.read_exact(&mut bytes)?;
+    Ok(Content::Whole(bytes.into()))
+}
+
+/// Piece by piece, as fast as the viewer takes them.
+fn stream(file: File, length: u64) -> Body {
+    let (mut file, mut left) = (tokio::fs::File::from_std(file), length as usize);
     let (mut sender, body) = Channel::<Bytes, io::Error>::new(2);
     tokio::spawn(async move {
         while left > 0 {
@@ -188,7 +219,7 @@ async fn stream(mut file: File, range: Range<u64>) -> io::Result<Body> {
             }
         }
     });
-    Ok(body.boxed())
+    body.boxed()
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //!
 //! A fill keeps all bytes as long as the object may be stored. When the object turns out too large, or the fills of the node
 //! hold too much together, it goes on in passing: bytes are let go once every reader has them, and nothing is stored. Then
-//! the writer is slowed to the pace of its own viewer. It cannot wait for that viewer, because pingora reads the origin and
+//! the writer is slowed to the pace of the fastest reader. It cannot wait for its own viewer, because pingora reads the origin and
 //! writes to the viewer in one task; so it pauses for longer the further the viewer is behind, while the kernel's send
-//! buffer keeps the viewer busy. Other readers that fall too far behind are cut off.
+//! buffer keeps the viewer busy. Readers that fall too far behind another are cut off. pingora keeps the filling request's reader
+//! when that reads nothing any more: its viewer has left, wanted the head alone, or has the part that it asked for.
 
 use super::body::Body;
 use super::filling::Budget;
@@ -37,7 +38,7 @@ struct State {
     charged: u64,
     readers: Vec<Position>,
     next_reader: u64,
-    /// How long the writer has paused since its own viewer read anything.
+    /// How long the writer has paused since anybody read anything.
     stalled: Duration,
     /// The object that the tier was given, which has the same bytes.
     stored: Option<Arc<Stored>>,
@@ -58,7 +59,7 @@ enum Keep {
     /// To be stored.
     #[default]
     Whole,
-    /// Not to be stored; a reader may be this many bytes behind at no price.
+    /// Not to be stored; a reader may be this many bytes behind at no price, while they are charged.
     Passing { lag_bytes: usize },
 }
 
@@ -247,7 +248,7 @@ impl Fill {
     /// The next bytes for a reader, up to `to`.
     pub(super) fn read(&self, reader: u64, to: Option<usize>) -> Read {
         let mut state = self.state.lock();
-        let State { body, readers, phase, stalled, .. } = &mut *state;
+        let State { body, readers, phase, .. } = &mut *state;
         let Ok(place) = place_of(readers, reader) else { return Read::Broken };
         let position = &mut readers[place];
         if position.cut_off {
@@ -264,9 +265,7 @@ impl Fill {
             };
         };
         position.offset += bytes.len();
-        if position.role == Role::Filler {
-            *stalled = Duration::ZERO;
-        }
+        state.stalled = Duration::ZERO;
         state.release();
         self.settle(&mut state);
         Read::Bytes(bytes)
@@ -324,31 +323,31 @@ impl State {
         }
     }
 
-    /// Cuts off followers that are too far behind, and finds the pause that the filler's own viewer needs.
+    /// Cuts off readers that are too far behind, and finds the pause that the one who is nearest needs.
     fn slow_down(&mut self, lag_bytes: usize) -> Result<Option<Duration>, FillError> {
         let end = self.body.len();
-        let mut excess = 0;
+        let free = lag_bytes.min((self.charged as usize).max(limits::CACHE_PASSING_LAG_BYTES));
+        let over = |position: &Position| end.saturating_sub(position.offset).saturating_sub(free);
+        let is_near = |position: &Position| over(position) <= limits::CACHE_FOLLOWER_LAG_BYTES_MAX;
+        let some_are_near = self.readers.iter().any(|position| !position.cut_off && is_near(position));
         for position in &mut self.readers {
-            let over = end.saturating_sub(position.offset).saturating_sub(lag_bytes);
-            match position.role {
-                Role::Filler => excess = over,
-                Role::Follower => position.cut_off |= over > limits::CACHE_FOLLOWER_LAG_BYTES_MAX,
-            }
+            position.cut_off |= !is_near(position) && (some_are_near || position.role == Role::Follower);
         }
         self.release();
-        let pause = pause(excess);
+        let live = self.readers.iter().filter(|position| !position.cut_off);
+        let pause = pause(live.map(over).min().unwrap_or(0));
         self.stalled += pause.unwrap_or_default();
         if self.stalled > limits::CACHE_PASSING_STALL_MAX { Err(FillError::Stalled) } else { Ok(pause) }
     }
 }
 
-/// 10 ms for the first MiB beyond what is free, doubled with each further one, 10 s at most.
+/// 10 ms for the first MiB beyond what is free, doubled with each further one, a second at most.
 fn pause(excess_bytes: usize) -> Option<Duration> {
     if excess_bytes == 0 {
         return None;
     }
     let doublings = (excess_bytes / limits::CACHE_PASSING_LAG_BYTES).min(10) as u32;
-    Some(Duration::from_millis(10 << doublings).min(Duration::from_secs(10)))
+    Some(Duration::from_millis(10 << doublings).min(Duration::from_secs(1)))
 }
 
 #[cfg(test)]
