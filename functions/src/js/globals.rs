@@ -30,6 +30,12 @@ pub(super) fn install(runtime: FunctionRuntime, context: &mut Context) -> JsResu
     settle_first(context)?;
     let string = context.intrinsics().constructors().string().prototype();
     define(&string, "charCodeAt", native("charCodeAt", 1, char_code_at, context), context)?;
+    // boa's give date and time, both.
+    let date = context.intrinsics().constructors().date().prototype();
+    for (name, same) in [("toLocaleDateString", "toDateString"), ("toLocaleTimeString", "toTimeString")] {
+        let method = date.get(JsString::from(same), context)?;
+        define(&date, name, method, context)?;
+    }
     regexp::install(context)?;
     if is_1_0 {
         byte_string::install(context)?;

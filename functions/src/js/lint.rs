@@ -68,6 +68,11 @@ impl Finding {
     }
 }
 
+/// The word, which is a name as well.
+const AWAIT: &str = "await";
+/// What CloudFront's engine says of it where nothing may wait.
+const AWAIT_OUTSIDE: &str = "await is only valid in async functions";
+
 fn one_line(text: &str) -> String {
     let mut line = text.replace(char::is_control, " ");
     line.truncate(line.floor_char_boundary(FUNCTION_FINDING_TEXT_BYTES_MAX));

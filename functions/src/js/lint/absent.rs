@@ -7,7 +7,7 @@
 use super::mentions::{Mentions, Receiver, text};
 use super::modules::Modules;
 use super::tokens::Tokens;
-use super::{Finding, Rejected, pcre, perl};
+use super::{AWAIT, Finding, Rejected, pcre, perl};
 use crate::js::load_error::NO_HANDLER;
 use crate::js::{allowed, modules};
 use boa_engine::ast::declaration::{Binding, Declaration, VarDeclaration};
@@ -187,7 +187,7 @@ impl Walk<'_> {
             self.parameters.contains(&name.sym()) || self.scopes.iter().any(|names| names.contains(&name.sym()));
         let name = text(name.sym(), self.interner);
         let imported = self.imported.iter().any(|(imported, _)| *imported == name);
-        (!bound && !imported && name != "arguments").then_some(name)
+        (!bound && !imported && name != "arguments" && name != AWAIT).then_some(name)
     }
 
     fn refer(&mut self, to: &Identifier) {

@@ -97,6 +97,8 @@ rejected! {
     Using: Stops, "using", "use const, and release what there is to release in finally";
     /// `f(await x)`
     AwaitInArguments: Rejects, "await in the arguments of a call", "await first: const value = await x; f(value);";
+    /// `function f() { await x; }`
+    AwaitOutside: Rejects, "await outside of an async function", "declare the function that waits: async function f() {}";
     /// `async () => {}`
     AsyncClosure: Warns, "async closures", "AWS documents them as not supported; declare the function: async function f() {}";
     /// `export`

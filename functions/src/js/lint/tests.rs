@@ -168,6 +168,22 @@ fn each_row_that_differs_between_the_runtimes_is_found_by_its_runtime() {
 }
 
 #[test]
+fn await_where_nothing_may_wait_is_found_whatever_follows_it() {
+    let sentence = Some("await is only valid in async functions");
+    for code in
+        ["(k.get('a'))", "[1]", "+1", "\n k.get('a')", "k.get('a')", "'a'", "{}", "`a`", "function() {}", "!k", ""]
+    {
+        let code = format!("function f(k) {{ var v = ¦await {code}; return v; }} function handler(event) {{}}");
+        assert_found(&code, V2, Rejected::AwaitOutside, sentence);
+    }
+    let within = "async function handler(event) { [1].forEach(function (k) { ¦await (k); }); }";
+    assert_found(within, V2, Rejected::AwaitOutside, sentence);
+    let first = lint("function handler(event) { await (1); }", V1);
+    assert_eq!((first[0].column, first[0].what), (27, Rejected::Await));
+    assert_nothing("function handler(event) { var o = {await: 1}; return o.await; }", V2);
+}
+
+#[test]
 fn await_in_arguments_is_found_and_elsewhere_it_is_not() {
     for code in ["parseFloat(¦await x)", "f(a, {b: [¦await x]})", "new F(¦await x)", "a.b(1)(2 + ¦await x)"] {
         let code = format!("async function handler(event) {{\n  var v = {code};\n}}");

@@ -79,6 +79,11 @@ impl<'a> Tokens<'a> {
         self.from(place).first_chunk::<2>().map(|[this, next]| (*this, *next))
     }
 
+    /// The token in front of a place.
+    pub(super) fn before(&self, place: Position) -> Option<&Token<'a>> {
+        self.0[..self.0.partition_point(|token| token.at < place)].last()
+    }
+
     /// Each place where `first` and `second` follow each other.
     pub(super) fn pairs<'t>(&'t self, first: &'t str, second: &'t str) -> impl Iterator<Item = Token<'a>> + 't {
         let found = move |pair: &&[Token<'a>]| pair[0].text == first && pair[1].text == second;

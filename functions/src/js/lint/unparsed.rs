@@ -2,7 +2,7 @@
 //! another text.
 
 use super::tokens::{Token, Tokens};
-use super::{Rejected, perl};
+use super::{AWAIT, AWAIT_OUTSIDE, Rejected, perl};
 use boa_engine::ast::Position;
 
 /// What ends a source as a program.
@@ -71,8 +71,15 @@ pub(in crate::js) fn explain(source: &str, error: &str) -> Option<Broken> {
         let token = tokens.all().windows(3).find(|tokens| texts(tokens) == ["import", ".", "meta"])?;
         rejected(&token[0], "Token \"import\" not supported in this version", Rejected::ImportMeta)
     } else {
-        return None;
+        let token = tokens.before(refused_at(error)?).filter(|token| token.text == AWAIT)?;
+        rejected(token, AWAIT_OUTSIDE, Rejected::AwaitOutside)
     })
+}
+
+/// Where the parser came upon what it did not expect: the end of "… at line 1, col 2".
+fn refused_at(error: &str) -> Option<Position> {
+    let (line, column) = error.rsplit_once(" at line ")?.1.split_once(", col ")?;
+    Some(Position::new(line.trim().parse().ok()?, column.trim().parse().ok()?))
 }
 
 fn place(at: Position) -> (u32, u32) {

@@ -1,7 +1,8 @@
 //! The walk through the syntax tree that finds what CloudFront's engine rejects.
 
 use super::tokens::{Token, Tokens, is_word};
-use super::{Finding, Rejected, pcre, perl};
+use super::{AWAIT, AWAIT_OUTSIDE, Finding, Rejected, pcre, perl};
+use boa_engine::ast::Expression;
 use boa_engine::ast::declaration::{Binding, LexicalDeclaration, Variable};
 use boa_engine::ast::expression::access::SuperPropertyAccess;
 use boa_engine::ast::expression::literal::{Literal, LiteralKind, ObjectMethodDefinition, PropertyDefinition};
@@ -431,9 +432,24 @@ impl<'ast> Visitor<'ast> for Walk<'_> {
         ON
     }
 
+    /// Outside of async functions the parser takes the word for a name.
+    fn visit_expression(&mut self, node: &'ast Expression) -> Flow {
+        match node {
+            Expression::Identifier(name) if self.interner.resolve_expect(name.sym()).to_string() == AWAIT => {
+                let at = name.span().start();
+                self.modern(at, Rejected::Await, AWAIT);
+                if !self.first_runtime {
+                    self.note(at, Rejected::AwaitOutside, Some(AWAIT_OUTSIDE.to_owned()));
+                }
+                ON
+            }
+            other => other.visit_with(self),
+        }
+    }
+
     fn visit_await(&mut self, node: &'ast Await) -> Flow {
         let at = node.span().start();
-        self.modern(at, Rejected::Await, "await");
+        self.modern(at, Rejected::Await, AWAIT);
         if !self.first_runtime && self.nesting.arguments > 0 {
             self.note(at, Rejected::AwaitInArguments, Some("await in arguments not supported".to_owned()));
         }

@@ -321,6 +321,10 @@ fn the_language_works_without_what_is_taken_away() {
         ),
         ("[3, 1, 2].sort().concat([4]).map(function (n) { return n * 2; })", "[2,4,6,8]"),
         ("new Uint8Array([1, 2, 3]).subarray(1).join('-')", "\"2-3\""),
+        (
+            "[new Date(0).toLocaleDateString(), new Date(0).toLocaleTimeString()]",
+            "[\"Thu Jan 01 1970\",\"00:00:00 GMT+0000\"]",
+        ),
         ("new Date(0) + ''", "\"Thu Jan 01 1970 00:00:00 GMT+0000\""),
         ("[new Date(0), new Date(0) - 0]", "[\"1970-01-01T00:00:00.000Z\",0]"),
         ("'aXbXc'.replace(/x/gi, '-') + 'aXbX'.replace(/X/, '-')", "\"a-b-ca-bX\""),
