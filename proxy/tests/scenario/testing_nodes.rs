@@ -39,3 +39,20 @@ async fn what_a_node_answers_wrongly_is_told_with_the_nodes_reason() {
     (exit code 1)
     "#);
 }
+
+#[tokio::test]
+async fn a_case_leaves_the_admin_port_to_the_node_that_runs() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let toml = format!("[listen]\nadmin = \"{}\"\n{REFUSED}", taken.local_addr().unwrap());
+    let cases = "[[case]]\nname = \"it answers\"\nrequest = { path = \"/x\" }\nexpect = { status = 200 }\n";
+    let passes = "function handler(event) { return { statusCode: 200 }; }";
+    let files = [("homefront.toml", toml.as_str()), ("bad.js", passes), ("cases.toml", cases)];
+    insta::assert_snapshot!(told(&folder(&files), &["cases.toml"]).await, @"
+    $ homefront test cases.toml
+    cases.toml
+      ok      it answers
+
+    1 passed
+    (exit code 0)
+    ");
+}

@@ -18,8 +18,7 @@ use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::runtime::Handle;
 
 /// What gets no events any more.
-const SENSELESS: &str =
-    "homefront: what came over the channel to the node (file descriptor 3) makes no sense; it is closed";
+const SENSELESS: &str = "homefront: what came over the channel to the node makes no sense; it is closed";
 
 /// The node's end.
 #[derive(Debug)]

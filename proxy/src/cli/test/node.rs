@@ -98,6 +98,7 @@ fn private(config: &Config, function_log: &Path) -> Config {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.listen.http = vec![any_port];
     config.listen.https = config.listen.certificate.iter().map(|_| any_port).collect();
+    config.listen.admin = None;
     config.log.access = None;
     config.log.function = LogTarget::File(function_log.to_owned());
     for distribution in &mut config.distributions {
