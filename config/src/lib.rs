@@ -44,7 +44,6 @@ pub mod policy;
 pub mod reference;
 pub mod schema;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use association::Associations;
@@ -79,8 +78,6 @@ pub struct Config {
     pub functions: Vec<Arc<Function>>,
     /// Every `[[lambda]]`, used or not.
     pub lambdas: Vec<Arc<Lambda>>,
-    /// Names of origins whose addresses are known without asking. No file has any; what stands in for origins in test cases does.
-    pub hosts: Vec<(String, IpAddr)>,
 }
 
 impl Config {

@@ -70,6 +70,8 @@ pub struct CustomOrigin {
     pub ssl_protocols: SslProtocols,
     /// How the origin's certificate is judged.
     pub tls: OriginTls,
+    /// A server that answers in its place, over HTTP. No file says so: it is what stands in for the origin in a case.
+    pub stand_in: Option<SocketAddr>,
 }
 
 /// `protocol_policy`.
@@ -95,6 +97,18 @@ pub struct OriginTls {
 }
 
 impl CustomOrigin {
+    /// Whether requests to the one and to the other reach the same server.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        let ports_match = match self.protocol_policy {
+            OriginProtocolPolicy::HttpOnly => self.http_port == other.http_port,
+            OriginProtocolPolicy::HttpsOnly => self.https_port == other.https_port,
+            OriginProtocolPolicy::MatchViewer => {
+                (self.http_port, self.https_port) == (other.http_port, other.https_port)
+            }
+        };
+        ports_match && self.domain_name.eq_ignore_ascii_case(&other.domain_name)
+    }
+
     /// A server with CloudFront's defaults.
     pub fn new(domain_name: String) -> Self {
         Self {
@@ -109,6 +123,7 @@ impl CustomOrigin {
             response_completion_timeout: None,
             ssl_protocols: SslProtocols::default(),
             tls: OriginTls { ca: None, verify: true, server_name: None },
+            stand_in: None,
         }
     }
 }

@@ -65,7 +65,6 @@ pub fn quick(origin_url: &str, listen: SocketAddr) -> Result<Config, OriginUrlEr
         distributions: vec![Arc::new(distribution)],
         functions: Vec::new(),
         lambdas: Vec::new(),
-        hosts: Vec::new(),
     })
 }
 

@@ -20,7 +20,14 @@ pub(crate) fn neutral_request(head: &RequestHeader, host: &str) -> Request {
     // The closure never fails, so neither does the walk.
     let _ = head.map(|name, value| match &shown {
         Some(shown) if is_host(&name) => push(&mut headers, &name, shown),
-        _ => push(&mut headers, &name, value),
+        // Over HTTP/2 names come in lower case; pingora titles some.
+        _ => match name {
+            HeaderNameVariant::Titled(name) => {
+                headers.push(name.to_ascii_lowercase().as_bytes(), value.as_bytes());
+                Ok(())
+            }
+            name => push(&mut headers, &name, value),
+        },
     });
     Request {
         method: head.method.as_str().to_owned(),

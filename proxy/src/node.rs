@@ -139,7 +139,7 @@ impl Node {
             clock,
             routes: Routes::new(deployed),
             verifiers: Arc::new(verifiers),
-            resolver: Resolver::new(&config.hosts),
+            resolver: Resolver::new(),
             edge_code,
             access_log: config.log.access.as_ref().map(open).transpose()?,
             warnings: Sparing::default(),

@@ -69,6 +69,5 @@ pub(crate) fn build(root: Root, called: &mut Vec<Arc<Function>>, reading: &mut R
         distributions: distributions?,
         functions: shared.functions.into_items()?,
         lambdas: shared.lambdas.into_items()?,
-        hosts: Vec::new(),
     })
 }

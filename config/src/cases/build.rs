@@ -288,14 +288,16 @@ impl Builder<'_, '_> {
         known
     }
 
-    fn response(&mut self, response: raw::Response, on: EventType) -> Response {
+    /// `is_made`: a function on an origin event may have made its status.
+    fn response(&mut self, response: raw::Response, on: EventType, is_made: bool) -> Response {
         let status = response.status.as_ref().map_or(200, |status| status.value.0 as u16);
         if let Some(At { span, .. }) = response.status
             && on == EventType::ViewerResponse
+            && !is_made
             && !SHOWN_TO_VIEWER_RESPONSE.contains(&status)
         {
             let hint = format!(
-                "it is called for 200 to 399; what a viewer gets of a {status} shows in a case without `function` and \
+                "it is called for 200 to 399 of an origin; what a viewer gets of a {status} shows in a case without `function` and \
                  `lambda`, whose `origin` answers it"
             );
             self.reading.error(span, format!("no function is called on the viewer response of a {status}")).hint(hint);

@@ -11,7 +11,7 @@ use super::runtime_api::{
     Admits, Answer, Channel, Invocation, Port, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, RuntimeApi,
 };
 use super::start_failure::{StartEnd, StartFailure};
-use super::usage::{Excess, Looks, exceeded};
+use super::usage::{Excess, HeldTogether, Looks, exceeded};
 use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -87,7 +87,9 @@ pub(super) struct Environment {
     at_rest: usize,
     peak: Peak,
     looks: Looks,
+    /// By its program alone.
     memory_used_mb_max: u64,
+    held: HeldTogether,
 }
 
 impl Drop for Environment {
@@ -176,7 +178,7 @@ impl Environment {
         };
         started(&child);
         tokio::spawn(output.clone().pump());
-        let (peak, bytes_max) = (Peak::of(&child), memory_bytes_max(&plan.lambda));
+        let (peak, bytes_max, held) = (Peak::of(&child), memory_bytes_max(&plan.lambda), HeldTogether::default());
         let ready = async {
             tokio::select! {
                 biased;
@@ -185,7 +187,7 @@ impl Environment {
                     Some(answer) => StartEnd::Reported(answer),
                     None => StartEnd::Exited(exit),
                 }),
-                excess = exceeded(&child, bytes_max, Some(&folder)) => Err(StartEnd::Exceeded(excess)),
+                excess = exceeded(&child, bytes_max, Some(&folder), &held) => Err(StartEnd::Exceeded(excess)),
             }
         };
         let time_max = phase.time_max(plan);
@@ -208,6 +210,7 @@ impl Environment {
                     peak,
                     looks: Looks::begin(),
                     memory_used_mb_max,
+                    held,
                 }));
             }
             Ok(Err(end)) => end,
@@ -357,7 +360,7 @@ impl Environment {
             Ok(answer) = &mut *reply, if is_open => return self.ended_with(answer, memory_bytes_max),
             exit = self.child.wait() => Outcome::Exited(exit),
             () = tokio::time::sleep_until(deadline.into()) => Outcome::TimedOut,
-            excess = exceeded(&self.child, memory_bytes_max, self.folder.as_ref()) => Outcome::Exceeded(excess),
+            excess = exceeded(&self.child, memory_bytes_max, self.folder.as_ref(), &self.held) => Outcome::Exceeded(excess),
         };
         // It may have answered in its last moment.
         let last = match outcome {
@@ -407,7 +410,8 @@ impl Environment {
     /// Whether it has too much of something now that it has answered; then it is of no use any more, and its log says so. Lambda stops the
     /// call in which that happens; short ones are over before anybody has looked.
     pub(super) async fn holds_too_much(&mut self, lambda: &Lambda) -> bool {
-        let excess = self.looks.after_call(&self.child, memory_bytes_max(lambda), self.folder.as_ref()).await;
+        let folder = self.folder.as_ref();
+        let excess = self.looks.after_call(&self.child, memory_bytes_max(lambda), folder, &self.held).await;
         let Some(excess) = excess else { return false };
         self.child.kill();
         if excess == Excess::Files {
@@ -427,7 +431,7 @@ impl Environment {
 
     /// The most it was seen to use.
     pub(super) fn memory_used_mb_max(&self) -> u64 {
-        self.memory_used_mb_max
+        self.memory_used_mb_max.max(self.held.mib_max())
     }
 
     /// Looks at its memory; a process that is gone cannot be asked any more.
@@ -480,7 +484,7 @@ impl Environment {
             duration,
             memory_mb: plan.lambda.memory_mb,
             // The limit leaves out pages of files, which the system can take back; what is resident counts them.
-            memory_used_mb_max: self.memory_used_mb_max.min(u64::from(plan.lambda.memory_mb)),
+            memory_used_mb_max: self.memory_used_mb_max().min(u64::from(plan.lambda.memory_mb)),
             init: self.init.take(),
             status,
         };

@@ -15,6 +15,7 @@ use homefront_config::limits::{
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Looks at memory between two looks at files.
@@ -52,24 +53,30 @@ impl Excess {
 
 /// Returns when the environment of this child holds more than `memory_bytes_max`, has too many processes, or too much in its folder.
 /// Calls that are over before the first look cost nothing.
-pub(super) async fn exceeded(child: &Arc<Child>, memory_bytes_max: u64, folder: Option<&Folder>) -> Excess {
+pub(super) async fn exceeded(
+    child: &Arc<Child>,
+    memory_bytes_max: u64,
+    folder: Option<&Folder>,
+    held: &HeldTogether,
+) -> Excess {
     const PAUSE: Duration = Duration::from_millis(LAMBDA_WATCH_MS);
     let folder = folder.map(|folder| folder.path().to_owned());
     let (mut looks, mut pause, mut are_many) = (0_u32, PAUSE, false);
     loop {
         tokio::time::sleep(pause).await;
         let began = Instant::now();
-        let (processes, seem_to_hold_more) = look(child, memory_bytes_max, are_many).await;
+        let (processes, bytes) = look(child, are_many).await;
         are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
+        if processes.len() <= LAMBDA_PROCESSES_MAX {
+            held.see(&processes, bytes).await;
+        }
         pause = if are_many { PAUSE.max(began.elapsed() * LAMBDA_WATCH_SHARE) } else { PAUSE };
         if processes.len() > LAMBDA_PROCESSES_MAX {
             return Excess::Processes;
         }
-        if seem_to_hold_more {
-            // Nobody else could share what one alone has.
-            if processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await {
-                return Excess::Memory;
-            }
+        // Nobody else could share what one alone has.
+        if bytes > memory_bytes_max && (processes.len() == 1 || exact_sum(&processes).await > memory_bytes_max) {
+            return Excess::Memory;
         }
         looks = looks.wrapping_add(1);
         if let (0, Some(folder)) = (looks % LOOKS_PER_FILES, &folder) {
@@ -100,16 +107,21 @@ impl Looks {
         child: &Arc<Child>,
         memory_bytes_max: u64,
         folder: Option<&Folder>,
+        held: &HeldTogether,
     ) -> Option<Excess> {
         if self.last.elapsed() < Duration::from_millis(LAMBDA_WATCH_MS) {
             return None;
         }
-        let (processes, seem_to_hold_more) = look(child, memory_bytes_max, self.are_many).await;
+        let (processes, bytes) = look(child, self.are_many).await;
         self.are_many = processes.len() > LAMBDA_PROCESSES_AT_A_GLANCE;
+        if processes.len() <= LAMBDA_PROCESSES_MAX {
+            held.see(&processes, bytes).await;
+        }
+        let holds_more = bytes > memory_bytes_max;
         self.taken = self.taken.wrapping_add(1);
         let excess = match folder {
             _ if processes.len() > LAMBDA_PROCESSES_MAX => Some(Excess::Processes),
-            _ if seem_to_hold_more && (processes.len() == 1 || really_hold_more(processes, memory_bytes_max).await) => {
+            _ if holds_more && (processes.len() == 1 || exact_sum(&processes).await > memory_bytes_max) => {
                 Some(Excess::Memory)
             }
             Some(folder) if self.taken.is_multiple_of(LOOKS_PER_FILES) => {
@@ -124,29 +136,50 @@ impl Looks {
 }
 
 /// In passing, or where it keeps nobody waiting if there were many.
-async fn look(child: &Arc<Child>, memory_bytes_max: u64, were_many: bool) -> (Vec<u32>, bool) {
+async fn look(child: &Arc<Child>, were_many: bool) -> (Vec<u32>, u64) {
     if !were_many {
-        return glance(child, memory_bytes_max);
+        return glance(child);
     }
     let child = child.clone();
-    aside(move || glance(&child, memory_bytes_max)).await
+    aside(move || glance(&child)).await
 }
 
-/// The processes of an environment, and whether they seem to hold more than that.
-fn glance(child: &Child, memory_bytes_max: u64) -> (Vec<u32>, bool) {
+/// The processes of an environment, and what they hold: a cheap sum, in which pages that forked processes share count more than once.
+fn glance(child: &Child) -> (Vec<u32>, u64) {
     let processes = child.processes();
-    let seem_to_hold_more = seem_to_hold_more(&processes, memory_bytes_max);
-    (processes, seem_to_hold_more)
-}
-
-/// A cheap sum, in which pages that forked processes share count more than once.
-fn seem_to_hold_more(processes: &[u32], bytes_max: u64) -> bool {
-    processes.iter().filter_map(|id| anonymous_bytes(*id)).sum::<u64>() > bytes_max
+    let bytes = processes.iter().filter_map(|id| anonymous_bytes(*id)).sum();
+    (processes, bytes)
 }
 
 /// The exact sum. For it the kernel goes through all their pages, which takes milliseconds.
-async fn really_hold_more(processes: Vec<u32>, bytes_max: u64) -> bool {
-    aside(move || processes.iter().filter_map(|id| exact_bytes(*id)).sum::<u64>() > bytes_max).await
+async fn exact_sum(processes: &[u32]) -> u64 {
+    let processes = processes.to_vec();
+    aside(move || processes.iter().filter_map(|id| exact_bytes(*id)).sum()).await
+}
+
+/// What several processes of an environment were seen to hold together; what one alone holds at its highest the kernel knows.
+#[derive(Debug, Default)]
+pub(super) struct HeldTogether {
+    /// By the cheap sum.
+    about_bytes: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl HeldTogether {
+    /// Looks closer when it is so much more than before by the cheap sum.
+    const STEP_BYTES: u64 = 1_048_576;
+
+    async fn see(&self, processes: &[u32], about_bytes: u64) {
+        if processes.len() > 1 && about_bytes >= self.about_bytes.load(Ordering::Relaxed) + Self::STEP_BYTES {
+            self.about_bytes.store(about_bytes, Ordering::Relaxed);
+            self.bytes.fetch_max(exact_sum(processes).await, Ordering::Relaxed);
+        }
+    }
+
+    /// At the most, in MiB.
+    pub(super) fn mib_max(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed).div_ceil(1_048_576)
+    }
 }
 
 /// Resident pages that no file backs.

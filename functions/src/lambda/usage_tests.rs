@@ -14,6 +14,7 @@ in_every_language! {
     an_environment_that_exhausts_its_memory_costs_that_call_only,
     an_error_that_tells_of_exhausted_memory_is_exhausted_memory,
     what_a_function_starts_counts_too,
+    what_a_function_starts_is_in_the_memory_used,
     an_environment_that_fills_its_folder_costs_that_call_only,
     an_environment_with_too_many_files_costs_that_call_only,
     files_beyond_1024_cannot_be_opened_and_the_environment_goes_on,
@@ -200,6 +201,30 @@ async fn what_a_function_starts_counts_too(language: Language) {
         ),
     );
     ends(language, &starts, json!(1), Excess::Memory).await;
+}
+
+async fn what_a_function_starts_is_in_the_memory_used(language: Language) {
+    let child = "import os; kept = os.urandom(1 << 20) * 60; print(1, flush=True); input()";
+    let starts = source(
+        format!(
+            "import subprocess, sys, threading\ndef handler(event, context):\n child = subprocess.Popen([sys.executable, '-c', '{child}'], stdin=-1, stdout=-1)\n \
+             child.stdout.readline()\n threading.Event().wait(0.3)\n child.kill()\n child.wait()"
+        ),
+        format!(
+            "exports.handler = async () => {{
+                const child = require('node:child_process').spawn('python3', ['-c', '{child}']);
+                await new Promise((pass) => child.stdout.on('data', pass));
+                await new Promise((pass) => setTimeout(pass, 300));
+                await new Promise((pass) => {{ child.on('exit', pass); child.kill(); }});
+            }};"
+        ),
+    );
+    let fixture = Fixture::of(language, &starts, |_, _| {});
+    fixture.result(json!({})).await;
+    fixture.pool.rest().await;
+    let used = fixture.pool.figures().memory_used_mb_max;
+    assert!((60..128).contains(&used), "{used} MB");
+    fixture.stop().await;
 }
 
 async fn an_environment_that_fills_its_folder_costs_that_call_only(language: Language) {

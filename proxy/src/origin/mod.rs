@@ -10,6 +10,7 @@ pub(crate) mod resolve;
 pub(crate) mod rewrite;
 mod tls;
 
+use crate::exchange::Route;
 use crate::forward::OriginHost;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
@@ -101,6 +102,16 @@ impl PreparedOrigin {
 fn folder_of<'a>(origins: &'a [PreparedOrigin], domain_name: &str) -> Option<&'a PreparedOrigin> {
     let bucket = origin_edit::bucket(domain_name)?;
     origins.iter().find(|origin| origin.is_folder() && origin.config.id.eq_ignore_ascii_case(bucket))
+}
+
+/// What stands in, in a case, for a server that a function made: what does for that of the distribution, the assigned one first.
+fn stand_in(route: &Route, made: &CustomOrigin) -> Option<SocketAddr> {
+    let origins = [route.origin()].into_iter().chain(&route.distribution.origins);
+    let servers = origins.filter_map(|origin| match &origin.config.kind {
+        OriginKind::Custom(server) => Some(server),
+        OriginKind::Directory { .. } => None,
+    });
+    servers.filter(|server| made.is_same_server(server)).find_map(|server| server.stand_in)
 }
 
 /// A server at an address, over HTTP.

@@ -102,8 +102,10 @@ impl Server {
         tls: bool,
         attempt: usize,
     ) -> io::Result<SocketAddr> {
-        let by_function = self.asked.named_by_function && !node.knows(self.host());
-        let resolver = if by_function { &distribution.function_origins().resolver } else { node };
+        if let Some(address) = self.config.stand_in {
+            return Ok(address);
+        }
+        let resolver = if self.asked.named_by_function { &distribution.function_origins().resolver } else { node };
         resolver.resolve(self.host(), self.port(tls), attempt, self.asked.ip_address_type).await
     }
 
@@ -131,6 +133,11 @@ impl Server {
         if tls { self.config.https_port } else { self.config.http_port }
     }
 
+    /// Whether the connection speaks TLS where the origin does.
+    fn encrypts(&self, tls: bool) -> bool {
+        tls && self.config.stand_in.is_none()
+    }
+
     /// The name that TLS asks for.
     fn tls_name(&self) -> &str {
         self.config.tls.server_name.as_ref().unwrap_or(&self.config.domain_name)
@@ -141,7 +148,7 @@ impl Server {
     pub(crate) async fn made_peer(&self, distribution: &Deployed, address: SocketAddr, tls: bool) -> Option<HttpPeer> {
         let remembered = distribution.function_origins();
         let mut peer = self.peer(address, tls);
-        if tls && self.config.tls.verify && !self.asked.certificate_names.is_empty() {
+        if self.encrypts(tls) && self.config.tls.verify && !self.asked.certificate_names.is_empty() {
             let roots = self.ca.as_ref().map(|ca| ca.roots.clone());
             let config = remembered.client_config(self.group_key, &self.asked.certificate_names, roots).await;
             let encrypted = Encrypted::new(address, self.tls_name(), config)?;
@@ -158,6 +165,7 @@ impl Server {
     /// The peer at `address`.
     #[allow(clippy::disallowed_methods, reason = "it is given an address")]
     pub(crate) fn peer(&self, address: SocketAddr, tls: bool) -> HttpPeer {
+        let tls = self.encrypts(tls);
         let mut peer = HttpPeer::new(address, tls, if tls { self.tls_name().to_owned() } else { String::new() });
         peer.group_key = self.group_key;
         let options = &mut peer.options;

@@ -3,7 +3,7 @@
 //! Developer Guide, "Content-based dynamic origin selection". An `Err` is what this node cannot do of it; what CloudFront refuses has
 //! been refused before.
 
-use super::{Chosen, PreparedOrigin, Reach, folder_of, peer};
+use super::{Chosen, PreparedOrigin, Reach, folder_of, peer, stand_in};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy, OriginTls};
@@ -54,6 +54,7 @@ fn base(assigned: &PreparedOrigin) -> CustomOrigin {
 
 fn server(route: &Route, custom: CustomOrigin) -> (Reach, OriginKind) {
     let (assigned, distribution) = (route.origin(), &route.distribution.id);
+    let custom = CustomOrigin { stand_in: stand_in(route, &custom), ..custom };
     let id = &assigned.config.id;
     let server = match &assigned.reach {
         Reach::Server(server) if !assigned.is_folder() => {

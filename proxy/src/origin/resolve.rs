@@ -22,8 +22,6 @@ pub(crate) struct Resolver {
     known: Cache<Arc<str>, Known>,
     /// By name. Each goes on when nobody waits any more.
     running: Arc<Mutex<HashMap<Arc<str>, Running>>>,
-    /// Names that are not asked of the system.
-    hosts: Arc<[(String, IpAddr)]>,
     named_by: NamedBy,
     system: System,
 }
@@ -72,14 +70,9 @@ impl std::fmt::Debug for System {
 const NAMES_MAX: u64 = 10_000;
 
 impl Resolver {
-    /// `hosts` are names whose addresses are known.
-    pub(crate) fn new(hosts: &[(String, IpAddr)]) -> Self {
-        Self { hosts: hosts.into(), ..Self::with(NAMES_MAX, NamedBy::Configuration) }
-    }
-
-    /// Whether a name is one of those whose addresses are known.
-    pub(crate) fn knows(&self, name: &str) -> bool {
-        self.hosts.iter().any(|(host, _)| host.eq_ignore_ascii_case(name))
+    /// For names of the configuration.
+    pub(crate) fn new() -> Self {
+        Self::with(NAMES_MAX, NamedBy::Configuration)
     }
 
     /// For names that functions of one distribution give.
@@ -91,7 +84,7 @@ impl Resolver {
     fn with(names_max: u64, named_by: NamedBy) -> Self {
         let known = Cache::builder().max_capacity(names_max).time_to_live(limits::DNS_STALE_MAX).build();
         let system = System(Arc::new(|name| Box::pin(addresses(name))));
-        Self { known, running: Arc::default(), hosts: Arc::default(), named_by, system }
+        Self { known, running: Arc::default(), named_by, system }
     }
 
     /// The address to try at the `attempt`th attempt (0 is the first): the addresses of a name take turns.
@@ -104,9 +97,6 @@ impl Resolver {
     ) -> io::Result<SocketAddr> {
         if let Ok(address) = name.parse::<IpAddr>() {
             return Ok(SocketAddr::new(address, port));
-        }
-        if let Some((_, address)) = self.hosts.iter().find(|(host, _)| host.eq_ignore_ascii_case(name)) {
-            return Ok(SocketAddr::new(*address, port));
         }
         let addresses = self.addresses_of(name).await?;
         let asked = |address: &&IpAddr| match family {
@@ -260,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn literal_addresses_need_no_lookup() {
-        let resolver = Resolver::new(&[]);
+        let resolver = Resolver::new();
         assert_eq!(resolver.resolve("192.0.2.1", 80, 0, Dualstack).await.unwrap(), "192.0.2.1:80".parse().unwrap());
         assert_eq!(resolver.resolve("::1", 443, 0, Dualstack).await.unwrap(), "[::1]:443".parse().unwrap());
         assert_eq!(resolver.known.entry_count(), 0);
@@ -268,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_looked_up_once_and_their_addresses_take_turns() {
-        let resolver = Resolver::new(&[]);
+        let resolver = Resolver::new();
         let first = resolver.resolve("localhost", 80, 0, Dualstack).await.unwrap();
         assert!(first.ip().is_loopback());
         knows(&resolver, "turns.test", &["192.0.2.1", "192.0.2.2"], Duration::from_mins(1));
@@ -281,12 +271,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_does_not_exist_is_an_error() {
-        assert!(Resolver::new(&[]).resolve("name.invalid", 80, 0, Dualstack).await.is_err());
+        assert!(Resolver::new().resolve("name.invalid", 80, 0, Dualstack).await.is_err());
     }
 
     #[tokio::test]
     async fn only_addresses_of_the_family_that_is_asked_for_are_given() {
-        let resolver = Resolver::new(&[]);
+        let resolver = Resolver::new();
         knows(&resolver, "both.test", &["192.0.2.1", "2001:db8::1"], Duration::from_mins(1));
         knows(&resolver, "old.test", &["192.0.2.1"], Duration::from_mins(1));
         for attempt in 0..3 {
@@ -314,7 +304,7 @@ mod tests {
                 answer()
             })
         }));
-        (Resolver { system, ..Resolver::new(&[]) }, gate, asked)
+        (Resolver { system, ..Resolver::new() }, gate, asked)
     }
 
     #[tokio::test]
@@ -387,7 +377,7 @@ mod tests {
         let all = lookups.acquire_many(limits::FUNCTION_ORIGIN_LOOKUPS_MAX as u32).await.unwrap();
         let mut waiting = Box::pin(resolver.resolve("localhost", 80, 0, Dualstack));
         assert!(futures_are_pending(&mut waiting), "there is no lookup left");
-        assert!(Resolver::new(&[]).resolve("localhost", 80, 0, Dualstack).await.is_ok(), "the node's own go on");
+        assert!(Resolver::new().resolve("localhost", 80, 0, Dualstack).await.is_ok(), "the node's own go on");
         drop(all);
         assert!(waiting.await.unwrap().ip().is_loopback());
     }

@@ -4,7 +4,7 @@
 //! Developer Guide, "Helper methods for origin modification". An `Err` is the rule that is broken; the request fails for it.
 
 use super::failover::Failover;
-use super::{Chosen, PreparedOrigin, Reach, folder_of, peer};
+use super::{Chosen, PreparedOrigin, Reach, folder_of, peer, stand_in};
 use crate::exchange::Route;
 use homefront_config::Origin;
 use homefront_config::origin::{CustomOrigin, OriginKind, OriginProtocolPolicy};
@@ -119,10 +119,12 @@ fn server(route: &Route, edit: &OriginUpdate) -> Result<peer::Server, String> {
     Ok(match &assigned.reach {
         Reach::Server(server) if !assigned.is_folder() => {
             let custom = changed(server.config().clone(), edit)?;
+            let custom = CustomOrigin { stand_in: stand_in(route, &custom), ..custom };
             server.rewritten(distribution, id, custom, asked(edit, server.asked()))
         }
         _ => {
             let custom = changed(CustomOrigin::new(String::new()), edit)?;
+            let custom = CustomOrigin { stand_in: stand_in(route, &custom), ..custom };
             peer::Server::made(distribution, id, custom, asked(edit, peer::Asked::default()))
         }
     })

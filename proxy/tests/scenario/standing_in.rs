@@ -10,7 +10,11 @@ const SITE: &str = r#"
 [[distribution]]
 id = "ETEST123456789"
 domain_name = "dtest123456789.cloudfront.net"
-origin = [{ id = "app", domain_name = "app.internal" }, { id = "assets", directory = "." }]
+origin = [
+  { id = "app", domain_name = "app.internal" },
+  { id = "assets", directory = "." },
+  { id = "b", domain_name = "b.internal", https_port = 8443, protocol_policy = "https-only" },
+]
 [distribution.default_behavior]
 target_origin = "app"
 cache_policy = "CachingDisabled"
@@ -30,6 +34,12 @@ function handler(event) {
   if (event.request.uri === '/function') {
     cf.updateRequestOrigin({ domainName: 'assets.s3.eu-west-1.amazonaws.com' });
   }
+  if (event.request.uri === '/selected') {
+    cf.selectRequestOriginById('b');
+  }
+  if (event.request.uri === '/updated') {
+    cf.updateRequestOrigin({ domainName: 'b.internal', customOriginConfig: { port: 8443, protocol: 'https', sslProtocols: ['TLSv1.2'] } });
+  }
   if (event.request.uri === '/assets/server') {
     cf.updateRequestOrigin({ domainName: 'server.invalid' });
   }
@@ -39,7 +49,9 @@ function handler(event) {
 
 const PYTHON: &str = "
     for kind, origin in request['origin'].items():
-        print(request['uri'], kind, origin['domainName'])
+        print(request['uri'], kind, origin['domainName'], origin.get('port'))
+    if request['uri'] == '/other':
+        request['origin']['custom'].update(domainName='b.internal', port=8443, protocol='https')
     if request['uri'] == '/lambda':
         request['origin'] = {'s3': {'domainName': 'assets.s3.us-west-2.amazonaws.com', 'authMethod': 'none',
             'region': 'us-west-2', 'path': '/v2', 'customHeaders': {}}}
@@ -47,7 +59,8 @@ const PYTHON: &str = "
 ";
 
 const NODE: &str = "
-    for (const [kind, origin] of Object.entries(request.origin)) console.log(request.uri, kind, origin.domainName);
+    for (const [kind, origin] of Object.entries(request.origin)) console.log(request.uri, kind, origin.domainName, origin.port);
+    if (request.uri === '/other') Object.assign(request.origin.custom, { domainName: 'b.internal', port: 8443, protocol: 'https' });
     if (request.uri === '/lambda') {
         request.origin = { s3: { domainName: 'assets.s3.us-west-2.amazonaws.com', authMethod: 'none', region: 'us-west-2',
             path: '/v2', customHeaders: {} } };
@@ -60,6 +73,8 @@ const CASES: &str = r#"
 body = "of the server"
 [[origin.assets]]
 body = "of the bucket"
+[[origin.b]]
+body = "of the other server"
 
 [[case]]
 name = "the folder itself"
@@ -84,7 +99,22 @@ expect = { status = 502, origin_requests = 0 }
 [[case]]
 name = "the server"
 request = { path = "/x" }
-expect = { body = "of the server", origin_requests = 1, log_contains = ["/x custom app.internal"] }
+expect = { body = "of the server", origin_requests = 1, log_contains = ["/x custom app.internal 80"] }
+
+[[case]]
+name = "the other server that a Lambda chooses"
+request = { path = "/other" }
+expect = { body = "of the other server", origin_requests = 1, log_contains = ["/other custom app.internal 80"] }
+
+[[case]]
+name = "the other server that a function updates to"
+request = { path = "/updated" }
+expect = { body = "of the other server", origin_requests = 1, origin_request = { headers = { host = "b.internal" } }, log_contains = ["/updated custom b.internal 8443"] }
+
+[[case]]
+name = "the other server that a function selects"
+request = { path = "/selected" }
+expect = { body = "of the other server", origin_requests = 1, log_contains = ["/selected custom b.internal 8443"] }
 "#;
 
 async fn what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose(language: Language) {
@@ -92,5 +122,5 @@ async fn what_stands_in_for_a_folder_is_the_bucket_that_functions_see_and_choose
     let (folder, _) = edge.lambda(language, "choose", &Code::around(PYTHON, NODE), "timeout_s = 30").written();
     let ended = binary::run(binary::command(folder.path(), &["test"])).await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stdout.contains("5 passed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("8 passed"), "{}", ended.stdout);
 }

@@ -3,6 +3,7 @@
 use crate::harness::{Code, Edge, Http2, Language, Reply, in_every_language, one_origin};
 
 in_every_language! {
+    names_of_headers_come_over_http_2_in_lower_case,
     a_request_left_alone_reaches_the_origin_byte_for_byte,
     the_function_runs_before_the_cache_is_asked_and_its_uri_is_the_key,
     another_uri_is_another_key_and_not_another_behavior,
@@ -446,6 +447,18 @@ async fn a_cloudfront_function_on_viewer_events_and_lambdas_on_origin_events_wor
         .start()
         .await;
     assert_eq!(edge.get("/x").await.text(), "/x/f/l");
+    edge.stop().await;
+}
+
+async fn names_of_headers_come_over_http_2_in_lower_case(language: Language) {
+    let python = r#"return {"status": "200", "body": " ".join(line["key"] for lines in request["headers"].values() for line in lines)}"#;
+    let node =
+        r#"return { status: "200", body: Object.values(request.headers).flat().map((line) => line.key).join(" ") };"#;
+    let edge = on_request(language, python, node).start().await;
+    let viewer = Http2::open(edge.address).await;
+    let request =
+        http::Request::get("http://dtest123456789.cloudfront.net/").header("Accept", "*/*").header("X-Word", "a");
+    assert_eq!(viewer.send(request.body(()).unwrap(), &[]).await.text(), "Host accept x-word");
     edge.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! Cases that run a CloudFront Function: the event that is given, or that one is made of messages.
 
 use super::{Asks, Builder, Given, text};
-use crate::association::OnlyOn;
+use crate::association::{OnlyOn, ViewerCode};
 use crate::build::unknown;
 use crate::cases::raw;
 use crate::cases::{Event, EventType, Trial, expect};
@@ -53,7 +53,12 @@ impl<'a> Builder<'a, '_> {
                 .hint(hint);
             return None;
         }
-        let response = response.map(|response| self.response(response.value, on));
+        let calls = |code: &ViewerCode| function.is_some_and(|function| code.is_function(&function.name));
+        let is_made = self
+            .config
+            .associations()
+            .any(|each| each.touches_origin() && each.viewer_response.as_ref().is_some_and(calls));
+        let response = response.map(|response| self.response(response.value, on, is_made));
         self.request(request, Asks::Function(caller)).map(|request| Event::Of { request, response })
     }
 

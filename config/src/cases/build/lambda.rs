@@ -75,7 +75,8 @@ impl Builder<'_, '_> {
             }
         });
         let request = self.request(request, Asks::Lambda(call.distribution))?;
-        let response = response.map(|response| self.response(response.value, call.on));
+        let is_made = call.behavior.associations.touches_origin();
+        let response = response.map(|response| self.response(response.value, call.on, is_made));
         Some(LambdaEvent::Of(Box::new(LambdaMessages {
             on: call.on,
             distribution: call.distribution.clone(),

@@ -185,6 +185,7 @@ fn writable(event: Event, name_lower: &str, verb: &str, name: &str) -> Result<()
     if !rules::read_only(event, name_lower) {
         return Ok(());
     }
+    let name = if name_lower == "cdn-loop" { "CDN-Loop" } else { name };
     Err(invalid(
         Some(SENTENCE_READ_ONLY),
         format!(

@@ -268,7 +268,12 @@ fn is_in_both(name: &str) -> Failure {
 
 fn not_one_of_two(origin: &Value) -> Failure {
     let keys: Vec<_> = origin.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-    let found = if origin.is_object() { format!("it has: {}", keys.join(", ")) } else { shortened(origin) };
+    let found = match (&keys[..], origin.get("custom").or(origin.get("s3"))) {
+        _ if !origin.is_object() => format!("it is {}", shortened(origin)),
+        ([], _) => "it has neither".to_owned(),
+        ([key], Some(block)) => format!("{key} is {}", shortened(block)),
+        (keys, _) => format!("it has: {}", keys.join(", ")),
+    };
     failure(
         "Exactly one of custom and s3 must be specified.",
         &format!("request.origin must have exactly one of custom and s3, an object; {found}"),

@@ -215,9 +215,14 @@ fn s4_an_origin_is_either_custom_or_s3() {
     The Lambda function returned an invalid origin configuration: Exactly one of custom and s3 must be specified.
     Validation error: The Lambda function returned an invalid origin configuration, request.origin must have exactly one of custom and s3, an object; it has: custom, s3.
     "#);
-    for none in [json!({}), json!(null), json!("a"), json!({"custom": "a"})] {
+    for (none, found) in [
+        (json!({}), "it has neither."),
+        (json!(null), "it is null."),
+        (json!("a"), "it is \"a\"."),
+        (json!({"custom": null}), "custom is null."),
+    ] {
         let told = refusal(asked(&shown(&custom()), |request| request["origin"] = none));
-        assert!(told.contains("exactly one of custom and s3"), "{told}");
+        assert!(told.contains("exactly one of custom and s3") && told.contains(found), "{told}");
     }
 }
 

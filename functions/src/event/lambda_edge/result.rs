@@ -32,7 +32,9 @@ pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<Lambd
     let result = with_whole_characters(result);
     let judged = object(&result).and_then(|object| {
         if object.has("status") {
-            generated(event.trigger, &result, object).map(Verdict::Respond)
+            let is_request_too = object.has("uri");
+            let generated = generated(event.trigger, &result, object).map(Verdict::Respond);
+            generated.map_err(|failure| if is_request_too { taken_for_a_response(failure) } else { failure })
         } else {
             request_edit(event, request, &result, object).map(Verdict::Continue)
         }
@@ -42,6 +44,14 @@ pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<Lambd
         Ok(Verdict::Continue(edit)) => Verdict::Continue(LambdaRequestEdit { body: edit.body.map(unshared), ..edit }),
         Ok(Verdict::Respond(response)) => Verdict::Respond(Response { body: response.body.map(unshared), ..response }),
         Ok(Verdict::Fail(failure)) | Err(failure) => Verdict::Fail(failure),
+    }
+}
+
+/// Of a request that has a member of responses nobody would look for.
+fn taken_for_a_response(failure: Failure) -> Failure {
+    Failure {
+        detail: format!("{} It has status, and so is a response, and uri, as a request has", failure.detail),
+        ..failure
     }
 }
 

@@ -11,13 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use homefront_config::association::ViewerCode;
 use homefront_config::cases::{AnswerExpect, StandIn, Step};
 use homefront_config::log::LogTarget;
-use homefront_config::origin::{OriginKind, OriginProtocolPolicy};
+use homefront_config::origin::OriginKind;
 use homefront_config::{Config, Function, limits};
 use homefront_functions::edge_code::Workers;
 use homefront_functions::test::{self, Mismatch, Seen};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,15 +127,7 @@ fn stand_in_for(config: &mut Config, id: &str, address: SocketAddr) {
         for origin in Arc::make_mut(distribution).origins.iter_mut().filter(|origin| origin.id == id) {
             match &mut Arc::make_mut(origin).kind {
                 OriginKind::Directory { stand_in, .. } => *stand_in = Some(address),
-                OriginKind::Custom(server) => {
-                    server.http_port = address.port();
-                    server.protocol_policy = OriginProtocolPolicy::HttpOnly;
-                    if server.domain_name.parse::<IpAddr>().is_err() {
-                        config.hosts.push((server.domain_name.clone(), address.ip()));
-                    } else {
-                        server.domain_name = address.ip().to_string();
-                    }
-                }
+                OriginKind::Custom(server) => server.stand_in = Some(address),
             }
         }
     }
