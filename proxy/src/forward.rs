@@ -14,10 +14,11 @@ use std::borrow::Cow;
 mod device;
 mod viewer;
 
+use viewer::cloudfront_name;
 pub use viewer::{
     CLOUDFRONT_HEADERS_ABSENT, Scheme, TlsHandshake, ViewerFacts, ViewerTls, cloudfront_headers, is_cloudfront_header,
+    names_listed,
 };
-use viewer::{cloudfront_name, names_listed};
 
 /// All that decides about the headers of an origin request.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use super::runtime_api::{
     Admits, Answer, Channel, Invocation, Port, RESPONSE_MODE_ERROR, RESPONSE_SIZE_ERROR, RuntimeApi,
 };
 use super::start_failure::{StartEnd, StartFailure};
-use super::usage::{Excess, HeldTogether, Looks, exceeded};
+use super::usage::{Excess, HeldTogether, Looks, exceeded, holds_more};
 use crate::aside::aside;
 use crate::function_log::FunctionLog;
 use crate::process::enclosure::{Enclosure, TMP};
@@ -313,6 +313,15 @@ impl Environment {
         }
     }
 
+    /// Whether it took too much between its answer and now, when nobody looked; then its log says so. It may block.
+    pub(super) fn took_too_much(&self, lambda: &Lambda) -> bool {
+        let is_spent = holds_more(&self.child, memory_bytes_max(lambda));
+        if is_spent {
+            self.output.end(&[platform_line(&ended_at_rest(Excess::Memory, lambda))]);
+        }
+        is_spent
+    }
+
     /// Lets it go on, for an event that comes. Many processes are woken where that keeps nobody else waiting.
     pub(super) async fn thaw(&mut self) {
         match self.frozen.take() {
@@ -419,8 +428,7 @@ impl Environment {
             let full = self.folder.take();
             tokio::task::spawn_blocking(move || drop(full));
         }
-        let what = format!("the environment was ended when it had answered: {}", excess.reason(lambda));
-        self.output.end(&[platform_line(&what)]);
+        self.output.end(&[platform_line(&ended_at_rest(excess, lambda))]);
         true
     }
 
@@ -526,6 +534,10 @@ fn own_processes(child: &Arc<Child>, address: SocketAddrV4, log: FunctionLog) ->
         }
         is_own == Some(true)
     })
+}
+
+fn ended_at_rest(excess: Excess, lambda: &Lambda) -> String {
+    format!("the environment was ended when it had answered: {}", excess.reason(lambda))
 }
 
 /// Lambda's name for a process that ended.

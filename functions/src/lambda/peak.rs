@@ -40,11 +40,11 @@ fn resident_bytes(status: &str) -> u64 {
 
 /// The kernel remembers no such figure: what files back now is taken from the highest sum of both, which is at most too much.
 fn anonymous_bytes(status: &str) -> u64 {
-    let backed = line_bytes(status, "RssFile:") + line_bytes(status, "RssShmem:");
-    resident_bytes(status).saturating_sub(backed)
+    resident_bytes(status).saturating_sub(line_bytes(status, "RssFile:"))
 }
 
-fn line_bytes(status: &str, name: &str) -> u64 {
+/// Of a line of the kernel's pages about a process; 0 where it has none.
+pub(super) fn line_bytes(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0_u64) * 1_024
 }
@@ -58,7 +58,7 @@ mod tests {
         let status = "Name:\tpython3\nVmPeak:\t  999999 kB\nVmHWM:\t  150000 kB\nVmRSS:\t   20000 kB\n\
                       RssAnon:\t   11000 kB\nRssFile:\t    8000 kB\nRssShmem:\t    1000 kB\n";
         assert_eq!(resident_bytes(status), 150_000 * 1_024);
-        assert_eq!(anonymous_bytes(status), 141_000 * 1_024);
+        assert_eq!(anonymous_bytes(status), 142_000 * 1_024, "what processes share is");
     }
 
     #[test]

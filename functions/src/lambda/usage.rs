@@ -5,6 +5,7 @@
 
 use super::environment::EXIT_ERROR;
 use super::folder::Folder;
+use super::peak::line_bytes;
 use crate::aside::aside;
 use crate::process::Child;
 use homefront_config::Lambda;
@@ -117,11 +118,11 @@ impl Looks {
         if processes.len() <= LAMBDA_PROCESSES_MAX {
             held.see(&processes, bytes).await;
         }
-        let holds_more = bytes > memory_bytes_max;
+        let seems_to = bytes > memory_bytes_max;
         self.taken = self.taken.wrapping_add(1);
         let excess = match folder {
             _ if processes.len() > LAMBDA_PROCESSES_MAX => Some(Excess::Processes),
-            _ if holds_more && (processes.len() == 1 || exact_sum(&processes).await > memory_bytes_max) => {
+            _ if seems_to && (processes.len() == 1 || exact_sum(&processes).await > memory_bytes_max) => {
                 Some(Excess::Memory)
             }
             Some(folder) if self.taken.is_multiple_of(LOOKS_PER_FILES) => {
@@ -151,10 +152,21 @@ fn glance(child: &Child) -> (Vec<u32>, u64) {
     (processes, bytes)
 }
 
+/// Whether an environment holds more than that. It may block for milliseconds.
+pub(super) fn holds_more(child: &Child, memory_bytes_max: u64) -> bool {
+    let (processes, bytes) = glance(child);
+    // Nobody else could share what one alone has.
+    bytes > memory_bytes_max && (processes.len() == 1 || exact(&processes) > memory_bytes_max)
+}
+
 /// The exact sum. For it the kernel goes through all their pages, which takes milliseconds.
+fn exact(processes: &[u32]) -> u64 {
+    processes.iter().filter_map(|id| exact_bytes(*id)).sum()
+}
+
 async fn exact_sum(processes: &[u32]) -> u64 {
     let processes = processes.to_vec();
-    aside(move || processes.iter().filter_map(|id| exact_bytes(*id)).sum()).await
+    aside(move || exact(&processes)).await
 }
 
 /// What several processes of an environment were seen to hold together; what one alone holds at its highest the kernel knows.
@@ -182,19 +194,16 @@ impl HeldTogether {
     }
 }
 
-/// Resident pages that no file backs.
+/// Resident pages that no file on a disk backs, memory that processes share included.
 fn anonymous_bytes(process: u32) -> Option<u64> {
-    let statm = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
-    let mut pages = statm.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
-    let (resident, shared) = (pages.next()?, pages.next()?);
-    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    Some(line_bytes(&status, "RssAnon:") + line_bytes(&status, "RssShmem:"))
 }
 
 /// Of them, each page divided by the number of processes that share it.
 fn exact_bytes(process: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;
-    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1_024)
+    Some(line_bytes(&rollup, "Pss_Anon:") + line_bytes(&rollup, "Pss_Shmem:"))
 }
 
 /// Whether the files below a folder take more than Lambda's `/tmp` has, or are more than can be counted in passing.

@@ -5,7 +5,7 @@ use super::*;
 use crate::FailureKind;
 use crate::lambda::call::{error_payload, failure};
 use crate::lambda::environment::Outcome;
-use crate::lambda::fixture::{Fixture, Language, Source, in_every_language, source};
+use crate::lambda::fixture::{Fixture, Language, Source, in_every_language, source, until};
 use homefront_config::limits::LAMBDA_OPEN_FILES_MAX;
 use serde_json::{Value, json};
 
@@ -201,6 +201,42 @@ async fn what_a_function_starts_counts_too(language: Language) {
         ),
     );
     ends(language, &starts, json!(1), Excess::Memory).await;
+}
+
+#[tokio::test]
+async fn memory_that_processes_may_share_is_the_functions_too() {
+    let holds = source(
+        "
+import mmap, os, threading
+def handler(event, context):
+    if event:
+        kept = mmap.mmap(-1, 200 << 20)
+        for at in range(0, len(kept), mmap.PAGESIZE): kept[at] = 1
+        threading.Event().wait()
+    return os.getpid()",
+        "",
+    );
+    ends(Language::Python, &holds, json!(1), Excess::Memory).await;
+}
+
+#[tokio::test]
+async fn what_is_taken_after_the_answer_ends_the_environment_and_no_call() {
+    let takes = source(
+        "
+import os, threading
+kept = []
+def take():
+    for _ in range(200): kept.append(bytearray(os.urandom(16)) * 65536)
+def handler(event, context):
+    if event: threading.Timer(0.05, take).start()
+    return os.getpid()",
+        "",
+    );
+    let fixture = Fixture::of(Language::Python, &takes, |_, bounds| bounds.freeze_after = Duration::from_secs(1));
+    let first = fixture.result(json!(1)).await;
+    until(|| fixture.log().iter().any(|line| line.ends_with("it held more than 128 MB"))).await;
+    assert_ne!(fixture.result(json!(0)).await, first);
+    fixture.stop().await;
 }
 
 async fn what_a_function_starts_is_in_the_memory_used(language: Language) {

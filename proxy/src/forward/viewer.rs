@@ -136,7 +136,7 @@ pub fn cloudfront_headers(
 }
 
 /// The headers that the policies of a behavior list by name, CloudFront's among them.
-pub(super) fn names_listed<'a>(
+pub fn names_listed<'a>(
     cache_policy: &'a CachePolicy,
     origin_request_policy: Option<&'a OriginRequestPolicy>,
 ) -> impl Iterator<Item = &'a str> {

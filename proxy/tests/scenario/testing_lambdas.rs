@@ -35,6 +35,11 @@ target_origin = "app"
 cache_policy = "keyed"
 origin_request_policy = "more"
 origin_request = { lambda = "tell" }
+[[distribution.behavior]]
+path_pattern = "/all/*"
+target_origin = "app"
+origin_request_policy = "AllViewer"
+origin_request = { lambda = "tell" }
 [[cache_policy]]
 name = "keyed"
 query_strings = ["a"]
@@ -163,6 +168,17 @@ log = [
     "no body {custom}",
 ]
 [[case]]
+name = "nothing of CloudFront's or of the origin's that the viewer says"
+lambda = "tell"
+event_type = "origin-request"
+request = {{ path = "/all/x", headers = {{ X-Other = "o", X-Verify = "forged", CloudFront-Viewer-City = "Bonn" }} }}
+[case.expect]
+log = [
+    "origin-request ETEST123456789 GET /all/x  203.0.113.178",
+    "{{\"host\":[\"www.example.com\"],\"via\":[\"1.1 2afae0d44e2540f472c0635ab62c232b.cloudfront.net (CloudFront)\"],\"x-forwarded-for\":[\"203.0.113.178\"],\"x-other\":[\"o\"]}}",
+    "no body {custom}",
+]
+[[case]]
 name = "the response of a folder"
 lambda = "tell"
 event_type = "origin-response"
@@ -186,10 +202,11 @@ expect = {{ status = 200, headers = {{ x-was = "200 OK", server = "CloudFront" }
           ok      the viewer's request with its body
           ok      the request to the origin
           ok      of a request to the origin what the policies forward
+          ok      nothing of CloudFront's or of the origin's that the viewer says
           ok      the response of a folder
           ok      the response to the viewer
 
-        5 passed
+        6 passed
         (exit code 0)
         ");
     }

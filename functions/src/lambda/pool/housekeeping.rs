@@ -70,8 +70,13 @@ impl Pool {
     fn freeze(&self, unfrozen: Vec<Idle>) {
         for Idle { mut environment, since } in unfrozen {
             environment.freeze();
+            let is_spent = environment.took_too_much(&self.0.plan.lambda);
             self.0.state.lock().coming -= 1;
-            self.put_by(environment, since);
+            if is_spent {
+                self.bury(environment);
+            } else {
+                self.put_by(environment, since);
+            }
         }
     }
 }

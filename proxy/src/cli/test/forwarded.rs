@@ -39,6 +39,15 @@ pub(super) fn forwarded(messages: &LambdaMessages, origin: &Origin) -> Result<ca
         via_host: VIA_HOST,
     };
     let mut viewer = headers(asked);
+    // The origin's own take their place; functions are shown those apart.
+    origin.custom_headers.iter().for_each(|(name, _)| drop(viewer.remove(name.as_str())));
+    // Nor are CloudFront's, unless a policy lists them.
+    let is_listed = |name: &HeaderName| {
+        forward::names_listed(policy, extra).any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
+    };
+    let is_foreign = |name: &&HeaderName| forward::is_cloudfront_header(name.as_str()) && !is_listed(name);
+    let foreign: Vec<_> = viewer.keys().filter(is_foreign).cloned().collect();
+    foreign.iter().for_each(|name| drop(viewer.remove(name)));
     for (name, value) in forward::cloudfront_headers(&viewer, &facts, policy, extra) {
         // A case may have its own, of a viewer that this machine knows nothing of.
         viewer.entry(name).or_insert(value);
