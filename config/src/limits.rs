@@ -63,6 +63,9 @@ pub const CACHED_OBJECT_OVERHEAD_BYTES: usize = 600;
 pub const CACHED_HEADER_OVERHEAD_BYTES: usize = 64;
 /// Objects being filled may hold one part in this many of `[cache] memory`; beyond it responses pass without being stored.
 pub const CACHE_FILLING_SHARE: u64 = 4;
+/// What viewers have yet to read of responses that turned out too large to store, or broke off, may hold one part in this many of it, too;
+/// beyond it those of them who are far behind are cut off.
+pub const CACHE_PASSING_SHARE: u64 = 4;
 /// Objects that viewers still read after they were evicted or replaced may hold one part in this many of `[cache] memory` beside it, and
 /// what is free of it; beyond that responses pass without being stored.
 pub const CACHE_LENT_SHARE: u64 = 4;

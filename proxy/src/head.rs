@@ -26,7 +26,7 @@ pub(crate) fn neutral_request(head: &RequestHeader, host: &str) -> Request {
                 headers.push(name.to_ascii_lowercase().as_bytes(), value.as_bytes());
                 Ok(())
             }
-            name => push(&mut headers, &name, value),
+            name @ HeaderNameVariant::Case(_) => push(&mut headers, &name, value),
         },
     });
     Request {

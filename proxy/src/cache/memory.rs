@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use async_trait::async_trait;
 use body::Body;
 use fill::Fill;
-use filling::Filling;
+use filling::{Budget, Filling};
 use homefront_config::limits;
 use lent::{Lent, Stored};
 use moka::notification::RemovalCause;
@@ -65,7 +65,8 @@ impl Object {
 
 impl Memory {
     /// A tier for at most `bytes_max` bytes of complete objects, and a quarter of that of objects being filled. What viewers still read
-    /// of objects that are not in it any more may be another quarter, and what the tier has room for. It lives as long as the process, because pingora refers to
+    /// of responses that are not to be stored may be another quarter, and of objects that are not in it any more a third, and what the tier has
+    /// room for. It lives as long as the process, because pingora refers to
     /// storages that way.
     pub fn leak(bytes_max: u64, clock: Clock) -> &'static Self {
         let objects: Cache<_, _, _> = Cache::builder()
@@ -83,7 +84,11 @@ impl Memory {
         let lent = Arc::new(Lent::new(bytes_max, move || tier.weighted_size()));
         Box::leak(Box::new(Self {
             objects,
-            filling: Filling::new(bytes_max / limits::CACHE_FILLING_SHARE, lent.clone()),
+            filling: Filling::new(Budget::new(
+                bytes_max / limits::CACHE_FILLING_SHARE,
+                bytes_max / limits::CACHE_PASSING_SHARE,
+                lent.clone(),
+            )),
             lent,
             object_bytes_max: limits::CACHED_OBJECT_BYTES_MAX.min(bytes_max),
             clock,

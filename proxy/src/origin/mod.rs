@@ -44,6 +44,7 @@ pub(crate) enum Chosen {
 }
 
 /// How an origin is reached.
+#[allow(clippy::large_enum_variant, reason = "most are servers")]
 #[derive(Debug, Clone)]
 pub(crate) enum Reach {
     /// Over the network.

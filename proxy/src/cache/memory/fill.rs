@@ -34,8 +34,10 @@ struct State {
     keep: Keep,
     /// The key was purged: what was asked for before that must not be stored after it.
     orphaned: bool,
-    /// Bytes taken from the budget, for what is held until the tier has it.
+    /// Bytes taken from the budget, for what is held until the tier has it, or, of a fill that passes, until all have read it.
     charged: u64,
+    /// Whether they are in the account of fills that pass.
+    is_charged_as_passing: bool,
     readers: Vec<Position>,
     next_reader: u64,
     /// How long the writer has paused since anybody read anything.
@@ -136,7 +138,7 @@ impl Fill {
                 state.charged += added;
             } else {
                 state.pass();
-                self.settle(&mut state);
+                self.charge_as_passing(&mut state);
             }
         }
         state.body.push(bytes);
@@ -181,10 +183,25 @@ impl Fill {
         if state.stored.is_none() {
             state.keep = Keep::Passing { lag_bytes: 0 };
             state.release();
+            self.charge_as_passing(&mut state);
         }
         self.settle(&mut state);
         drop(state);
         self.changed.send_replace(());
+    }
+
+    /// What a fill holds that is not to be stored is for its readers alone. Where these hold too much already, those who are far behind
+    /// are cut off.
+    fn charge_as_passing(&self, state: &mut State) {
+        self.settle(state);
+        if !std::mem::replace(&mut state.is_charged_as_passing, true) && !self.budget.pass(state.charged) {
+            let end = state.body.len();
+            for position in &mut state.readers {
+                position.cut_off |= end.saturating_sub(position.offset) > limits::CACHE_FOLLOWER_LAG_BYTES_MAX;
+            }
+            state.release();
+            self.settle(state);
+        }
     }
 
     /// Gives back what was taken for bytes that are held no more, or that the tier answers for.
@@ -193,7 +210,11 @@ impl Fill {
         let over = state.charged.saturating_sub(held);
         if over > 0 {
             state.charged -= over;
-            self.budget.give_back(over);
+            if state.is_charged_as_passing {
+                self.budget.give_back_passing(over);
+            } else {
+                self.budget.give_back(over);
+            }
         }
     }
 

@@ -20,16 +20,20 @@ pub(super) struct Filling {
     budget: Arc<Budget>,
 }
 
-/// Bytes that all fills may hold, and do.
+/// Bytes that all fills may hold, and do. What viewers have yet to read of those that are not to be stored is in an account of its own:
+/// who reads slowly keeps nothing from being stored.
 pub(super) struct Budget {
     bytes_max: u64,
     bytes: AtomicU64,
+    passing_bytes_max: u64,
+    passing_bytes: AtomicU64,
     lent: Arc<Lent>,
 }
 
 impl Budget {
-    pub(super) fn new(bytes_max: u64, lent: Arc<Lent>) -> Self {
-        Self { bytes_max, bytes: AtomicU64::new(0), lent }
+    pub(super) fn new(bytes_max: u64, passing_bytes_max: u64, lent: Arc<Lent>) -> Self {
+        let [bytes, passing_bytes] = [0, 0].map(AtomicU64::new);
+        Self { bytes_max, bytes, passing_bytes_max, passing_bytes, lent }
     }
 
     /// Takes `bytes` if there is room for them.
@@ -49,19 +53,31 @@ impl Budget {
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 
+    /// Takes `bytes` of a fill that passes out of the one account and into the other. Says whether there was room; they are there anyway.
+    pub(super) fn pass(&self, bytes: u64) -> bool {
+        self.give_back(bytes);
+        let taken = self.passing_bytes.fetch_add(bytes, Ordering::AcqRel);
+        taken.saturating_add(bytes) <= self.passing_bytes_max
+    }
+
+    pub(super) fn give_back_passing(&self, bytes: u64) {
+        self.passing_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
     #[cfg(test)]
     pub(super) fn taken(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
     }
+
+    #[cfg(test)]
+    pub(super) fn passing(&self) -> u64 {
+        self.passing_bytes.load(Ordering::Acquire)
+    }
 }
 
 impl Filling {
-    pub(super) fn new(bytes_max: u64, lent: Arc<Lent>) -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Shard::default()),
-            next_id: AtomicU64::new(0),
-            budget: Arc::new(Budget::new(bytes_max, lent)),
-        }
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { shards: std::array::from_fn(|_| Shard::default()), next_id: AtomicU64::new(0), budget: Arc::new(budget) }
     }
 
     pub(super) fn begin(&self, hash: u128, meta: Arc<StoredMeta>, object_bytes_max: u64) -> Arc<Fill> {

@@ -47,7 +47,9 @@ pub(super) fn forwarded(messages: &LambdaMessages, origin: &Origin) -> Result<ca
     };
     let is_foreign = |name: &&HeaderName| forward::is_cloudfront_header(name.as_str()) && !is_listed(name);
     let foreign: Vec<_> = viewer.keys().filter(is_foreign).cloned().collect();
-    foreign.iter().for_each(|name| drop(viewer.remove(name)));
+    for name in foreign {
+        viewer.remove(name);
+    }
     for (name, value) in forward::cloudfront_headers(&viewer, &facts, policy, extra) {
         // A case may have its own, of a viewer that this machine knows nothing of.
         viewer.entry(name).or_insert(value);

@@ -20,7 +20,7 @@ fn meta(headers: &[(&'static str, &str)]) -> Arc<StoredMeta> {
 }
 
 fn budget(bytes_max: u64) -> Arc<Budget> {
-    Arc::new(Budget::new(bytes_max, Arc::new(Lent::new(u64::MAX, || 0))))
+    Arc::new(Budget::new(bytes_max, bytes_max, Arc::new(Lent::new(u64::MAX, || 0))))
 }
 
 fn fill(object_bytes_max: u64, budget_bytes: u64) -> Fill {
@@ -165,12 +165,44 @@ fn what_slow_viewers_hold_of_fills_that_pass_or_break_off_is_counted_until_they_
             fill.push(mib()).unwrap();
             assert!(!fill.can_be_joined(), "it passes");
         }
-        assert_eq!(budget.taken(), 3 * MIB as u64, "{breaks_off}");
+        assert_eq!(
+            (budget.taken(), budget.passing()),
+            (0, 3 * MIB as u64),
+            "{breaks_off}: it keeps nothing from being stored"
+        );
         fill.part(filler);
         assert!(matches!(fill.read(slow, None), Read::Bytes(_)));
-        assert!(budget.taken() <= 3 * MIB as u64);
+        assert!(budget.passing() <= 3 * MIB as u64);
         fill.part(slow);
-        assert_eq!(budget.taken(), 0, "{breaks_off}");
+        assert_eq!((budget.taken(), budget.passing()), (0, 0), "{breaks_off}");
+    }
+}
+
+#[test]
+fn viewers_that_are_far_behind_are_cut_off_where_all_such_hold_too_much() {
+    for breaks_off in [false, true] {
+        let budget = Arc::new(Budget::new(u64::MAX, 15 * MIB as u64, Arc::new(Lent::new(u64::MAX, || 0))));
+        let fills = [(); 2].map(|()| Fill::new(0, meta(&[]), 10 * MIB as u64, budget.clone()));
+        let [first, second] = fills.each_ref().map(|fill| {
+            let (filler, _) = fill.join();
+            let (slow, _) = fill.follow().unwrap();
+            for _ in 0..10 {
+                fill.push(mib()).unwrap();
+                drain(fill, filler);
+            }
+            if breaks_off {
+                fill.abandon();
+            } else {
+                fill.push(mib()).unwrap();
+                drain(fill, filler);
+            }
+            slow
+        });
+        assert!(matches!(fills[0].read(first, None), Read::Bytes(_)), "{breaks_off}");
+        assert!(matches!(fills[1].read(second, None), Read::Broken), "{breaks_off}");
+        assert!(budget.passing() <= 10 * MIB as u64, "{breaks_off}");
+        fills[0].part(first);
+        assert_eq!((budget.taken(), budget.passing()), (0, 0), "{breaks_off}");
     }
 }
 
