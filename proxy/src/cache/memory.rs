@@ -64,10 +64,9 @@ impl Object {
 }
 
 impl Memory {
-    /// A tier for at most `bytes_max` bytes of complete objects, and a quarter of that of objects being filled. What viewers still read
-    /// of responses that are not to be stored may be another quarter, and of objects that are not in it any more a third, and what the tier has
-    /// room for. It lives as long as the process, because pingora refers to
-    /// storages that way.
+    /// A tier for at most `bytes_max` bytes of complete objects. Beside them may be a quarter of that of objects being filled, as much of
+    /// responses that are not to be stored and that viewers still read, and as much, and what the tier has room for, of objects that
+    /// it has let go of and that viewers still read. It lives as long as the process, because pingora refers to storages that way.
     pub fn leak(bytes_max: u64, clock: Clock) -> &'static Self {
         let objects: Cache<_, _, _> = Cache::builder()
             .name("memory tier")
