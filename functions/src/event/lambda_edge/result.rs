@@ -47,12 +47,10 @@ pub fn request(event: &Event, request: &Request, result: Bytes) -> Verdict<Lambd
     }
 }
 
-/// Of a request that has a member of responses nobody would look for.
+/// Of a request that has `status`, of which nobody would think.
 fn taken_for_a_response(failure: Failure) -> Failure {
-    Failure {
-        detail: format!("{} It has status, and so is a response, and uri, as a request has", failure.detail),
-        ..failure
-    }
+    let what = failure.detail.trim_end_matches('.');
+    Failure { detail: format!("{what} (what has status is a response; this has uri, too)."), ..failure }
 }
 
 /// Judges what a function returned for a response event.

@@ -271,6 +271,11 @@ fn read_only_headers_cannot_be_deleted_changed_or_added() {
     The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
     Validation error: Lambda function result failed validation, the function tried to add read-only header, headerName : Content-Length.
     "#);
+    let taken_for_a_response = changed(|request| request["status"] = json!("200"));
+    insta::assert_snapshot!(refusal(taken_for_a_response), @r#"
+    The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
+    Validation error: Lambda function result failed validation, the function tried to add read-only header, headerName : Via (what has status is a response; this has uri, too).
+    "#);
     let response = changed_response(|response| response["headers"]["via"] = json!([{"value": "x"}]));
     insta::assert_snapshot!(refusal(response), @r#"
     The Lambda function result failed validation: The function tried to add, delete, or change a read-only header.
