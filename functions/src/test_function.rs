@@ -7,6 +7,10 @@ use crate::js::{Call, Engine, Examination, Fault, FunctionSource};
 use crate::{Failure, OriginEdit};
 use homefront_config::limits::FUNCTION_COMPUTE_US_MAX;
 
+/// What to say beside a compute utilization that is too much, where the engine is not optimised.
+pub const OF_A_DEBUG_BUILD: Option<&str> =
+    if cfg!(debug_assertions) { Some("of a debug build: a release build takes a fraction of the time") } else { None };
+
 /// What a test run gave, in the words of CloudFront's `TestResult`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestResult {

@@ -1,6 +1,7 @@
 //! What a case expects against what came of it.
 
 use super::{Mismatch, Ran, Seen, diff, json, shortened};
+use crate::test_function::OF_A_DEBUG_BUILD;
 use homefront_config::cases::{AnswerExpect, End, FunctionExpect, MessageExpect, OriginRequestExpect, ResultExpect};
 use serde_json::Value;
 
@@ -61,16 +62,8 @@ fn log(expect: &FunctionExpect, ran: &Ran, mismatches: &mut Vec<Mismatch>) {
     if let (Some(most), Some(utilization)) = (expect.utilization_max, ran.utilization)
         && utilization > most
     {
-        let build = if cfg!(debug_assertions) {
-            ", by a debug build: a release build takes a fraction of the time"
-        } else {
-            ""
-        };
-        mismatches.push(Mismatch::values(
-            "utilization_max",
-            format!("{most} at most"),
-            format!("{utilization}{build}"),
-        ));
+        let found = OF_A_DEBUG_BUILD.map_or(utilization.to_string(), |build| format!("{utilization}, {build}"));
+        mismatches.push(Mismatch::values("utilization_max", format!("{most} at most"), found));
     }
 }
 

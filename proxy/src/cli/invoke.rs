@@ -14,7 +14,7 @@ use homefront_functions::js::kvs::{self, iso_8601};
 use homefront_functions::js::runner::{self, RunError};
 use homefront_functions::lambda::{self, Figures, InvokeResult};
 use homefront_functions::process::Spawner;
-use homefront_functions::test_function::TestResult;
+use homefront_functions::test_function::{OF_A_DEBUG_BUILD, TestResult};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -191,8 +191,8 @@ fn test_result_text(result: &TestResult) -> String {
     // Writing to a string cannot fail.
     let _ =
         writeln!(text, "compute utilization: {} ({})", result.compute_utilization, band(result.compute_utilization));
-    if cfg!(debug_assertions) && result.compute_utilization > COMFORTABLE_MAX {
-        text.push_str("  this is a debug build: a release build takes a fraction of the time\n");
+    if let Some(build) = OF_A_DEBUG_BUILD.filter(|_| result.compute_utilization > COMFORTABLE_MAX) {
+        let _ = writeln!(text, "  {build}");
     }
     section(&mut text, "log", &result.logs);
     if result.error_message.is_empty() {

@@ -149,7 +149,7 @@ fn functions(language: Language) -> TempDir {
 const VARIES: [(&str, &str); 13] = [
     (r#""(Created|LastModified)Time": "[^"]+""#, r#""${1}Time": "[time]""#),
     (r"compute utilization: \d+ \(.*\)", "compute utilization: [percent] ([band])"),
-    (r"\n  this is a debug build: [^\n]*", ""),
+    (r"\n  of a debug build: [^\n]*", ""),
     (r#""ComputeUtilization": "\d+""#, r#""ComputeUtilization": "[percent]""#),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[moment]"),
